@@ -1,0 +1,11 @@
+# Cityscapes fine validation, 19 classes.
+_base_ = './segmentation_test.py'
+val_dataloader = dict(
+    dataset=dict(
+        type='CityscapesDataset',
+        data_root='data/cityscapes',
+        data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
+        pipeline={{_base_.test_pipeline}},
+    )
+)
+test_dataloader = val_dataloader

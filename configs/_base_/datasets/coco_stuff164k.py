@@ -1,0 +1,11 @@
+# COCO-Stuff 164k validation, 171 classes.
+_base_ = './segmentation_test.py'
+val_dataloader = dict(
+    dataset=dict(
+        type='COCOStuffDataset',
+        data_root='data/coco_stuff164k',
+        data_prefix=dict(img_path='images/val2017', seg_map_path='annotations/val2017'),
+        pipeline={{_base_.test_pipeline}},
+    )
+)
+test_dataloader = val_dataloader

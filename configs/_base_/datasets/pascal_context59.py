@@ -1,0 +1,12 @@
+# PASCAL Context validation, 59 classes without background.
+_base_ = './segmentation_test.py'
+val_dataloader = dict(
+    dataset=dict(
+        type='PascalContextDataset59',
+        data_root='data/VOCdevkit/VOC2010',
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClassContext'),
+        ann_file='ImageSets/SegmentationContext/val.txt',
+        pipeline={{_base_.test_pipeline}},
+    )
+)
+test_dataloader = val_dataloader

@@ -1,0 +1,49 @@
+# The embedded world: rendered scenes, no files. Splits share no scene.
+train_pipeline = [
+    dict(type='LoadSyntheticScene', with_masks=True),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='StrongView', blur_radius=(0.1, 0.5)),
+    dict(type='PackMaskInputs', mask_size=(32, 32)),
+]
+test_pipeline = [dict(type='LoadSyntheticScene'), dict(type='PackSegInputs')]
+tta_pipeline = [
+    dict(type='LoadSyntheticScene'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='PackSegInputs')],
+        ],
+    ),
+]
+train_dataloader = dict(
+    batch_size=12,
+    num_workers=0,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='SyntheticScenesDataset', split='train', num_scenes=4000, pipeline=train_pipeline
+    ),
+)
+val_dataloader = dict(
+    batch_size=20,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='SyntheticScenesDataset', split='tune', num_scenes=400, pipeline=test_pipeline
+    ),
+)
+test_dataloader = dict(
+    batch_size=20,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='SyntheticScenesDataset', split='test', num_scenes=1000, pipeline=test_pipeline
+    ),
+)
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator
+# Unlabelled training scenes, what logits are centred on (LogitCentringHook).
+centring_dataset = dict(
+    type='SyntheticScenesDataset', split='train', num_scenes=400, pipeline=test_pipeline
+)

@@ -1,0 +1,23 @@
+# Training on images alone, for masks that the model makes online (DINO); spec 1.10 and 1.11.
+crop_size = (640, 640)
+train_pipeline = [
+    dict(type='LoadUnlabeledImage'),
+    # Short side 1024, long side at most 1333.
+    dict(type='Resize', scale=(1333, 1024), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='StrongView'),
+    dict(type='PackMaskInputs'),
+]
+train_dataloader = dict(
+    batch_size=12,  # 4 processes: 48, as in the paper; set 6 for 8 processes
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='UnlabeledMaskDataset',
+        on_bad_file='skip',
+        pipeline=train_pipeline,
+    ),
+)

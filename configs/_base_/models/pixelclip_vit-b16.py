@@ -1,0 +1,26 @@
+# PixelCLIP on OpenAI's ViT-B/16. Numbers: official code; where the paper differs, it is said.
+clip = dict(arch='ViT-B-16-quickgelu', pretrained='openai')
+model = dict(
+    type='PixelCLIP',
+    clip=clip,
+    data_preprocessor=dict(type='CLIPDataPreProcessor', input_size=(320, 320)),
+    # Attention and position embedding train (code; the paper says "image encoder").
+    backbone=dict(type='CLIPVisionTransformer', readout='value_cls', trainable='attention'),
+    momentum=0.999,  # gamma, Table 6(a); None: without the teacher, Table 3(a)
+    decode_head=dict(
+        type='PixelCLIPHead',
+        text_encoder=dict(type='OpenCLIPTextEncoder'),
+        templates='imagenet_select',  # at test time, App. A; 'single' for the ablation tables
+        # k and l, Table 3(b, c). Templates of the prompts: Table 5.
+        prompts=dict(type='ClassPrompts', num_clusters=64, length=4, templates='single'),
+        clusterer=dict(type='SinkhornClusterer', scale=100.0, iterations=3),  # eps = 0.01, Sec. 4.1
+    ),
+    test_cfg=dict(mode='whole'),
+)
+# Every ablation of the paper is one line in a config or after --cfg-options:
+#   without clustering      model.decode_head.prompts=None and clusterer=None
+#   without text encoder    model.decode_head.prompts.type=FreeCentroids (and its arguments)
+#   fixed names             model.decode_head.prompts=dict(type='FixedNames', ...)
+#   arg-max for Sinkhorn    model.decode_head.clusterer.type=ArgmaxClusterer
+# docs/ablations.md gives each of them in full.
+custom_hooks = [dict(type='DatasetVocabularyHook'), dict(type='MaskClusteringHook', interval=50)]

@@ -1,0 +1,8 @@
+# ConvNeXt-B on SA-1B with its own masks (Table 1); tested on ADE20K.
+_base_ = [
+    '../_base_/models/pixelclip_convnext-b.py',
+    '../_base_/datasets/sa1b_masks.py',
+    '../_base_/datasets/ade20k.py',
+    '../_base_/schedules/pixelclip_10k.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,10 @@
+# ConvNeXt-L on SA-1B with its own masks (Table 4); tested on ADE20K.
+_base_ = [
+    '../_base_/models/pixelclip_convnext-b.py',
+    '../_base_/datasets/sa1b_masks.py',
+    '../_base_/datasets/ade20k.py',
+    '../_base_/schedules/pixelclip_10k.py',
+    '../_base_/default_runtime.py',
+]
+clip = dict(arch='convnext_large_d_320', pretrained='laion2b_s29b_b131k_ft_soup')
+model = dict(clip=clip)

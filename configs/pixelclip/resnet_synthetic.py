@@ -1,0 +1,46 @@
+# The embedded default: a tiny CLIP of ours (0.5 M parameters in the image tower) and rendered
+# scenes. Needs no weights and no data; what differs from the real configs was chosen on 'tune'.
+_base_ = ['../_base_/datasets/synthetic.py', '../_base_/default_runtime.py']
+clip = dict(
+    arch=dict(
+        embed_dim=64,
+        vision_cfg=dict(
+            timm_model_name='langseg_resnet_tiny', timm_pool='', timm_proj='linear', image_size=64
+        ),
+        text_cfg=dict(context_length=77, vocab_size=49408, width=64, heads=4, layers=2),
+    ),
+    pretrained='embedded:clip_resnet_tiny_seed0',
+)
+model = dict(
+    type='PixelCLIP',
+    clip=clip,
+    data_preprocessor=dict(type='CLIPDataPreProcessor'),
+    backbone=dict(type='CLIPTimmTower', trainable='all'),
+    momentum=0.99,
+    decode_head=dict(
+        type='PixelCLIPHead',
+        text_encoder=dict(type='OpenCLIPTextEncoder'),
+        templates='single',
+        prompts=dict(type='ClassPrompts', num_clusters=32, length=4),
+        clusterer=dict(type='SinkhornClusterer', scale=1.0),
+    ),
+    test_cfg=dict(mode='whole'),
+)
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4),
+    clip_grad=dict(max_norm=1.0),
+    paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys={'visual.': dict(lr_mult=0.005)}),
+)
+param_scheduler = [
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=400, T_max=400, eta_min_ratio=0.5)
+]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=400, val_interval=200)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+default_hooks = dict(checkpoint=dict(interval=200))
+custom_hooks = [
+    dict(type='DatasetVocabularyHook'),
+    dict(type='MaskClusteringHook', interval=50, histogram_interval=200),
+]
+randomness = dict(seed=0)

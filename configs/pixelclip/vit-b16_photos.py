@@ -1,0 +1,7 @@
+# ViT-B/16 on a folder of one's own photos (layout: configs/_base_/datasets/photos.py).
+_base_ = [
+    '../_base_/models/pixelclip_vit-b16.py',
+    '../_base_/datasets/photos.py',
+    '../_base_/schedules/pixelclip_10k.py',
+    '../_base_/default_runtime.py',
+]

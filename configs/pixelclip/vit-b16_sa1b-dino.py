@@ -1,0 +1,13 @@
+# ViT-B/16 on SA-1B images, masks from DINO made online (Table 1); tested on ADE20K.
+_base_ = [
+    '../_base_/models/pixelclip_vit-b16.py',
+    '../_base_/datasets/sa1b_images.py',
+    '../_base_/datasets/ade20k.py',
+    '../_base_/schedules/pixelclip_10k.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    # DINO ViT-S/16, 16 clusters an image, on the uncut 640x640 view (Sec. 4.1).
+    data_preprocessor=dict(dino_size=(640, 640)),
+    mask_generator=dict(type='DINOMaskGenerator', num_clusters=16),
+)

@@ -1,0 +1,10 @@
+"""Language-driven segmentation without labels, as a plugin of MMSegmentation.
+
+Importing the package registers everything in MMSegmentation's registries and does nothing else:
+``custom_imports = dict(imports=['mmseg_langseg'])`` in a config is all that is needed.
+"""
+
+from . import datasets, engine, masks, models  # noqa: F401
+from .version import __version__
+
+__all__ = ['__version__']

@@ -1,0 +1,17 @@
+"""Training, testing and the one-call inferencer."""
+
+from .inferencer import LangSegInferencer, SegmentationResult, read_image
+from .launch import launch_runner
+from .overlay import draw_overlay
+from .test import run_test
+from .train import run_training
+
+__all__ = [
+    'LangSegInferencer',
+    'SegmentationResult',
+    'draw_overlay',
+    'launch_runner',
+    'read_image',
+    'run_test',
+    'run_training',
+]

@@ -1,0 +1,81 @@
+"""What training and testing share: reading the config and starting the Runner."""
+
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as torch_dist
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import is_distributed
+from mmengine.runner import Runner
+from mmseg.registry import RUNNERS
+
+
+def load_config(
+    config: str | Path | Config,
+    work_dir: str | None = None,
+    cfg_options: dict[str, Any] | None = None,
+    launcher: str = 'none',
+) -> Config:
+    """Read a config and settle its launcher and work directory.
+
+    Args:
+        config: Config file, or a config that the caller made; the latter is copied.
+        work_dir: Wins over the config's own ``work_dir``; without either it is
+            ``work_dirs/<name of the config file>``.
+        cfg_options: Dotted keys and values that override the config.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+
+    Raises:
+        FileNotFoundError: If the config file does not exist.
+    """
+    if isinstance(config, Config):
+        cfg = config.copy()
+    elif Path(config).is_file():
+        cfg = Config.fromfile(config)
+    else:
+        raise FileNotFoundError(f'There is no config file {str(config)!r}.')
+    cfg.launcher = launcher
+    if cfg_options:
+        cfg.merge_from_dict(cfg_options)
+    if work_dir is not None:
+        cfg.work_dir = str(work_dir)
+    elif cfg.get('work_dir') is None:
+        name = Path(cfg.filename).stem if cfg.filename else 'run'
+        cfg.work_dir = str(Path('work_dirs') / name)
+    return cfg
+
+
+def check_checkpoint(path: str) -> str:
+    """Return ``path``; a local checkpoint that does not exist ends before anything is built.
+
+    Raises:
+        FileNotFoundError: If ``path`` names a local file that does not exist.
+    """
+    if '://' not in path and not Path(path).is_file():
+        raise FileNotFoundError(f'There is no checkpoint file {path!r}.')
+    return path
+
+
+def _use_cpu_processes(cfg: Config) -> None:
+    """Start the processes of ``torchrun`` on CPUs, where MMEngine's own start needs a GPU.
+
+    MMEngine selects a CUDA device for each process and passes ``device_ids`` to its default
+    wrapper; torch refuses both without a GPU.
+    """
+    if not is_distributed():
+        torch_dist.init_process_group(backend='gloo')
+    cfg.env_cfg.dist_cfg = dict(backend='gloo')
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
+
+
+def launch_runner(cfg: Config) -> Runner:
+    """Build the config's Runner on whatever this machine has: CPU, one GPU or many."""
+    if cfg.launcher == 'pytorch' and get_device() == 'cpu' and 'model_wrapper_cfg' not in cfg:
+        _use_cpu_processes(cfg)
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

@@ -1,0 +1,92 @@
+"""Testing from a config, with or without a checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from .launch import check_checkpoint, launch_runner, load_config
+
+
+def run_test(
+    config: str | Path | Config,
+    checkpoint: str | None = None,
+    work_dir: str | None = None,
+    out: str | None = None,
+    show: bool = False,
+    show_dir: str | None = None,
+    wait_time: float = 2.0,
+    tta: bool = False,
+    cfg_options: dict[str, Any] | None = None,
+    launcher: str = 'none',
+) -> dict[str, float]:
+    """Evaluate the model of a config on its test data.
+
+    Args:
+        config: Config file or config.
+        checkpoint: Weights to load; None tests the model as built, which for a language
+            segmentor is its CLIP, zero-shot.
+        work_dir: Where logs and the metrics' JSON go; see :func:`load_config`.
+        out: Folder for the predicted label maps, one PNG an image.
+        show: Show each prediction in a window.
+        show_dir: Folder for painted predictions.
+        wait_time: Seconds that a window stays.
+        tta: Average over the views of the config's ``tta_pipeline``.
+        cfg_options: Dotted keys and values that override the config.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+
+    Returns:
+        The metrics by name, e.g. ``mIoU`` in percent.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint does not exist.
+        ValueError: If the config lacks what an option needs.
+    """
+    if checkpoint is not None:
+        check_checkpoint(checkpoint)
+    cfg = load_config(config, work_dir, cfg_options, launcher)
+    cfg.load_from = checkpoint
+    cfg.resume = False
+    if show or show_dir:
+        _draw(cfg, show, show_dir, wait_time)
+    if tta:
+        _use_tta(cfg)
+    if out is not None:
+        _keep_predictions(cfg, out)
+    return launch_runner(cfg).test()
+
+
+def _require(cfg: Config, key: str, option: str) -> Any:
+    """Return ``cfg[key]``, which ``option`` needs."""
+    if cfg.get(key) is None:
+        raise ValueError(f'{option} needs `{key}` in the config, and {cfg.filename} has none.')
+    return cfg[key]
+
+
+def _draw(cfg: Config, show: bool, show_dir: str | None, wait_time: float) -> None:
+    hook = _require(cfg, 'default_hooks', '--show').get('visualization')
+    if hook is None:
+        raise ValueError(
+            f'--show and --show-dir need a SegVisualizationHook as default_hooks.visualization, '
+            f'and {cfg.filename} has none.'
+        )
+    hook.draw = True
+    if show:
+        hook.show, hook.wait_time = True, wait_time
+    if show_dir:
+        _require(cfg, 'visualizer', '--show-dir').save_dir = str(show_dir)
+
+
+def _use_tta(cfg: Config) -> None:
+    cfg.test_dataloader.dataset.pipeline = _require(cfg, 'tta_pipeline', '--tta')
+    cfg.model = dict(_require(cfg, 'tta_model', '--tta'), module=cfg.model)
+
+
+def _keep_predictions(cfg: Config, out: str) -> None:
+    evaluators = _require(cfg, 'test_evaluator', '--out')
+    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+    iou = [evaluator for evaluator in evaluators if evaluator.type == 'IoUMetric']
+    if not iou:
+        kinds = [evaluator.type for evaluator in evaluators]
+        raise ValueError(f'--out needs an IoUMetric in test_evaluator, which holds {kinds}.')
+    iou[0].output_dir = str(out)

@@ -1,0 +1,76 @@
+"""Training from a config."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from .launch import check_checkpoint, launch_runner, load_config
+
+
+def run_training(
+    config: str | Path | Config,
+    work_dir: str | None = None,
+    resume: bool | str = False,
+    amp: bool = False,
+    cfg_options: dict[str, Any] | None = None,
+    launcher: str = 'none',
+) -> Runner:
+    """Train the model of a config.
+
+    Args:
+        config: Config file or config.
+        work_dir: Where logs and checkpoints go; see :func:`load_config`.
+        resume: True goes on from the newest checkpoint of the work directory, or starts anew if
+            it holds none; a path goes on from that checkpoint.
+        amp: Train with automatic mixed precision.
+        cfg_options: Dotted keys and values that override the config.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+
+    Returns:
+        The Runner after training; ``runner.model`` is the trained model.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint to resume from does not exist.
+        ValueError: If ``amp`` is asked for where it cannot work.
+    """
+    cfg = load_config(config, work_dir, cfg_options, launcher)
+    if amp:
+        _enable_amp(cfg)
+    if resume:
+        _set_resume(cfg, resume)
+    runner = launch_runner(cfg)
+    runner.train()
+    return runner
+
+
+def _enable_amp(cfg: Config) -> None:
+    if get_device() == 'cpu':
+        raise ValueError(
+            'Mixed precision (--amp) needs a GPU, and this machine offers none to torch; '
+            'train without --amp.'
+        )
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ValueError(
+            f'Mixed precision (--amp) replaces an optim_wrapper of type OptimWrapper, but the '
+            f'config has {kind!r}.'
+        )
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _set_resume(cfg: Config, resume: bool | str) -> None:
+    if isinstance(resume, str):
+        checkpoint = check_checkpoint(resume)
+    else:
+        checkpoint = find_latest_checkpoint(cfg.work_dir)
+    if checkpoint is None:
+        # A config's load_from holds weights to start from, not a run to go on with.
+        print_log(f'{cfg.work_dir} holds no checkpoint: training starts anew.', logger='current')
+        return
+    cfg.resume = True
+    cfg.load_from = checkpoint

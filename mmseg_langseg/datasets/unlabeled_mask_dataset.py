@@ -1,0 +1,192 @@
+"""Images with class-agnostic masks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import mmengine
+import mmengine.fileio as fileio
+import torch
+from mmengine.dataset import force_full_init
+from mmengine.logging import print_log
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from mmseg_langseg.masks import BadFileError, MaskFileError
+
+
+@DATASETS.register_module()
+class UnlabeledMaskDataset(BaseSegDataset):
+    """Images and, for each, a mask file of the same stem in SA-1B's JSON format.
+
+    ::
+
+        data_root/
+          images/a/1.jpg      any depth of sub-folders, the same in both trees;
+          masks/a/1.json      both prefixes may name one folder, as SA-1B's tars unpack
+
+    Files are listed and paired before training starts; their content is checked when a sample is
+    loaded. Use ``LoadUnlabeledImage`` and ``LoadUnlabeledMasks`` to load them.
+
+    Args:
+        data_root: Folder that the prefixes are relative to.
+        data_prefix: Folders of images (``img_path``) and mask files (``mask_path``). Without
+            ``mask_path`` the images come without masks (for masks that are made online).
+        ann_file: Text file that lists the images to use, one path per line, relative to the image
+            folder, with or without the suffix. Empty: all images.
+        img_suffix: Suffix of the images, or several.
+        mask_suffix: Suffix of the mask files.
+        on_bad_file: 'skip' takes another sample at random in place of one whose files cannot be
+            used, logs each such file once, and counts them in ``num_skipped``; 'stop' raises.
+        **kwargs: See ``BaseSegDataset``.
+
+    Raises:
+        FileNotFoundError: A folder or the list does not exist.
+        MaskFileError: An image has no mask file (with 'stop'), or none has.
+        ValueError: There is no image to use, or ``on_bad_file`` is unknown.
+    """
+
+    def __init__(
+        self,
+        data_root: str | None = None,
+        data_prefix: dict | None = None,
+        ann_file: str = '',
+        img_suffix: str | Sequence[str] = ('.jpg', '.jpeg', '.png'),
+        mask_suffix: str = '.json',
+        on_bad_file: str = 'skip',
+        **kwargs,
+    ) -> None:
+        if on_bad_file not in ('skip', 'stop'):
+            raise ValueError(f"on_bad_file should be 'skip' or 'stop', got {on_bad_file!r}")
+        self.mask_suffix = mask_suffix
+        self.on_bad_file = on_bad_file
+        # One flag per sample, shared with the loader's worker processes.
+        self._bad = torch.zeros(0, dtype=torch.bool)
+        self._num_unpaired = 0
+        super().__init__(
+            data_root=data_root,
+            data_prefix=data_prefix or dict(img_path='images', mask_path='masks'),
+            ann_file=ann_file,
+            img_suffix=(img_suffix,) if isinstance(img_suffix, str) else tuple(img_suffix),
+            **kwargs,
+        )
+
+    @property
+    def num_skipped(self) -> int:
+        """Samples of this process and its workers that were found unusable so far."""
+        return self._num_unpaired + int(self._bad.sum())
+
+    @force_full_init
+    def skipped_files(self) -> list[str]:
+        """Images whose files could not be loaded so far."""
+        return [self.get_data_info(i)['img_path'] for i in self._bad.nonzero().flatten().tolist()]
+
+    def full_init(self) -> None:
+        """List the files; see ``BaseDataset``."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        self._bad = torch.zeros(len(self), dtype=torch.bool).share_memory_()
+
+    def load_data_list(self) -> list[dict]:
+        """List the images that have a mask file.
+
+        Returns:
+            Dicts of ``img_path``, ``mask_path`` (``None`` without masks) and ``seg_fields``,
+            sorted by image path.
+        """
+        img_dir = self.data_prefix['img_path']
+        mask_dir = self.data_prefix.get('mask_path')
+        images = self._listed_images() if self.ann_file else self._list(img_dir, self.img_suffix)
+        if not images:
+            source = self.ann_file or f'{img_dir} (suffixes {", ".join(self.img_suffix)})'
+            raise ValueError(f'no image in {source}')
+        stems = {image: image[: -len(self._suffix_of(image))] for image in images}
+        if mask_dir is not None:
+            images = self._drop_unpaired(images, stems, mask_dir)
+        return [
+            dict(
+                img_path=fileio.join_path(img_dir, image),
+                mask_path=None
+                if mask_dir is None
+                else fileio.join_path(mask_dir, stems[image] + self.mask_suffix),
+                seg_fields=[],
+            )
+            for image in sorted(images)
+        ]
+
+    def prepare_data(self, idx: int) -> dict | None:
+        """Run the pipeline on one sample.
+
+        Returns:
+            The sample; with 'skip' ``None`` if its files cannot be used, which makes the data set
+            take another one.
+
+        Raises:
+            BadFileError: With 'stop': a file cannot be used; names it.
+        """
+        if self._bad[idx]:
+            return None
+        try:
+            return super().prepare_data(idx)
+        except BadFileError as error:
+            if self.on_bad_file == 'stop':
+                raise
+            self._bad[idx] = True
+            self._warn(f'skipped a sample, {self.num_skipped} so far of {len(self)}: {error}')
+            if self._bad.all():
+                raise ValueError(
+                    f'all {len(self)} samples of {self.data_prefix["img_path"]} are unusable; '
+                    f'the last: {error}'
+                ) from error
+            return None
+
+    def _listed_images(self) -> list[str]:
+        """Images named in ``ann_file``, with their suffix."""
+        if not Path(self.ann_file).is_file():
+            raise FileNotFoundError(f'image list {self.ann_file} does not exist')
+        lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
+        names = [line.strip() for line in lines if line.strip()]
+        return [name if self._suffix_of(name) else name + self.img_suffix[0] for name in names]
+
+    def _drop_unpaired(self, images: list[str], stems: dict, mask_dir: str) -> list[str]:
+        """Keep the images that have a mask file."""
+        masks = set(self._list(mask_dir, self.mask_suffix))
+        unpaired = [image for image in images if stems[image] + self.mask_suffix not in masks]
+        if not unpaired:
+            return images
+        message = (
+            f'{len(unpaired)} of {len(images)} images have no mask file in {mask_dir}, '
+            f'the first: {", ".join(unpaired[:3])}'
+        )
+        if self.on_bad_file == 'stop' or len(unpaired) == len(images):
+            raise MaskFileError(message)
+        self._num_unpaired = len(unpaired)
+        self._warn(f'{message}; they are skipped')
+        dropped = set(unpaired)
+        return [image for image in images if image not in dropped]
+
+    def _list(self, folder: str, suffix: str | tuple[str, ...]) -> list[str]:
+        """Relative paths of all files below a folder that end in a suffix."""
+        if not fileio.isdir(folder, self.backend_args):
+            raise FileNotFoundError(
+                f'folder {folder} does not exist; data_root is {self.data_root!r}'
+            )
+        return list(
+            fileio.list_dir_or_file(
+                folder,
+                list_dir=False,
+                suffix=suffix,
+                recursive=True,
+                backend_args=self.backend_args,
+            )
+        )
+
+    def _suffix_of(self, name: str) -> str:
+        return next((suffix for suffix in self.img_suffix if name.endswith(suffix)), '')
+
+    @staticmethod
+    def _warn(message: str) -> None:
+        print_log(message, logger='current', level=logging.WARNING)

@@ -1,0 +1,7 @@
+"""Hooks: cluster life, words of the dataset under test, centring of the logits."""
+
+from .dataset_vocabulary_hook import DatasetVocabularyHook
+from .logit_centring_hook import LogitCentringHook
+from .mask_clustering_hook import MaskClusteringHook
+
+__all__ = ['DatasetVocabularyHook', 'LogitCentringHook', 'MaskClusteringHook']

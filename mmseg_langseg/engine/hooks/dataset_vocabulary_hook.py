@@ -1,0 +1,50 @@
+"""Hands the class names of the dataset under test to the model."""
+
+from __future__ import annotations
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch.utils.data import Dataset
+
+from mmseg_langseg.models.text_encoders import Vocabulary
+
+from .unwrap import unwrap_model
+
+
+@HOOKS.register_module()
+class DatasetVocabularyHook(Hook):
+    """Before validation and test the model's words become the dataset's classes.
+
+    One checkpoint is so evaluated on any benchmark without a change of its config. If the config
+    gives ``decode_head.vocabulary``, that one stays, and its number of classes must be the
+    dataset's.
+    """
+
+    def before_val(self, runner: Runner) -> None:
+        """Sets the words of the validation dataset."""
+        self._set(runner, runner.val_dataloader.dataset)
+
+    def before_test(self, runner: Runner) -> None:
+        """Sets the words of the test dataset."""
+        self._set(runner, runner.test_dataloader.dataset)
+
+    def _set(self, runner: Runner, dataset: Dataset) -> None:
+        model = unwrap_model(runner.model, 'set_vocabulary', type(self).__name__)
+        classes = dataset.metainfo.get('classes')
+        if not classes:
+            raise ValueError(
+                f'{type(dataset).__name__} names no classes in its metainfo: give '
+                'decode_head.vocabulary in the config.'
+            )
+        head = model.decode_head
+        if head.fixed_vocabulary:
+            head.vocabulary.check_num_classes(len(classes), type(dataset).__name__)
+            return
+        vocabulary = Vocabulary.from_names(classes)
+        if vocabulary != head.vocabulary:
+            model.set_vocabulary(vocabulary)
+            runner.logger.info(
+                f'Vocabulary: {len(classes)} classes of {type(dataset).__name__}, '
+                f'templates {head.templates!r}.'
+            )

@@ -1,0 +1,100 @@
+"""The life of a method's mask clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmengine.dist import all_gather, broadcast
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import Tensor, nn
+
+from .unwrap import unwrap_model
+
+
+@HOOKS.register_module()
+class MaskClusteringHook(Hook):
+    """Initialises, updates and logs the clusters that masks are assigned to.
+
+    * Before a fresh training, prototypes that want it (``FreeCentroids``) are initialised from the
+      pooled features of some batches' masks; a resumed training keeps what its checkpoint holds.
+    * After every iteration the clusterer's usage takes in the assignment of all processes.
+    * Every ``interval`` iterations the usage is logged and reset: ``cluster/entropy`` (1 = uniform),
+      ``cluster/dead``, ``cluster/largest`` (shares) as scalars, and every ``histogram_interval``
+      iterations the sorted histogram as an image, to every visualisation backend.
+
+    Args:
+        interval: Iterations between two logs of the usage; best that of the logger.
+        histogram_interval: Iterations between two histograms.
+        init_batches: Training batches that initial prototypes are taken from.
+    """
+
+    def __init__(
+        self, interval: int = 50, histogram_interval: int = 1000, init_batches: int = 8
+    ) -> None:
+        self.interval = interval
+        self.histogram_interval = histogram_interval
+        self.init_batches = init_batches
+        self.histogram = 0
+
+    def before_train(self, runner: Runner) -> None:
+        """Initialises the prototypes of a fresh training."""
+        model = unwrap_model(runner.model, 'decode_head', type(self).__name__)
+        prototypes = getattr(model.decode_head, 'prompts', None)
+        if runner.iter > 0 or not hasattr(prototypes, 'initialise'):
+            return
+        features = self._collect(runner, model)
+        prototypes.initialise(features)
+        for value in (*prototypes.parameters(), *prototypes.buffers()):
+            broadcast(value.data)
+        runner.logger.info(f'Clusters initialised from {len(features)} mask features.')
+
+    def _collect(self, runner: Runner, model: nn.Module) -> Tensor:
+        model.eval()
+        collected = []
+        batches = iter(runner.train_dataloader)
+        for _ in range(self.init_batches):
+            data = model.data_preprocessor(next(batches), True)
+            collected.append(model.mask_features(**data))
+        model.train()
+        # Processes may hold different numbers of masks: pad to the largest, then cut.
+        local = torch.cat(collected)
+        counts = [int(n) for n in all_gather(torch.tensor([len(local)], device=local.device))]
+        padded = local.new_zeros(max(counts), local.shape[1])
+        padded[: len(local)] = local
+        gathered = all_gather(padded)
+        return torch.cat([rows[:n] for rows, n in zip(gathered, counts, strict=True)])
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch=None, outputs=None
+    ) -> None:
+        """Updates the usage and logs it."""
+        head = unwrap_model(runner.model, 'decode_head', type(self).__name__).decode_head
+        clusterer = getattr(head, 'clusterer', None)
+        if clusterer is None or head.last_assignment is None:
+            return
+        clusterer.update(head.last_assignment)
+        if self.every_n_train_iters(runner, self.histogram_interval):
+            picture = usage_histogram(clusterer.usage.cpu().numpy())
+            runner.visualizer.add_image('cluster_usage', picture, step=runner.iter + 1)
+        if self.every_n_train_iters(runner, self.interval):
+            for name, value in clusterer.stats().items():
+                runner.message_hub.update_scalar(f'train/cluster/{name}', value)
+            clusterer.reset()
+
+
+def usage_histogram(usage: np.ndarray, height: int = 120, bar: int = 6) -> np.ndarray:
+    """Draws sorted usage counts ``(K,)`` as bars; the line is the uniform share.
+
+    Returns:
+        RGB image ``(height, K * bar, 3)`` uint8.
+    """
+    share = np.sort(usage)[::-1] / max(usage.sum(), 1)
+    top = max(share.max(), 1e-12)
+    rows = np.arange(height)[::-1, None] / height
+    filled = np.repeat(rows < share[None] / top, bar, axis=1)
+    image = np.where(filled[..., None], (70, 120, 180), (255, 255, 255)).astype(np.uint8)
+    uniform = height - 1 - int((height - 1) * min(1 / len(usage) / top, 1))
+    image[uniform] = (200, 60, 40)
+    return image

@@ -1,0 +1,148 @@
+"""SA-1B's JSON, the one mask file format of this package.
+
+One file per image::
+
+    {"image": {"image_id": 1, "width": W, "height": H, "file_name": "sa_1.jpg"},
+     "annotations": [{"id": 0, "segmentation": {"size": [H, W], "counts": "..."},
+                      "bbox": [x, y, w, h], "area": 123, ...}, ...]}
+
+Only ``image.width``, ``image.height`` and ``annotations[*].segmentation`` are read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mmengine.fileio as fileio
+from pycocotools import mask as coco_mask
+
+from .errors import MaskFileError
+from .rle import rle_run_lengths
+
+
+def read_mask_file(
+    path: str | os.PathLike,
+    image_size: tuple[int, int] | None = None,
+    backend_args: dict | None = None,
+) -> list[dict]:
+    """Read and check the masks of one image.
+
+    Args:
+        path: Mask file in SA-1B's JSON format.
+        image_size: (height, width) of the image the masks must belong to; ``None``: not compared.
+        backend_args: File backend of mmengine.
+
+    Returns:
+        One COCO RLE ``{'size': [H, W], 'counts': str}`` per mask; empty if the image has none.
+        Uncompressed counts (a list of run lengths) are compressed on the way.
+
+    Raises:
+        MaskFileError: The file is missing or not JSON, lacks a key, is of another image size, or
+            holds a broken RLE. The message names the file and the annotation.
+    """
+    content = _load_json(path, backend_args)
+    image = _get(content, 'image', dict, path)
+    size = (_get(image, 'height', int, path), _get(image, 'width', int, path))
+    if image_size is not None and size != tuple(image_size):
+        raise MaskFileError(
+            f'{path}: masks are made for an image of height x width {size[0]} x {size[1]}, '
+            f'the image has {image_size[0]} x {image_size[1]}; '
+            'were the images resized without their masks?'
+        )
+    annotations = _get(content, 'annotations', list, path)
+    return [_read_rle(ann, size, f'{path}, annotation {i}') for i, ann in enumerate(annotations)]
+
+
+def write_mask_file(
+    path: str | os.PathLike,
+    rles: Sequence[dict],
+    image_size: tuple[int, int],
+    file_name: str,
+    image_id: int = 0,
+) -> None:
+    """Write the masks of one image as SA-1B's JSON; complete or not at all.
+
+    Args:
+        path: File to write; its folder is made if needed.
+        rles: COCO RLEs ``{'size': [H, W], 'counts': str | bytes}``.
+        image_size: (height, width) of the image.
+        file_name: Name of the image file.
+        image_id: Number of the image.
+
+    Raises:
+        ValueError: An RLE is broken or of another size.
+    """
+    height, width = image_size
+    annotations = [_annotation(i, rle, (height, width)) for i, rle in enumerate(rles)]
+    image = dict(image_id=image_id, width=width, height=height, file_name=file_name)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix='.tmp')
+    try:
+        with os.fdopen(handle, 'w') as file:
+            json.dump(dict(image=image, annotations=annotations), file)
+        # mkstemp's files are private; give the permissions that open() would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _load_json(path: str | os.PathLike, backend_args: dict | None) -> Any:
+    try:
+        return json.loads(fileio.get_text(str(path), backend_args=backend_args))
+    except OSError as error:
+        raise MaskFileError(f'{path}: mask file cannot be read ({error})') from error
+    except ValueError as error:
+        raise MaskFileError(
+            f'{path}: mask file is not valid JSON, perhaps truncated ({error})'
+        ) from error
+
+
+def _get(mapping: Any, key: str, expected: type | tuple[type, ...], where: object) -> Any:
+    """Take a value of the expected type out of a parsed JSON object."""
+    if not isinstance(mapping, dict) or key not in mapping:
+        raise MaskFileError(f"{where}: key '{key}' is missing; expected SA-1B's JSON format")
+    value = mapping[key]
+    if not isinstance(value, expected):
+        raise MaskFileError(f"{where}: '{key}' has the wrong type, got {value!r:.60}")
+    return value
+
+
+def _read_rle(annotation: Any, size: tuple[int, int], where: str) -> dict:
+    segmentation = _get(annotation, 'segmentation', dict, where)
+    own_size = _get(segmentation, 'size', list, where)
+    if own_size != list(size):
+        raise MaskFileError(f'{where}: mask has height x width {own_size}, its image {list(size)}')
+    rle = dict(size=own_size, counts=_get(segmentation, 'counts', (str, list), where))
+    try:
+        rle_run_lengths(rle)
+    except ValueError as error:
+        raise MaskFileError(f'{where}: {error}') from error
+    if isinstance(rle['counts'], list):
+        rle['counts'] = coco_mask.frPyObjects(rle, *size)['counts'].decode('ascii')
+    return rle
+
+
+def _annotation(index: int, rle: dict, size: tuple[int, int]) -> dict:
+    if tuple(rle['size']) != size:
+        raise ValueError(f'mask {index} has size {rle["size"]}, the image {list(size)}')
+    rle_run_lengths(rle)
+    counts = rle['counts']
+    return dict(
+        id=index,
+        segmentation=dict(
+            size=[int(side) for side in size],
+            counts=counts.decode('ascii') if isinstance(counts, bytes) else counts,
+        ),
+        bbox=coco_mask.toBbox(rle).tolist(),
+        area=int(coco_mask.area(rle)),
+    )

@@ -1,0 +1,132 @@
+"""What all CLIP image towers share: loading, choosing what trains, and what a checkpoint holds."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmseg_langseg.models.clip_loader import load_clip
+
+TRAINABLE = ('none', 'attention', 'all')
+
+
+class CLIPTower(BaseModule):
+    """Image half of a CLIP model as an MMSegmentation backbone.
+
+    Subclasses implement :meth:`forward`, which maps images ``(B, 3, H, W)`` to a one-element tuple
+    of dense features ``(B, D, h, w)`` in the joint image-text space (not normalised). The open_clip
+    module keeps its own parameter names under ``visual.``, so public weights load as they are.
+
+    A checkpoint of this module holds what training changes. Frozen public weights are rebuilt from
+    their source; only when ``pretrained`` is None (random weights) everything is stored.
+
+    Args:
+        arch: open_clip model name, or the keyword arguments of ``open_clip.CLIP`` as a dict.
+        pretrained: open_clip tag, path of a local weight file, or None for random weights.
+        trainable: ``'none'``, ``'attention'`` (parameters whose name contains ``attn`` or
+            ``position``: what official PixelCLIP trains in a ViT) or ``'all'``.
+        norm_eval: Keep batch normalisation layers in evaluation mode during training.
+
+    Raises:
+        ValueError: If ``trainable`` is unknown or the tower is of another kind than the subclass.
+    """
+
+    visual_type: type[nn.Module]
+
+    def __init__(
+        self,
+        arch: str | dict,
+        pretrained: str | None = None,
+        trainable: str = 'none',
+        norm_eval: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if trainable not in TRAINABLE:
+            raise ValueError(f'trainable={trainable!r}: expected one of {TRAINABLE}.')
+        clip = load_clip(arch, pretrained)
+        if not isinstance(clip.visual, self.visual_type):
+            raise ValueError(
+                f'{type(self).__name__} cannot hold {arch!r}: its image tower is a '
+                f'{type(clip.visual).__name__}, expected {self.visual_type.__name__}. Use the '
+                'backbone of that kind (CLIPVisionTransformer, CLIPTimmTower or CLIPResNet).'
+            )
+        self.visual = clip.visual
+        self.norm_eval = norm_eval
+        self.pretrained = pretrained
+        self._set_trainable(trainable)
+        self._register_state_dict_hook(_drop_public_weights)
+
+    def _set_trainable(self, trainable: str) -> None:
+        trained = set()
+        for name, parameter in self.named_parameters():
+            learns = trainable == 'all' or (
+                trainable == 'attention' and ('attn' in name or 'position' in name)
+            )
+            parameter.requires_grad_(learns)
+            if learns:
+                trained.add(name)
+        if trainable == 'all':
+            trained.update(name for name, _ in self.named_buffers())
+        # Fixed here and not read from requires_grad: a momentum copy has no gradients at all.
+        self.trained_names = frozenset(trained)
+
+    def train(self, mode: bool = True) -> CLIPTower:
+        """Sets the mode; batch normalisation stays in evaluation mode if ``norm_eval``."""
+        super().train(mode)
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        """Maps images ``(B, 3, H, W)`` to ``((B, D, h, w),)``."""
+        raise NotImplementedError
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        """Checks the architecture and fills in the public weights that a checkpoint leaves out."""
+        own = {prefix + name: value for name, value in self._own_tensors().items()}
+        given = {key: value for key, value in state_dict.items() if key.startswith(prefix)}
+        if given:
+            self._check_architecture(given, own)
+        for key, value in own.items():
+            if self.pretrained is not None and key[len(prefix) :] not in self.trained_names:
+                state_dict.setdefault(key, value)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _own_tensors(self) -> dict[str, Tensor]:
+        return {**dict(self.named_parameters()), **dict(self.named_buffers())}
+
+    def _check_architecture(self, given: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+        unknown = [key for key in given if key not in own]
+        wrong = [
+            f'{key}: {tuple(given[key].shape)}, expected {tuple(own[key].shape)}'
+            for key in given
+            if key in own and given[key].shape != own[key].shape
+        ]
+        if unknown or wrong:
+            shown = [f'{key}: not in this tower' for key in unknown[:3]] + wrong[:3]
+            raise ValueError(
+                f'The checkpoint belongs to another architecture than this '
+                f'{type(self).__name__} ({len(unknown)} unknown and {len(wrong)} misshapen '
+                f'tensors): {"; ".join(shown)}. Use the config that it was trained with.'
+            )
+
+
+def _drop_public_weights(
+    module: CLIPTower, state_dict: dict[str, Tensor], prefix: str, local_metadata: dict
+) -> None:
+    """State-dict hook: removes what can be rebuilt from the public weights."""
+    if module.pretrained is None:
+        return
+    for key in [key for key in state_dict if key.startswith(prefix)]:
+        if key[len(prefix) :] not in module.trained_names:
+            del state_dict[key]
+
+
+def project_tokens(tokens: Tensor, projection: Tensor | None) -> Tensor:
+    """Projects ``(..., C)`` by an optional ``(C, D)`` matrix."""
+    return tokens if projection is None else torch.matmul(tokens, projection)

@@ -1,0 +1,94 @@
+"""CLIP's vision transformer with a dense read-out."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from open_clip.transformer import VisionTransformer
+from torch import Tensor
+
+from .clip_tower import CLIPTower, project_tokens
+from .dense_readouts import READOUTS
+
+
+@MODELS.register_module()
+class CLIPVisionTransformer(CLIPTower):
+    """Any ViT of open_clip as a dense tower: ``(B, 3, H, W) -> ((B, D, H//p, W//p),)``.
+
+    Position embeddings are resized (bicubic, by size) to the grid of the input at every forward,
+    so any aspect ratio works and the stored parameter keeps its shape.
+
+    Args:
+        arch: See :class:`CLIPTower`.
+        pretrained: See :class:`CLIPTower`.
+        readout: ``'tokens'`` (plain), ``'value'`` (MaskCLIP) or ``'value_cls'`` (PixelCLIP).
+        trainable: See :class:`CLIPTower`.
+
+    Raises:
+        ValueError: If the read-out is unknown, or the ViT pools by attention.
+    """
+
+    visual_type = VisionTransformer
+
+    def __init__(
+        self,
+        arch: str | dict = 'ViT-B-16-quickgelu',
+        pretrained: str | None = None,
+        readout: str = 'value_cls',
+        trainable: str = 'none',
+        init_cfg: dict | None = None,
+    ) -> None:
+        if readout not in READOUTS:
+            raise ValueError(f'readout={readout!r}: expected one of {sorted(READOUTS)}.')
+        super().__init__(arch, pretrained, trainable, init_cfg=init_cfg)
+        if self.visual.attn_pool is not None:
+            raise ValueError(f'{arch!r} pools by attention: it has no class token to read out.')
+        self.readout = readout
+        self.embed_dim = int(self.visual.output_dim)
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        """Computes dense features.
+
+        Args:
+            images: Normalised images ``(B, 3, H, W)``, sides at least one patch.
+
+        Returns:
+            ``((B, D, h, w),)``, not normalised.
+        """
+        visual = self.visual
+        patches = visual.conv1(images)
+        height, width = patches.shape[-2:]
+        tokens = self._embed(patches)
+        *blocks, last = visual.transformer.resblocks
+        tokens = self._run(blocks, tokens)
+        tokens = READOUTS[self.readout](last, tokens)
+        features = project_tokens(visual.ln_post(tokens[:, 1:]), visual.proj)
+        return (features.transpose(1, 2).unflatten(2, (height, width)),)
+
+    def _embed(self, patches: Tensor) -> Tensor:
+        """Adds class token and positions: ``(B, C, h, w) -> (B, 1 + h*w, C)``."""
+        visual = self.visual
+        tokens = patches.flatten(2).transpose(1, 2)
+        class_token = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
+        tokens = torch.cat([class_token, tokens], dim=1)
+        tokens = tokens + self.positions(*patches.shape[-2:]).to(tokens.dtype)
+        return visual.ln_pre(tokens)
+
+    def positions(self, height: int, width: int) -> Tensor:
+        """Position embedding ``(1 + h*w, C)`` for a grid of height x width patches."""
+        embedding = self.visual.positional_embedding
+        native = tuple(self.visual.grid_size)
+        if (height, width) == native:
+            return embedding
+        grid = embedding[1:].T.unflatten(1, native)[None]
+        grid = F.interpolate(grid, size=(height, width), mode='bicubic', align_corners=False)
+        return torch.cat([embedding[:1], grid[0].flatten(1).T])
+
+    def _run(self, blocks: list, tokens: Tensor) -> Tensor:
+        # open_clip up to 2.24 runs its blocks sequence first.
+        batch_first = getattr(self.visual.transformer, 'batch_first', False)
+        tokens = tokens if batch_first else tokens.transpose(0, 1)
+        for block in blocks:
+            tokens = block(tokens)
+        return tokens if batch_first else tokens.transpose(0, 1)

@@ -1,0 +1,66 @@
+"""Dense read-outs: how the last block of a CLIP ViT is turned into features for every patch.
+
+Each function maps the last block and its input tokens ``(B, 1 + h*w, C)``, class token first, to
+output tokens of the same shape. The attention of that block gathers the image for the class token
+and blurs the patches; the value path leaves it out (MaskCLIP, Zhou et al., ECCV 2022, Sec. 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def value_projection(block: nn.Module, tokens: Tensor) -> Tensor:
+    """Value and output projection of each token, without attention.
+
+    Args:
+        block: open_clip ``ResidualAttentionBlock``.
+        tokens: Block input ``(B, N, C)``.
+
+    Returns:
+        ``(B, N, C)``.
+    """
+    attention = block.attn
+    width = attention.embed_dim
+    value = F.linear(
+        block.ln_1(tokens),
+        attention.in_proj_weight[2 * width :],
+        attention.in_proj_bias[2 * width :],
+    )
+    return block.ls_1(attention.out_proj(value))
+
+
+def add_mlp(block: nn.Module, tokens: Tensor) -> Tensor:
+    """The block's second half: ``x + MLP(LN(x))`` on ``(B, N, C)``."""
+    return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
+
+
+def read_tokens(block: nn.Module, tokens: Tensor) -> Tensor:
+    """Plain tokens: the block as it was trained, ``(B, N, C) -> (B, N, C)``."""
+    first = tokens if getattr(block.attn, 'batch_first', False) else tokens.transpose(0, 1)
+    out = block(first)
+    return out if getattr(block.attn, 'batch_first', False) else out.transpose(0, 1)
+
+
+def read_value(block: nn.Module, tokens: Tensor) -> Tensor:
+    """MaskCLIP: value path, each token keeps its own residual, ``(B, N, C) -> (B, N, C)``."""
+    return add_mlp(block, tokens + value_projection(block, tokens))
+
+
+def read_value_cls(block: nn.Module, tokens: Tensor) -> Tensor:
+    """PixelCLIP's code: value path plus the class token's residual for every token.
+
+    The paper's text says MaskCLIP (Sec. 3.1); the released code adds ``x[class]`` instead of the
+    token's own residual, and its numbers rest on that. ``(B, N, C) -> (B, N, C)``.
+    """
+    return add_mlp(block, tokens[:, :1] + value_projection(block, tokens))
+
+
+READOUTS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
+    'tokens': read_tokens,
+    'value': read_value,
+    'value_cls': read_value_cls,
+}

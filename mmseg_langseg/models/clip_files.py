@@ -1,0 +1,132 @@
+"""Readers of the weight files that hold a CLIP."""
+
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+PIXELCLIP_PREFIX = 'sem_seg_head.predictor.clip_model.'
+_OPENAI_EXTRAS = ('input_resolution', 'context_length', 'vocab_size')
+_TOKENS = 'token_embedding.weight'
+
+
+@dataclass
+class ClipFile:
+    """What a weight file holds.
+
+    Attributes:
+        weights: Tensors by open_clip's names.
+        quick_gelu: The activation they were trained with, None where the file does not tell.
+        arch: Keyword arguments of ``open_clip.CLIP``; compact files only.
+        token_embedding: ``ids`` (n,), ``rows`` (n, width), ``seed``, ``std``; compact files only.
+    """
+
+    weights: dict[str, Tensor]
+    quick_gelu: bool | None = None
+    arch: dict | None = None
+    token_embedding: dict | None = None
+
+    def state_dict(self, token_shape: torch.Size) -> dict[str, Tensor]:
+        """All weights in float32; ``token_shape`` is (vocabulary, width)."""
+        weights = {k: v.float() if v.is_floating_point() else v for k, v in self.weights.items()}
+        if self.token_embedding is not None:
+            weights[_TOKENS] = _expand_tokens(self.token_embedding, token_shape)
+        return weights
+
+
+def read_clip_file(path: str | os.PathLike) -> ClipFile:
+    """Read a CLIP weight file of any of these kinds.
+
+    - OpenAI's TorchScript archive, or its state dict;
+    - an open_clip state dict, bare or under ``'state_dict'``, also ``.safetensors``;
+    - an official PixelCLIP checkpoint (the CLIP under ``sem_seg_head.predictor.clip_model``);
+    - a compact file ``dict(arch, state_dict, token_embedding=dict(ids, rows, seed, std))``: token
+      rows that are not in ``ids`` are ``torch.randn`` from ``seed`` times ``std``.
+
+    Raises:
+        ValueError: The file is broken, or none of these.
+    """
+    path = os.fspath(path)
+    content = _read(path)
+    if isinstance(content, torch.jit.ScriptModule):
+        return _from_tensors(dict(content.state_dict()), path, quick_gelu=True)
+    if isinstance(content, Mapping) and {'arch', 'state_dict', 'token_embedding'} <= set(content):
+        arch = content['arch']
+        return ClipFile(
+            dict(content['state_dict']),
+            bool(arch.get('quick_gelu', False)),
+            arch,
+            content['token_embedding'],
+        )
+    for key in ('model', 'state_dict'):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+            break
+    return _from_tensors(content, path)
+
+
+def _read(path: str):
+    try:
+        if path.endswith('.safetensors'):
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        if _is_torchscript(path):
+            return torch.jit.load(path, map_location='cpu')
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"'{path}' is not a weight file, or holds more than tensors and plain values, which "
+            f'is not read for safety: {str(error).splitlines()[0]}'
+        ) from error
+    except Exception as error:  # every library has its own class for a broken file
+        reason = (str(error).splitlines() or [''])[0]
+        raise ValueError(
+            f"'{path}' cannot be read as a weight file ({type(error).__name__}: {reason})"
+        ) from error
+
+
+def _is_torchscript(path: str) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith('/constants.pkl') for name in archive.namelist())
+
+
+def _from_tensors(content, path: str, quick_gelu: bool | None = None) -> ClipFile:
+    if not isinstance(content, Mapping) or not content:
+        raise ValueError(f"'{path}' holds no weights but {type(content).__name__}")
+    weights = {str(k).removeprefix('module.'): v for k, v in content.items()}
+    clip = {
+        k.removeprefix(PIXELCLIP_PREFIX): v
+        for k, v in weights.items()
+        if k.startswith(PIXELCLIP_PREFIX)
+    }
+    if clip:
+        weights = clip
+        # the official ViT is OpenAI's, the official ConvNeXt is open_clip's
+        quick_gelu = 'visual.class_embedding' in clip
+    if any(k in weights for k in _OPENAI_EXTRAS):
+        quick_gelu = True
+        weights = {k: v for k, v in weights.items() if k not in _OPENAI_EXTRAS}
+    wrong = [k for k, v in weights.items() if not isinstance(v, Tensor)]
+    if wrong:
+        raise ValueError(f"'{path}' is not a CLIP weight file: entry '{wrong[0]}' is no tensor")
+    return ClipFile(weights, quick_gelu)
+
+
+def _expand_tokens(entry: Mapping, shape: torch.Size) -> Tensor:
+    ids, rows = entry['ids'], entry['rows'].float()
+    if rows.shape != (len(ids), shape[1]) or (len(ids) and int(ids.max()) >= shape[0]):
+        raise ValueError(
+            f'compact CLIP file: token rows {tuple(rows.shape)} for {len(ids)} ids up to '
+            f'{int(ids.max()) if len(ids) else None} do not fit an embedding of {tuple(shape)}'
+        )
+    generator = torch.Generator().manual_seed(int(entry['seed']))
+    table = torch.randn(*shape, generator=generator) * float(entry['std'])
+    table[ids] = rows
+    return table

@@ -1,0 +1,8 @@
+"""Clusterers: features and prototypes in, cluster ids out."""
+
+from .argmax_clusterer import ArgmaxClusterer
+from .base_clusterer import BaseClusterer
+from .sinkhorn import sinkhorn
+from .sinkhorn_clusterer import SinkhornClusterer
+
+__all__ = ['ArgmaxClusterer', 'BaseClusterer', 'SinkhornClusterer', 'sinkhorn']

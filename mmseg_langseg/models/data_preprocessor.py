@@ -1,0 +1,155 @@
+"""Normalisation, squashing and stacking of images for CLIP towers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmseg.models import SegDataPreProcessor
+from mmseg.registry import MODELS
+from mmseg.utils import stack_batch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@MODELS.register_module()
+class CLIPDataPreProcessor(SegDataPreProcessor):
+    """Bring images into the form CLIP's towers expect.
+
+    Each image is normalised and then, if ``input_size`` is given, resized to it (bilinear, no
+    antialias, aspect ratio not kept), as PixelCLIP does in training and testing (spec 1.0 and 2).
+    So a batch may hold images of any size. Three kinds of batches:
+
+    * two views (``inputs`` is a dict with ``weak`` and ``strong``): each view becomes a tensor;
+    * other training batches: MMSegmentation's own behaviour, padding;
+    * test batches: resized to ``input_size``, or padded at the lower right to a common size if it
+      is ``None`` (sliding windows). The meta information tells ``postprocess_result`` which.
+
+    Args:
+        mean: RGB mean on the 0..255 scale; default CLIP's.
+        std: RGB standard deviation, likewise.
+        bgr_to_rgb: The loader gives BGR.
+        input_size: (height, width) that the tower gets; ``None`` keeps the sizes and pads.
+        dino_size: With it, a two-view batch also gets ``dino``: the normalised weak view at this
+            (height, width), for mask generators that want more detail than the tower. Equal to
+            the crop size of the pipeline, it changes full crops in no way.
+        size_divisor: Padded sides are multiples of it.
+        **kwargs: See ``SegDataPreProcessor``.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float] = (122.7709383, 116.7460125, 104.09373615),
+        std: Sequence[float] = (68.5005327, 66.6321579, 70.3231630),
+        bgr_to_rgb: bool = True,
+        input_size: tuple[int, int] | None = None,
+        dino_size: tuple[int, int] | None = None,
+        size_divisor: int | None = None,
+        **kwargs,
+    ) -> None:
+        if size_divisor is None and kwargs.get('size') is None:
+            size_divisor = 1
+        super().__init__(
+            mean=mean, std=std, bgr_to_rgb=bgr_to_rgb, size_divisor=size_divisor, **kwargs
+        )
+        self.bgr_to_rgb = bgr_to_rgb
+        self.input_size = None if input_size is None else tuple(input_size)
+        self.dino_size = None if dino_size is None else tuple(dino_size)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Prepare a batch.
+
+        Args:
+            data: ``inputs`` (a list of (3, H, W) tensors, a (B, 3, H, W) tensor, or a dict of
+                these under ``weak`` and ``strong``) and optional ``data_samples``.
+            training: Whether the model is in training.
+
+        Returns:
+            ``inputs``: float (B, 3, h, w), or a dict of such under ``weak``, ``strong`` and
+            ``dino``; and ``data_samples``.
+
+        Raises:
+            ValueError: A two-view batch lacks a view.
+        """
+        if isinstance(data['inputs'], dict):
+            return self._forward_views(self.cast_data(data))
+        if training:
+            return super().forward(data, training)
+        return self._forward_test(self.cast_data(data))
+
+    def _forward_views(self, data: dict) -> dict:
+        missing = {'weak', 'strong'} - data['inputs'].keys()
+        if missing:
+            raise ValueError(
+                f'the batch lacks the {" and ".join(sorted(missing))} view, it has '
+                f"{sorted(data['inputs'])}; put 'StrongView' before 'PackMaskInputs' in the "
+                'training pipeline'
+            )
+        weak = self._normalize(data['inputs']['weak'])
+        strong = self._normalize(data['inputs']['strong'])
+        inputs = dict(weak=self._to_input_size(weak), strong=self._to_input_size(strong))
+        if self.dino_size is not None:
+            inputs['dino'] = _squash(weak, self.dino_size)
+        return dict(inputs=inputs, data_samples=data.get('data_samples'))
+
+    def _forward_test(self, data: dict) -> dict:
+        images = self._normalize(data['inputs'])
+        samples = data.get('data_samples')
+        if self.input_size is None:
+            batch, metas = self._pad(images)
+        else:
+            batch = _squash(images, self.input_size)
+            shape = dict(img_shape=self.input_size, pad_shape=self.input_size)
+            metas = [shape] * len(batch)
+        if samples is not None:
+            for sample, meta in zip(samples, metas, strict=True):
+                sample.set_metainfo(meta)
+        return dict(inputs=batch, data_samples=samples)
+
+    def _normalize(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Normalise; a list of one (B, 3, H, W) tensor if the sizes agree, else of B tensors.
+
+        Each entry has four dimensions.
+        """
+        groups = (
+            [torch.stack(tuple(images))]
+            if len({i.shape for i in images}) == 1
+            else [image[None] for image in images]
+        )
+        if self.bgr_to_rgb:
+            groups = [group.flip(1) for group in groups]
+        return [(group.float() - self.mean) / self.std for group in groups]
+
+    def _to_input_size(self, groups: list[Tensor]) -> Tensor:
+        """Resize a view, or leave it as it is if there is no input size."""
+        if self.input_size is not None:
+            return _squash(groups, self.input_size)
+        if len(groups) > 1:
+            raise ValueError(
+                f'the images of a batch differ in size ({[tuple(g.shape[2:]) for g in groups]}): '
+                'set input_size'
+            )
+        return groups[0]
+
+    def _pad(self, groups: list[Tensor]) -> tuple[Tensor, list[dict]]:
+        """Pad the images at the lower right to a common size."""
+        images = [image for group in groups for image in group]
+        test_cfg = self.test_cfg or dict(size=self.size, size_divisor=self.size_divisor)
+        return stack_batch(
+            images,
+            size=test_cfg.get('size'),
+            size_divisor=test_cfg.get('size_divisor'),
+            pad_val=self.pad_val,
+        )
+
+
+def _squash(groups: list[Tensor], size: tuple[int, int]) -> Tensor:
+    """Resize (b, 3, H, W) tensors to one size and join them; nothing is done at equal size."""
+    return torch.cat(
+        [
+            group
+            if tuple(group.shape[2:]) == size
+            else F.interpolate(group, size=size, mode='bilinear', align_corners=False)
+            for group in groups
+        ]
+    )

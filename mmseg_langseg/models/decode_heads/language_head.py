@@ -1,0 +1,145 @@
+"""The classifier whose classes are words."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.utils import cosine_map
+
+
+@MODELS.register_module()
+class LanguageHead(BaseModule):
+    """Cosine classifier over text embeddings: ``M(x, y, n) = cos(f_I(x, y), f_T(n))``.
+
+    PixelCLIP Eq. (1). The embeddings are data: :meth:`set_vocabulary` computes them, they live in
+    non-persistent buffers and are never part of a checkpoint, so one checkpoint serves any words.
+
+    Args:
+        text_encoder: Config of an ``OpenCLIPTextEncoder``.
+        templates: Name of a template set, or a list of templates with one ``{}`` each.
+        vocabulary: Names, ``"a; b, synonym"``, or path of a JSON file. By default the class names
+            of the dataset under test are used (see ``DatasetVocabularyHook``).
+        feature_size: Dense features are resized bilinearly to this ``(h, w)`` before they are
+            compared, 64x64 in official PixelCLIP; None keeps their own grid.
+        align_corners: Of the resizing to image size.
+    """
+
+    text_rows: Tensor
+    row_class: Tensor
+    logit_offset: Tensor
+
+    def __init__(
+        self,
+        text_encoder: dict,
+        templates: str | list[str] = 'imagenet_select',
+        vocabulary: str | list[str] | None = None,
+        feature_size: tuple[int, int] | None = (64, 64),
+        align_corners: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.text_encoder = MODELS.build(text_encoder)
+        self.templates = templates
+        self.feature_size = tuple(feature_size) if feature_size else None
+        self.align_corners = align_corners
+        self.vocabulary: Vocabulary | None = None
+        self.fixed_vocabulary = vocabulary is not None
+        width = self.text_encoder.embed_dim
+        self.register_buffer('text_rows', torch.zeros(0, width), persistent=False)
+        self.register_buffer('row_class', torch.zeros(0, dtype=torch.long), persistent=False)
+        self.register_buffer('logit_offset', torch.zeros(0), persistent=False)
+        if vocabulary is not None:
+            self.set_vocabulary(Vocabulary.parse(vocabulary))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the current vocabulary, 0 before there is one."""
+        return len(self.logit_offset)
+
+    out_channels = num_classes
+
+    def set_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """Makes the words of a vocabulary the classes, and clears the logit offset.
+
+        Raises:
+            ValueError: If it has fewer than two classes: with one, every pixel is that class.
+        """
+        if vocabulary.num_classes < 2:
+            raise ValueError(
+                f'The vocabulary {list(vocabulary.names)} has one class, so every pixel would get '
+                'it: add the other things that may be seen, or background words.'
+            )
+        device = self.text_rows.device
+        self.vocabulary = vocabulary
+        self.text_rows = self.text_encoder.encode_vocabulary(vocabulary, self.templates).to(device)
+        self.row_class = torch.tensor(vocabulary.row_classes, device=device)
+        self.logit_offset = torch.zeros(vocabulary.num_classes, device=device)
+
+    def set_logit_offset(self, offset: Tensor) -> None:
+        """Sets what is subtracted from each class's logits, ``(K,)`` (see ``LogitCentringHook``).
+
+        Raises:
+            ValueError: If the length is not the number of classes.
+        """
+        if offset.shape != self.logit_offset.shape:
+            raise ValueError(
+                f'offset has shape {tuple(offset.shape)}, expected ({self.num_classes},).'
+            )
+        self.logit_offset = offset.to(self.logit_offset)
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Scores dense features.
+
+        Args:
+            inputs: Tuple of feature maps; the last one, ``(B, D, h, w)``, is used.
+
+        Returns:
+            Cosines ``(B, K, h', w')`` minus the logit offset, float32; (h', w') is
+            ``feature_size``.
+
+        Raises:
+            RuntimeError: If no vocabulary was set.
+        """
+        if self.vocabulary is None:
+            raise RuntimeError(
+                'No vocabulary: add dict(type="DatasetVocabularyHook") to custom_hooks, give '
+                'decode_head.vocabulary, or call set_vocabulary().'
+            )
+        features = inputs[-1].float()
+        if self.feature_size is not None:
+            features = F.interpolate(
+                features, size=self.feature_size, mode='bilinear', align_corners=False
+            )
+        scores = cosine_map(features, self.text_rows)
+        if len(self.text_rows) != self.num_classes:
+            scores = self._best_word(scores)
+        return scores - self.logit_offset[:, None, None]
+
+    def _best_word(self, scores: Tensor) -> Tensor:
+        """A class with several rows (background words) scores as its best row."""
+        index = self.row_class[None, :, None, None].expand_as(scores)
+        shape = (len(scores), self.num_classes, *scores.shape[2:])
+        best = scores.new_full(shape, float('-inf'))
+        return best.scatter_reduce(1, index, scores, reduce='amax')
+
+    def predict(self, inputs: tuple[Tensor, ...], batch_img_metas: list[dict], test_cfg) -> Tensor:
+        """Logits ``(B, K, H, W)`` at image size, as MMSegmentation's ``EncoderDecoder`` asks."""
+        size = batch_img_metas[0]['img_shape'][:2]
+        return F.interpolate(
+            self(inputs), size=size, mode='bilinear', align_corners=self.align_corners
+        )
+
+    def loss(self, *args, **kwargs) -> dict[str, Tensor]:
+        """A plain language head has no loss.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(
+            'LanguageHead classifies with frozen text and has no loss; train with PixelCLIP.'
+        )

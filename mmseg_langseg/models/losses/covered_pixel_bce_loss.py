@@ -1,0 +1,67 @@
+"""Binary cross entropy over the pixels that a mask covers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce, get_world_size
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+def covered_pixel_bce(logits: Tensor, targets: Tensor, covered: Tensor) -> Tensor:
+    """Mean binary cross entropy over covered pixels and classes of the global batch.
+
+    ``L_mask`` of PixelCLIP (Sec. 3.2); that uncovered pixels are ignored is in the code only. The
+    mean is over the covered pixels of *all* processes: the value is that of the global batch on each
+    process, and gradients averaged over processes (as DDP does) are those of the global batch.
+    Without any covered pixel the loss is 0 and its gradients are finite.
+
+    Args:
+        logits: ``(B, K, H, W)``.
+        targets: ``(B, K, H, W)`` in [0, 1].
+        covered: ``(B, H, W)`` bool.
+
+    Returns:
+        Scalar float32.
+    """
+    loss = F.binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction='none')
+    total = (loss * covered[:, None]).sum()
+    return global_mean(total, covered.sum() * logits.shape[1])
+
+
+def global_mean(total: Tensor, count: Tensor) -> Tensor:
+    """Quotient of two sums over all processes, with the gradient of the local part.
+
+    Args:
+        total: Scalar sum of this process, with gradient.
+        count: Scalar number of terms of this process.
+
+    Returns:
+        Scalar: the global mean on every process; its gradient, averaged over processes, is the
+        gradient of the global mean.
+    """
+    sums = torch.stack([total.detach().double(), count.double()])
+    all_reduce(sums)
+    terms = sums[1].clamp_min(1)
+    local = total * (get_world_size() / terms).to(total.dtype)
+    return local + ((sums[0] / terms).to(total.dtype) - local.detach())
+
+
+@MODELS.register_module()
+class CoveredPixelBCELoss(nn.Module):
+    """See :func:`covered_pixel_bce`.
+
+    Args:
+        loss_weight: Factor of the loss.
+        loss_name: Name in the log.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, loss_name: str = 'loss_mask') -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.loss_name = loss_name
+
+    def forward(self, logits: Tensor, targets: Tensor, covered: Tensor) -> Tensor:
+        """See :func:`covered_pixel_bce`."""
+        return self.loss_weight * covered_pixel_bce(logits, targets, covered)

@@ -1,0 +1,78 @@
+"""Cluster centres that no text stands behind."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from scipy.cluster.vq import kmeans2
+from torch import Tensor, nn
+
+from .open_clip_text_encoder import OpenCLIPTextEncoder
+
+
+@MODELS.register_module()
+class FreeCentroids(nn.Module):
+    """k learnable points of the joint space: PixelCLIP's ablation without the text encoder.
+
+    Args:
+        text_encoder: Gives the width only.
+        num_clusters: k.
+        seed: Of the random start, and of :meth:`initialise`. The global state is not touched.
+
+    Raises:
+        ValueError: If ``num_clusters`` is not positive.
+    """
+
+    def __init__(
+        self, text_encoder: OpenCLIPTextEncoder, num_clusters: int = 64, seed: int = 0
+    ) -> None:
+        super().__init__()
+        if num_clusters < 1:
+            raise ValueError(f'num_clusters={num_clusters}: expected at least 1.')
+        self.num_clusters = num_clusters
+        self.seed = seed
+        generator = torch.Generator().manual_seed(seed)
+        start = torch.randn(num_clusters, text_encoder.embed_dim, generator=generator)
+        self.centroids = nn.Parameter(F.normalize(start, dim=-1))
+
+    def forward(self, text_encoder: OpenCLIPTextEncoder | None = None) -> Tensor:
+        """The centres ``(K, D)`` float32, not normalised."""
+        return self.centroids.float()
+
+    @torch.no_grad()
+    def initialise(self, features: Tensor) -> None:
+        """Sets the centres to the clusters of mask features, by spherical k-means.
+
+        Args:
+            features: ``(M, D)``. Fewer than k features (or fewer distinct ones) set as many
+                centres; the others keep their random start.
+        """
+        points = F.normalize(features.detach().float().cpu(), dim=-1).double().numpy()
+        points = points[np.isfinite(points).all(1) & (np.abs(points).sum(1) > 0)]
+        count = min(self.num_clusters, len(np.unique(points, axis=0)))
+        if count == 0:
+            return
+        centres = _spherical_kmeans(points, count, self.seed)
+        self.centroids[:count] = torch.from_numpy(centres).to(self.centroids)
+
+
+def _spherical_kmeans(points: np.ndarray, count: int, seed: int, rounds: int = 20) -> np.ndarray:
+    """Centres ``(count, D)`` of unit length: k-means, back on the sphere each round."""
+    rng = np.random.default_rng(seed)
+    distinct = np.unique(points, axis=0)
+    centres = distinct[rng.choice(len(distinct), count, replace=False)]
+    for _ in range(rounds):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # empty clusters keep their centre
+            means, _ = kmeans2(points, centres, iter=1, minit='matrix')
+        length = np.linalg.norm(means, axis=1, keepdims=True)
+        usable = length > 1e-8  # members that cancel out leave the centre where it was
+        updated = np.where(usable, means / np.where(usable, length, 1), centres)
+        if np.allclose(updated, centres):
+            break
+        centres = updated
+    return centres

@@ -1,0 +1,200 @@
+"""The one type that holds the words of a segmentation."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SHIPPED = Path(__file__).parents[2] / 'vocabularies'
+BACKGROUND = 'background'
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Class names in index order, their synonyms, and background words.
+
+    Synonyms are averaged into one embedding. Background words are further words that stand for
+    nothing of interest: each keeps an embedding of its own, and a pixel whose best word is one of
+    them gets the class ``background``. That class is the one so named, wherever it stands in
+    ``names``, and otherwise is added after the last name. Its own name is then no word any more:
+    add 'background' to the background words if it shall be one.
+
+    Args:
+        names: One name a class.
+        synonyms: Further words of each class, as many entries as ``names``; none by default.
+        background: Words of each background entry: the first is its name, the others synonyms.
+
+    Raises:
+        ValueError: If there is no name, one is empty, or a word occurs twice (letter case and
+            runs of blanks make no difference).
+    """
+
+    names: tuple[str, ...]
+    synonyms: tuple[tuple[str, ...], ...] = ()
+    background: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        names = tuple(_clean(name) for name in self.names)
+        synonyms = tuple(tuple(_clean(word) for word in words) for words in self.synonyms)
+        background = tuple(tuple(_clean(word) for word in words) for words in self.background)
+        if not names:
+            raise ValueError('The vocabulary is empty: give at least one class name.')
+        synonyms = synonyms or ((),) * len(names)
+        if len(synonyms) != len(names):
+            raise ValueError(f'{len(synonyms)} lists of synonyms for {len(names)} names.')
+        if background and BACKGROUND not in map(str.lower, names):
+            names, synonyms = (*names, BACKGROUND), (*synonyms, ())
+        object.__setattr__(self, 'names', names)
+        object.__setattr__(self, 'synonyms', synonyms)
+        object.__setattr__(self, 'background', background)
+        self._check_words()
+
+    @classmethod
+    def from_names(cls, names: Iterable[str], background: Iterable[str] = ()) -> Vocabulary:
+        """From one string a class, such as a dataset's ``metainfo['classes']``.
+
+        Commas separate synonyms: ``'dog, puppy'``. Blanks around words are dropped.
+        """
+        if isinstance(names, str):
+            raise ValueError(f'names={names!r} is one string; use from_string, or give a list.')
+        entries = [_split(name, position) for position, name in enumerate(names, 1)]
+        background = [_split(word, position) for position, word in enumerate(background, 1)]
+        return cls(
+            tuple(words[0] for words in entries),
+            tuple(words[1:] for words in entries),
+            tuple(background),
+        )
+
+    @classmethod
+    def from_string(cls, texts: str) -> Vocabulary:
+        """From ``'cat; dog, puppy; grass'``: classes by semicolons, synonyms by commas."""
+        return cls.from_names(texts.split(';'))
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike) -> Vocabulary:
+        """From a JSON file ``{"classes": ["cat", "dog, puppy"], "background": ["grass"]}``.
+
+        ``background`` may be left out; ``source`` may say where the names come from. A bare file
+        name that is not in the working folder is looked up among the shipped ones (``ade150.json``,
+        ``cityscapes.json``, ``coco_stuff171.json``, ``context59.json``, ``voc20.json``).
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file has another content, or its words are not a vocabulary.
+        """
+        given = Path(path)
+        path = given if given.is_file() or given.parent != Path() else SHIPPED / given
+        if not path.is_file():
+            shipped = sorted(file.name for file in SHIPPED.glob('*.json'))
+            raise FileNotFoundError(
+                f"No vocabulary file '{given}'. Give the path of a JSON file; shipped: {shipped}."
+            )
+        try:
+            content = json.loads(path.read_text(encoding='utf-8'))
+            names, background = _check_schema(content)
+            return cls.from_names(names, background)
+        except ValueError as error:  # JSON and UTF-8 errors are among them
+            raise ValueError(f"Vocabulary file '{path}': {error}") from error
+
+    @classmethod
+    def parse(cls, vocabulary: Vocabulary | str | os.PathLike | Sequence[str]) -> Vocabulary:
+        """From what a config holds: a list of names, the path of a ``.json``, or ``'a; b, c'``."""
+        if isinstance(vocabulary, Vocabulary):
+            return vocabulary
+        if isinstance(vocabulary, os.PathLike) or str(vocabulary).endswith('.json'):
+            return cls.from_json(vocabulary)
+        if isinstance(vocabulary, str):
+            return cls.from_string(vocabulary)
+        return cls.from_names(vocabulary)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, the one of the background words included."""
+        return len(self.names)
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """Words of each embedding row: synonyms share a row, background words do not."""
+        return tuple(words for _, words in self._class_rows())
+
+    @property
+    def row_classes(self) -> tuple[int, ...]:
+        """Class index of each embedding row, ascending."""
+        return tuple(index for index, _ in self._class_rows())
+
+    def check_num_classes(self, num_classes: int, dataset_name: str) -> None:
+        """Makes sure that the vocabulary can be evaluated on a dataset.
+
+        Raises:
+            ValueError: If the numbers of classes differ.
+        """
+        if self.num_classes != num_classes:
+            raise ValueError(
+                f'The vocabulary has {self.num_classes} classes ({", ".join(self.names[:3])}, ...) '
+                f'but {dataset_name} has {num_classes}: labels are compared by index, so give one '
+                'entry for each class of the dataset, in its order (synonyms after commas).'
+            )
+
+    def _class_rows(self) -> list[tuple[int, tuple[str, ...]]]:
+        rows = []
+        for index, (name, synonyms) in enumerate(zip(self.names, self.synonyms, strict=True)):
+            if self.background and name.lower() == BACKGROUND:
+                rows += [(index, words) for words in self.background]
+            else:
+                rows.append((index, (name, *synonyms)))
+        return rows
+
+    def _check_words(self) -> None:
+        """Each word once: all names, synonyms and background words together."""
+        owners: dict[str, str] = {}
+        rows = [(self.names[index], words) for index, words in self._class_rows()]
+        if self.background:
+            nothing = [i for i, name in enumerate(self.names) if name.lower() == BACKGROUND]
+            if len(nothing) > 1:
+                raise ValueError("The name 'background' occurs twice in the vocabulary.")
+            if self.synonyms[nothing[0]]:
+                raise ValueError(
+                    f'The class background has synonyms {self.synonyms[nothing[0]]} and there are '
+                    'background words: put all of them into the background words.'
+                )
+        for owner, words in rows:
+            for word in words:
+                if not word:
+                    raise ValueError(f'The vocabulary has an empty name (at {owner!r}).')
+                if word.lower() in owners:
+                    raise ValueError(
+                        f'The word {word!r} occurs twice in the vocabulary: in '
+                        f'{owners[word.lower()]!r} and in {owner!r}.'
+                    )
+                owners[word.lower()] = owner
+
+
+def _clean(word: str) -> str:
+    if not isinstance(word, str):
+        raise ValueError(f'A word of a vocabulary must be a string, got {word!r}.')
+    return ' '.join(word.split())
+
+
+def _split(entry: str, position: int) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in entry.split(',')) if isinstance(entry, str) else ()
+    if not words or not all(words):
+        raise ValueError(
+            f'Entry {position} of the vocabulary, {entry!r}, has an empty name: expected '
+            "'name' or 'name, synonym'."
+        )
+    return words
+
+
+def _check_schema(content) -> tuple[list, list]:
+    if not isinstance(content, dict) or not isinstance(content.get('classes'), list):
+        raise ValueError('expected an object with a list "classes".')
+    unknown = set(content) - {'classes', 'background', 'source'}
+    if unknown or not isinstance(content.get('background', []), list):
+        raise ValueError(
+            'expected the keys "classes" (list), "background" (list, may be missing) and "source" '
+            f'(may be missing), got {sorted(content)}.'
+        )
+    return content['classes'], content.get('background', [])

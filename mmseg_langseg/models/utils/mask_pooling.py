@@ -1,0 +1,54 @@
+"""Mean of dense features over masks, without ever building the features at mask resolution."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def bilinear_matrix(source: int, target: int, device: torch.device | str = 'cpu') -> Tensor:
+    """The matrix ``(target, source)`` of one-dimensional bilinear resizing, float32.
+
+    Equal to ``F.interpolate(..., mode='bilinear', align_corners=False)`` along one axis.
+    """
+    identity = torch.eye(source, device=device)
+    return F.interpolate(identity[None], size=target, mode='linear', align_corners=False)[0].T
+
+
+def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
+    """Averages bilinearly upsampled features over each mask.
+
+    ``f_M = MaskPool(E(I), M)`` of PixelCLIP, Sec. 3.2. Pooling ``U f`` with a mask ``m`` equals
+    pooling ``f`` with the weights ``U^T m``, where ``U`` is the (separable) upsampling operator: the
+    ``(B, D, H, W)`` features are never built.
+
+    Args:
+        features: ``(B, D, h, w)``, not normalised.
+        masks: ``(N, H, W)`` bool or 0/1, the masks of all images.
+        image_index: ``(N,)`` int64, the image that each mask belongs to.
+
+    Returns:
+        ``(N, D)`` float32 means; a mask without a pixel gives zeros.
+    """
+    batch, _, height, width = features.shape
+    features = features.float()
+    rows = bilinear_matrix(height, masks.shape[-2], features.device)
+    columns = bilinear_matrix(width, masks.shape[-1], features.device)
+    weights = torch.matmul(rows.T, torch.matmul(masks.float(), columns))  # (N, h, w)
+    area = weights.sum((1, 2)).clamp_min(torch.finfo(torch.float32).tiny)
+    weights = weights.flatten(1) / area[:, None]
+
+    # Padded to the image with most masks, so that one batched product serves all images.
+    slot = slot_in_image(image_index, batch)
+    depth = int(slot.max()) + 1 if len(slot) else 0
+    padded = weights.new_zeros(batch, depth, height * width)
+    padded[image_index, slot] = weights
+    pooled = torch.bmm(padded, features.flatten(2).transpose(1, 2))
+    return pooled[image_index, slot]
+
+
+def slot_in_image(image_index: Tensor, num_images: int) -> Tensor:
+    """Running number of each mask within its image: ``(N,)`` int64, any order of ``image_index``."""
+    one_hot = F.one_hot(image_index, num_images)
+    return (one_hot.cumsum(0) - 1).gather(1, image_index[:, None])[:, 0]

@@ -1,0 +1,34 @@
+"""The exponential moving average of a tower."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseAveragedModel
+from torch import Tensor, nn
+
+
+class MomentumTeacher(BaseAveragedModel):
+    """A copy of a tower that follows it: ``t <- gamma t + (1 - gamma) s`` (PixelCLIP, Sec. 3.3).
+
+    MMEngine's ``ExponentialMovingAverage`` takes another order of operations, whose rounding the
+    official code's numbers do not have. What is equal stays exactly equal, so frozen parts of the
+    teacher can be rebuilt from public weights.
+
+    Args:
+        tower: What is copied and followed. The first update copies, later ones average.
+        momentum: ``gamma``, in [0, 1]; 1 keeps the teacher as it is.
+
+    Raises:
+        ValueError: If ``momentum`` is out of range.
+    """
+
+    def __init__(self, tower: nn.Module, momentum: float = 0.999) -> None:
+        if not 0 <= momentum <= 1:
+            raise ValueError(f'momentum={momentum}: expected a number from 0 to 1.')
+        super().__init__(tower)
+        self.momentum = momentum
+
+    def avg_func(self, averaged_param: Tensor, source_param: Tensor, steps: int) -> None:
+        """Moves one parameter towards its source, in place."""
+        moved = averaged_param * self.momentum + source_param * (1 - self.momentum)
+        averaged_param.copy_(torch.where(averaged_param == source_param, averaged_param, moved))

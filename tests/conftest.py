@@ -1,0 +1,86 @@
+import os
+
+# Before torch starts: many small operations on few cores, several processes side by side.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+# No test may reach for the network; open_clip and timm load through huggingface_hub.
+os.environ['HF_HUB_OFFLINE'] = '1'
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+# Helper modules beside the tests (golden.py) are imported by name.
+sys.path.insert(0, str(ROOT / 'tests'))
+
+TINY_CONFIG = """
+_base_ = [{runtime!r}]
+crop = (32, 32)
+load = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
+train_pipeline = [*load, dict(type='RandomCrop', crop_size=crop), dict(type='PackSegInputs')]
+test_pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'),
+                 dict(type='PackSegInputs')]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='TestTimeAug', transforms=[
+        [dict(type='RandomFlip', prob=0.), dict(type='RandomFlip', prob=1.)],
+        [dict(type='LoadAnnotations')], [dict(type='PackSegInputs')]])]
+data = dict(type='BaseSegDataset', data_root={data!r}, img_suffix='.png',
+            metainfo=dict(classes=('a', 'b'), palette=[[0, 0, 0], [255, 0, 0]]),
+            data_prefix=dict(img_path='images', seg_map_path='labels'))
+train_dataloader = dict(batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler'),
+                        dataset=dict(data, pipeline=train_pipeline))
+val_dataloader = dict(batch_size=1, num_workers=0,
+                      sampler=dict(type='DefaultSampler', shuffle=False),
+                      dataset=dict(data, pipeline=test_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=4, val_interval=100)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01))
+param_scheduler = []
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
+norm_cfg = dict(type='BN', requires_grad=True)
+model = dict(
+    type='EncoderDecoder',
+    data_preprocessor=dict(type='SegDataPreProcessor', mean=[127.] * 3, std=[64.] * 3,
+                           size=crop, pad_val=0, seg_pad_val=255, bgr_to_rgb=True),
+    backbone=dict(type='FastSCNN', downsample_dw_channels=(4, 4), global_in_channels=8,
+                  global_block_channels=(8, 8, 8), global_block_strides=(2, 2, 1),
+                  global_out_channels=8, higher_in_channels=8, lower_in_channels=8,
+                  fusion_out_channels=8, norm_cfg=norm_cfg),
+    decode_head=dict(type='FCNHead', in_channels=8, channels=4, num_convs=1, num_classes=2,
+                     in_index=-1, norm_cfg=norm_cfg),
+    test_cfg=dict(mode='whole'))
+"""
+
+
+@pytest.fixture
+def tiny_config(tmp_path):
+    """A config of MMSegmentation's own parts on five small images: runs in seconds."""
+    rng = np.random.default_rng(0)
+    data = tmp_path / 'data'
+    for folder, shape in (('images', (40, 48, 3)), ('labels', (40, 48))):
+        (data / folder).mkdir(parents=True)
+        for number in range(5):
+            top = 255 if folder == 'images' else 2
+            array = rng.integers(0, top, shape, dtype=np.uint8)
+            Image.fromarray(array).save(data / folder / f'{number}.png')
+    runtime = ROOT / 'configs' / '_base_' / 'default_runtime.py'
+    path = tmp_path / 'tiny.py'
+    path.write_text(TINY_CONFIG.format(runtime=str(runtime), data=str(data)), encoding='utf-8')
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _mmseg_scope():
+    """Configs name their parts without a scope, as under a Runner."""
+    from mmengine.registry import init_default_scope
+
+    init_default_scope('mmseg')

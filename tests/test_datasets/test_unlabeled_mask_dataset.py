@@ -1,0 +1,214 @@
+import json
+import logging
+import re
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmseg.registry import DATASETS
+from pycocotools import mask as coco_mask
+from torch.utils.data import DataLoader
+
+from mmseg_langseg.masks import ImageFileError, MaskFileError, write_mask_file
+
+PIPELINE = [
+    dict(type='LoadUnlabeledImage'),
+    dict(type='LoadUnlabeledMasks'),
+    dict(type='PackMaskInputs', mask_size=(20, 30)),
+]
+
+
+def write_sample(root, name, num_masks=2, size=(20, 30), masks='masks', images='images'):
+    rng = np.random.default_rng(len(name))
+    image = root / images / f'{name}.jpg'
+    image.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(image), rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+    bitmaps = np.asfortranarray(rng.integers(0, 2, (*size, num_masks), dtype=np.uint8))
+    write_mask_file(root / masks / f'{name}.json', coco_mask.encode(bitmaps), size, f'{name}.jpg')
+    return bitmaps
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ('sa_000001/sa_1', 'sa_000001/sa_2', 'sa_000002/sa_30'):
+        write_sample(tmp_path, name)
+    return tmp_path
+
+
+def build(root, **kwargs):
+    return DATASETS.build(
+        dict(type='UnlabeledMaskDataset', data_root=str(root), pipeline=PIPELINE) | kwargs
+    )
+
+
+def truncate(path, share=0.5):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+
+
+def paths_of(dataset):
+    return [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
+
+
+def test_sub_folders_are_paired_and_masks_arrive(root):
+    dataset = build(root)
+    assert len(dataset) == 3 and dataset.num_skipped == 0
+    bitmaps = write_sample(root, 'sa_000002/sa_30')
+    sample = dataset[2]
+    assert sample['data_samples'].img_path.endswith('images/sa_000002/sa_30.jpg')
+    assert sample['data_samples'].mask_path.endswith('masks/sa_000002/sa_30.json')
+    assert np.array_equal(sample['data_samples'].masks, bitmaps.transpose(2, 0, 1))
+    assert sample['inputs']['weak'].shape == (3, 20, 30)
+
+
+def test_both_in_one_folder(tmp_path):
+    write_sample(tmp_path, 'sa_1', images='sa_000001', masks='sa_000001')
+    dataset = build(tmp_path, data_prefix=dict(img_path='', mask_path=''))
+    assert len(dataset) == 1 and dataset[0]['data_samples'].masks.shape == (2, 20, 30)
+
+
+def test_list_of_images_with_and_without_suffix(root):
+    (root / 'list.txt').write_text('sa_000002/sa_30.jpg\n\nsa_000001/sa_2\n')
+    dataset = build(root, ann_file='list.txt')
+    assert [path.rsplit('/', 1)[1] for path in paths_of(dataset)] == ['sa_2.jpg', 'sa_30.jpg']
+    dataset[0], dataset[1]
+
+
+def test_images_without_mask_folder(root):
+    pipeline = [dict(type='LoadUnlabeledImage'), PIPELINE[2]]
+    for steps in (pipeline, PIPELINE):
+        dataset = build(root, data_prefix=dict(img_path='images'), pipeline=steps)
+        assert dataset[0]['data_samples'].masks.shape == (0, 20, 30)
+
+
+def test_image_with_an_empty_mask_list_is_legal(tmp_path):
+    write_sample(tmp_path, 'a', num_masks=0)
+    dataset = build(tmp_path, on_bad_file='stop')
+    assert dataset[0]['data_samples'].masks.shape == (0, 20, 30)
+
+
+def damage_truncated_json(root, name):
+    truncate(root / f'masks/{name}.json')
+
+
+def damage_other_size(root, name):
+    write_sample(root / 'other', name, size=(30, 20))
+    (root / f'other/masks/{name}.json').replace(root / f'masks/{name}.json')
+
+
+def damage_rle(root, name):
+    path = root / f'masks/{name}.json'
+    content = json.loads(path.read_text())
+    content['annotations'][1]['segmentation']['counts'] += '1'
+    path.write_text(json.dumps(content))
+
+
+def damage_image(root, name):
+    (root / f'images/{name}.jpg').write_bytes(b'no image')
+
+
+def damage_truncated_image(root, name):
+    truncate(root / f'images/{name}.jpg', 0.02)
+
+
+def damage_empty_image(root, name):
+    (root / f'images/{name}.jpg').write_bytes(b'')
+
+
+DAMAGES = [
+    (damage_truncated_json, MaskFileError, r'sa_2\.json: mask file is not valid JSON'),
+    (damage_other_size, MaskFileError, r'sa_2\.json: masks are made .* 30 x 20.*has 20 x 30'),
+    (damage_rle, MaskFileError, r'sa_2\.json, annotation 1: RLE'),
+    (damage_image, ImageFileError, r'sa_2\.jpg: image cannot be read or decoded'),
+    (damage_truncated_image, ImageFileError, r'sa_2\.jpg: image cannot be read or decoded'),
+    (damage_empty_image, ImageFileError, r'sa_2\.jpg: image cannot be read or decoded'),
+]
+
+
+@pytest.mark.parametrize('damage, error, message', DAMAGES)
+def test_bad_file_stops_and_is_named(root, damage, error, message):
+    damage(root, 'sa_000001/sa_2')
+    dataset = build(root, on_bad_file='stop')
+    dataset[0]
+    with pytest.raises(error, match=message):
+        dataset[1]
+
+
+@pytest.mark.parametrize('damage, error, message', DAMAGES)
+def test_bad_file_is_skipped_counted_and_logged_once(root, damage, error, message, monkeypatch):
+    damage(root, 'sa_000001/sa_2')
+    dataset = build(root)
+    lines = []
+    monkeypatch.setattr(
+        'mmseg_langseg.datasets.unlabeled_mask_dataset.print_log',
+        lambda message, logger, level: lines.append((message, level)),
+    )
+    for _ in range(5):
+        assert 'sa_2' not in dataset[1]['data_samples'].img_path
+    assert dataset.num_skipped == 1
+    assert [path.rsplit('/', 1)[1] for path in dataset.skipped_files()] == ['sa_2.jpg']
+    ((line, level),) = lines
+    assert level == logging.WARNING and '1 so far of 3' in line
+    assert re.search(message, line)
+
+
+def test_skipped_files_are_counted_over_worker_processes(root):
+    damage_rle(root, 'sa_000001/sa_2')
+    damage_image(root, 'sa_000001/sa_1')
+    dataset = build(root)
+    loader = DataLoader(dataset, batch_size=1, num_workers=2, collate_fn=pseudo_collate)
+    assert all('sa_30' in batch['data_samples'][0].img_path for batch in loader)
+    assert dataset.num_skipped == 2
+
+
+def test_a_data_set_without_a_usable_sample_ends(tmp_path):
+    write_sample(tmp_path, 'a')
+    damage_image(tmp_path, 'a')
+    with pytest.raises(ValueError, match=r'all 1 samples of .* are unusable.*a\.jpg'):
+        build(tmp_path)[0]
+
+
+def test_missing_mask_files_are_found_before_training(root):
+    (root / 'masks/sa_000001/sa_2.json').unlink()
+    with pytest.raises(MaskFileError, match=r'1 of 3 images have no mask file.*sa_2\.jpg'):
+        build(root, on_bad_file='stop')
+    dataset = build(root)
+    assert len(dataset) == 2 and dataset.num_skipped == 1
+    with pytest.raises(MaskFileError, match='3 of 3 images have no mask file'):
+        build(root, data_prefix=dict(img_path='images', mask_path='images'))
+
+
+def test_an_error_of_a_transform_is_not_taken_for_a_bad_file(root):
+    def bug(results):
+        raise ValueError('a bug')
+
+    with pytest.raises(ValueError, match='a bug'):
+        build(root, pipeline=[bug])[0]
+
+
+@pytest.mark.parametrize(
+    'kwargs, error, message',
+    [
+        (dict(data_prefix=dict(img_path='gone')), FileNotFoundError, 'folder .*gone does not'),
+        (
+            dict(data_prefix=dict(img_path='images', mask_path='gone')),
+            FileNotFoundError,
+            'folder .*gone does not',
+        ),
+        (dict(ann_file='gone.txt'), FileNotFoundError, r'image list .*gone\.txt does not exist'),
+        (dict(img_suffix='.webp'), ValueError, r'no image in .*images \(suffixes \.webp\)'),
+        (dict(on_bad_file='ignore'), ValueError, "'skip' or 'stop', got 'ignore'"),
+    ],
+)
+def test_wrong_settings_are_named(root, kwargs, error, message):
+    with pytest.raises(error, match=message):
+        build(root, **kwargs)
+
+
+def test_indices_and_lazy_start(root):
+    dataset = build(root, indices=2, lazy_init=True)
+    dataset.full_init()
+    assert len(dataset) == 2 and dataset.num_skipped == 0
+    assert isinstance(dataset[0]['data_samples'].masks, torch.Tensor)

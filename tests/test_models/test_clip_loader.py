@@ -1,0 +1,265 @@
+import json
+import re
+
+import open_clip
+import pytest
+import torch
+from mmengine.config import ConfigDict
+
+from mmseg_langseg.models import clip_loader
+from mmseg_langseg.models.clip_files import read_clip_file
+from mmseg_langseg.models.clip_loader import load_clip, weights_fingerprint
+from tests import golden
+
+ATOL = 2e-5
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+    return tmp_path_factory.mktemp('clip')
+
+
+def same(model, state):
+    own = model.state_dict()
+    assert set(own) == set(state)
+    assert all(torch.equal(own[k], v.float().reshape(own[k].shape)) for k, v in state.items())
+
+
+def test_openai_state_dict_gives_golden_embeddings(files):
+    model = load_clip(golden.vit_arch(), golden.vit_file(files))
+    assert not model.training
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+    with torch.no_grad():
+        image = model.encode_image(golden.tensor('openai_format', 'image_input'))
+        text = model.encode_text(golden.tensor('openai_format', 'tokens'))
+    for got, key in ((image, 'image_embed'), (text, 'text_embed')):
+        torch.testing.assert_close(got, golden.tensor('openai_format', key), atol=ATOL, rtol=0)
+
+
+def test_convnext_gives_golden_embedding(files):
+    model = load_clip(golden.convnext_arch(), golden.convnext_file(files))
+    with torch.no_grad():
+        got = model.encode_image(golden.tensor('pixelclip_vit_features', 'clip_input'))
+    expected = golden.tensor('pixelclip_convnext', 'global_full')
+    torch.testing.assert_close(got, expected, atol=ATOL, rtol=0)
+
+
+def test_config_dict_arch_and_random_weights():
+    first, second = (load_clip(ConfigDict(golden.vit_arch()), None) for _ in range(2))
+    assert weights_fingerprint(first) != weights_fingerprint(second)
+
+
+class _Scripted(torch.nn.Module):
+    """Holds OpenAI's tensors and extra entries, as its archives do."""
+
+    def __init__(self, state):
+        super().__init__()
+        for key, value in state.items():
+            module, names = self, key.split('.')
+            for name in names[:-1]:
+                if not hasattr(module, name):
+                    module.add_module(name, torch.nn.Module())
+                module = getattr(module, name)
+            module.register_buffer(names[-1], value)
+        for name in ('input_resolution', 'context_length', 'vocab_size'):
+            self.register_buffer(name, torch.tensor(64))
+
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_openai_archive_in_half(files):
+    state = {k: v.half() for k, v in golden.vit_state_dict().items()}
+    path = str(files / 'archive.pt')
+    torch.jit.save(torch.jit.script(_Scripted(state)), path)
+    same(load_clip(golden.vit_arch(), path), golden.vit_state_dict())
+    with pytest.raises(ValueError, match=r'trained with QuickGELU.*quick_gelu=True'):
+        load_clip({**golden.vit_arch(), 'quick_gelu': False}, path)
+
+
+def test_state_dict_with_openai_extras_tells_its_activation(files):
+    path = files / 'extras.pt'
+    torch.save({**golden.vit_state_dict(), 'vocab_size': torch.tensor(49408)}, path)
+    same(load_clip(golden.vit_arch(), path), golden.vit_state_dict())
+    with pytest.raises(ValueError, match='QuickGELU'):
+        load_clip({**golden.vit_arch(), 'quick_gelu': False}, path)
+
+
+@pytest.mark.parametrize('kind', ['wrapped', 'safetensors'])
+def test_open_clip_files(files, kind):
+    state = golden.convnext_state_dict()
+    if kind == 'safetensors':
+        from safetensors.torch import save_file
+
+        path = files / 'model.safetensors'
+        save_file(state, path)
+    else:
+        path = files / 'epoch.pt'
+        torch.save({'epoch': 3, 'state_dict': {f'module.{k}': v for k, v in state.items()}}, path)
+    same(load_clip(golden.convnext_arch(), path), state)
+
+
+@pytest.mark.parametrize('tower', ['vit', 'convnext'])
+def test_official_pixelclip_checkpoint(files, tower):
+    state = golden.vit_state_dict() if tower == 'vit' else golden.convnext_state_dict()
+    arch = golden.vit_arch() if tower == 'vit' else golden.convnext_arch()
+    model = {f'sem_seg_head.predictor.clip_model.{k}': v for k, v in state.items()}
+    model['head.conv0.bias'] = torch.zeros(64)
+    path = files / f'official_{tower}.pth'
+    torch.save({'model': model, 'iteration': 9999}, path)
+    same(load_clip(arch, path), state)
+    wrong = {**arch, 'quick_gelu': not arch.get('quick_gelu', False)}
+    with pytest.raises(ValueError, match='GELU'):
+        load_clip(wrong, path)
+
+
+def compact(files, **changes):
+    state = golden.vit_state_dict()
+    tokens = state.pop('token_embedding.weight')
+    ids = torch.tensor([5, 320, 49407])
+    content = {
+        'arch': golden.vit_arch(),
+        'state_dict': {k: v.half() for k, v in state.items()},
+        'token_embedding': {'ids': ids, 'rows': tokens[ids].half(), 'seed': 3, 'std': 0.02},
+    }
+    path = files / 'compact.pth'
+    torch.save({**content, **changes}, path)
+    return path, ids, tokens
+
+
+def test_compact_file(files):
+    path, ids, tokens = compact(files)
+    got = load_clip(golden.vit_arch(), path).state_dict()
+    same_table = torch.randn(49408, 64, generator=torch.Generator().manual_seed(3)) * 0.02
+    for row in range(0, 49408, 997):
+        assert torch.equal(got['token_embedding.weight'][row], same_table[row])
+    assert torch.equal(got['token_embedding.weight'][ids], tokens[ids])
+    expected = golden.vit_state_dict()
+    assert all(torch.equal(v, expected[k]) for k, v in got.items() if 'token_embedding' not in k)
+
+
+def test_compact_file_of_other_heads_is_refused(files):
+    # all shapes agree: only the stored arch tells
+    arch = golden.vit_arch()
+    arch['text_cfg']['heads'] = 2
+    path, *_ = compact(files, arch=arch)
+    with pytest.raises(ValueError, match=r'text_cfg\.heads: file 2, config 1'):
+        load_clip(golden.vit_arch(), path)
+
+
+def test_compact_file_with_bad_rows(files):
+    rows = {'ids': torch.tensor([1]), 'rows': torch.zeros(2, 64), 'seed': 0, 'std': 1.0}
+    path, *_ = compact(files, token_embedding=rows)
+    with pytest.raises(ValueError, match='token rows'):
+        load_clip(golden.vit_arch(), path)
+
+
+def test_unknown_arch_suggests_names():
+    with pytest.raises(ValueError, match=r"no model 'ViT-B/16'.*ViT-B-16"):
+        load_clip('ViT-B/16')
+    with pytest.raises(ValueError, match='embed_dim'):
+        load_clip({'embed_dim': 3})
+    with pytest.raises(ValueError, match='hieght'):
+        load_clip({**golden.vit_arch(), 'text_cfg': {'hieght': 1}})
+
+
+def test_custom_text_tower_is_refused():
+    with pytest.raises(ValueError, match='CustomTextCLIP'):
+        load_clip('ViT-B-16-SigLIP')
+
+
+def test_unknown_tag_lists_the_valid_ones():
+    with pytest.raises(ValueError, match=r"'opnai' is neither .*\['.*'openai'"):
+        load_clip('ViT-B-16-quickgelu', 'opnai')
+    with pytest.raises(ValueError, match='given as a dict'):
+        load_clip(golden.vit_arch(), 'openai')
+
+
+@pytest.mark.parametrize(
+    ('arch', 'tag', 'right'),
+    [
+        ('ViT-B-16', 'openai', 'ViT-B-16-quickgelu'),
+        ('RN50', 'openai', 'RN50-quickgelu'),
+        ('RN50x4', 'openai', 'RN50x4-quickgelu'),
+        ('ViT-B-16', 'metaclip-400m', 'ViT-B-16-quickgelu'),
+        ('ViT-B-16-quickgelu', 'laion2b_s34b_b88k', 'ViT-B-16'),
+    ],
+)
+def test_activation_of_tags(arch, tag, right):
+    with pytest.raises(ValueError, match=re.escape(f"Use arch='{right}'.")):
+        load_clip(arch, tag)
+
+
+def test_quickgelu_names_that_an_open_clip_lacks(monkeypatch):
+    names = [n for n in open_clip.list_models() if n != 'RN50-quickgelu']
+    monkeypatch.setattr(open_clip, 'list_models', lambda: names)
+    assert clip_loader._arch_config('RN50-quickgelu')['quick_gelu'] is True
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+
+
+def test_failed_download_names_tag_and_way_out(home, monkeypatch):
+    def fail(config):
+        raise OSError('no route to host')
+
+    monkeypatch.setattr(clip_loader, 'download_pretrained', fail)
+    with pytest.raises(RuntimeError, match=r"'openai' of 'RN50-quickgelu'.*no route.*local file"):
+        load_clip('RN50-quickgelu', 'openai')
+
+
+def test_downloaded_tag_is_read(home, files, monkeypatch):
+    monkeypatch.setattr(clip_loader, 'download_pretrained', lambda config: golden.vit_file(files))
+    monkeypatch.setattr(clip_loader, '_arch_config', lambda arch: golden.vit_arch())
+    same(load_clip('ViT-B-16-quickgelu', 'openai'), golden.vit_state_dict())
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'nothing\.pt'):
+        load_clip(golden.vit_arch(), tmp_path / 'nothing.pt')
+    with pytest.raises(FileNotFoundError, match='folder'):
+        load_clip(golden.vit_arch(), tmp_path)
+
+
+def test_file_of_another_architecture(files):
+    arch = golden.vit_arch()
+    arch['vision_cfg']['layers'] = 2
+    arch['embed_dim'] = 16
+    with pytest.raises(ValueError) as error:
+        load_clip(arch, golden.vit_file(files))
+    assert '12 unexpected (visual.transformer.resblocks.2' in str(error.value)
+    assert 'text_projection (64, 32) instead of (64, 16)' in str(error.value)
+
+
+def test_broken_files(tmp_path):
+    broken = tmp_path / 'broken.pt'
+    broken.write_bytes(b'\x80\x02nonsense')
+    text = tmp_path / 'text.pt'
+    text.write_text(json.dumps([1]))
+    empty = tmp_path / 'empty.pt'
+    torch.save({}, empty)
+    number = tmp_path / 'number.pt'
+    torch.save({'a': 3}, number)
+    truncated = tmp_path / 'truncated.pt'
+    torch.save(golden.head_state_dict(), truncated)
+    truncated.write_bytes(truncated.read_bytes()[:5000])
+    for path in (broken, text, empty, number, truncated):
+        with pytest.raises(ValueError, match=path.name):
+            read_clip_file(path)
+
+
+def test_fingerprint_sees_names_values_and_shapes():
+    def module(value=1.0, name='a'):
+        m = torch.nn.Module()
+        m.register_buffer(name, torch.full((2, 3), value), persistent=False)
+        return m
+
+    base = weights_fingerprint(module())
+    assert base == weights_fingerprint(module())
+    reshaped = module()
+    reshaped.a = reshaped.a.reshape(3, 2)
+    for other in (module(1.0000001), module(name='b'), reshaped):
+        assert weights_fingerprint(other) != base

@@ -1,0 +1,26 @@
+"""The mask decoder's size, independence of maps and parameter names."""
+
+import torch
+from mmseg_langseg.models.decode_heads import MaskDecoder
+
+
+def test_parameters_and_scale():
+    decoder = MaskDecoder()
+    assert sum(p.numel() for p in decoder.parameters()) == 118_145  # specs of the official code
+    assert decoder(torch.randn(2, 3, 20, 20)).shape == (2, 3, 80, 80)
+
+
+def test_every_map_is_decoded_on_its_own():
+    decoder = MaskDecoder((8, 4))
+    maps = torch.randn(2, 3, 5, 4)
+    together = decoder(maps)
+    for b in range(2):
+        for k in range(3):
+            alone = decoder(maps[b, k][None, None])[0, 0]
+            torch.testing.assert_close(together[b, k], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_official_parameter_names():
+    names = set(MaskDecoder().state_dict())
+    assert {'conv0.weight', 'up1.bias', 'conv1.double_conv.0.weight', 'proj.bias'} <= names
+    assert {'conv2.double_conv.3.weight', 'conv2.double_conv.4.bias'} <= names

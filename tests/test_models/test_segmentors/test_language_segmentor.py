@@ -1,0 +1,150 @@
+"""Words as classes: batches, sliding windows, vocabularies, background words, towers that differ."""
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from mmseg_langseg.models.text_encoders import Vocabulary
+
+from tests.tiny import CONV, VIT, pixelclip
+
+WORDS = Vocabulary.from_string('cat; dog, puppy; grass')
+
+
+def predict(model, images):
+    samples = []
+    for image in images:
+        sample = SegDataSample()
+        shape = tuple(image.shape[1:])
+        sample.set_metainfo(dict(ori_shape=shape, img_shape=shape))
+        samples.append(sample)
+    data = model.data_preprocessor(dict(inputs=images, data_samples=samples), False)
+    with torch.no_grad():
+        return model.eval()(**data, mode='predict')
+
+
+def images(*sizes):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randint(0, 256, (3, *s), generator=generator, dtype=torch.uint8) for s in sizes]
+
+
+@pytest.mark.parametrize('mode', ['whole', 'slide'])
+def test_a_batch_of_several_sizes_equals_its_images(mode):
+    changes = {}
+    if mode == 'slide':
+        changes = dict(
+            test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(16, 16)),
+            data_preprocessor=dict(type='CLIPDataPreProcessor'),
+        )
+    model = pixelclip(**changes)
+    model.set_vocabulary(WORDS)
+    # Sliding windows work on padded images, so there only equal sizes can agree exactly.
+    batch = images((40, 56), (72, 33)) if mode == 'whole' else images((40, 56), (40, 56))
+    together = predict(model, list(batch))
+    for image, result in zip(batch, together, strict=True):
+        (alone,) = predict(model, [image])
+        assert result.seg_logits.data.shape == (3, *image.shape[1:])
+        torch.testing.assert_close(result.seg_logits.data, alone.seg_logits.data)
+
+
+def test_padded_slide_batch_keeps_the_images_sizes():
+    model = pixelclip(
+        test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(16, 16)),
+        data_preprocessor=dict(type='CLIPDataPreProcessor'),
+    )
+    model.set_vocabulary(WORDS)
+    results = predict(model, images((40, 56), (72, 33)))
+    assert [tuple(r.pred_sem_seg.data.shape[1:]) for r in results] == [(40, 56), (72, 33)]
+
+
+def test_logits_are_cosines_with_the_text():
+    model = pixelclip()
+    model.set_vocabulary(WORDS)
+    inputs = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        logits = model.eval().encode_decode(inputs, [{}, {}])
+        (features,) = model.extract_feat(inputs)
+        features = torch.nn.functional.interpolate(features, size=(8, 8), mode='bilinear')
+        text = model.decode_head.text_encoder.encode_vocabulary(WORDS, 'single')
+    for k in range(3):
+        expected = torch.cosine_similarity(features, text[k][None, :, None, None], dim=1)
+        torch.testing.assert_close(logits[:, k], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_words_are_no_part_of_a_checkpoint():
+    model = pixelclip()
+    before = set(model.state_dict())
+    model.set_vocabulary(WORDS)
+    assert set(model.state_dict()) == before
+    assert not any('text_rows' in key for key in before)
+    model.set_vocabulary(Vocabulary.from_names(['a', 'b', 'c', 'd', 'e']))
+    assert model.out_channels == model.num_classes == 5
+
+
+def test_background_words_compete_one_by_one():
+    head = pixelclip().decode_head
+    head.set_vocabulary(Vocabulary.from_names(['cat', 'dog'], background=['sky', 'sea']))
+    features = torch.randn(1, 12, 8, 8)
+    scores = head((features,))[0]
+    assert scores.shape[0] == 3
+    rows = torch.stack(
+        [torch.cosine_similarity(features[0], row[:, None, None], dim=0) for row in head.text_rows]
+    )
+    for k in range(3):
+        own = rows[head.row_class == k]
+        torch.testing.assert_close(scores[k], own.amax(0), rtol=1e-4, atol=1e-5)
+    assert sorted(torch.bincount(head.row_class).tolist()) == [1, 1, 2]
+
+
+def test_logit_offset():
+    head = pixelclip(vocabulary='cat; dog').decode_head
+    features = torch.randn(1, 12, 8, 8)
+    plain = head((features,))
+    head.set_logit_offset(torch.tensor([0.5, -1.0]))
+    torch.testing.assert_close(head((features,)), plain - torch.tensor([0.5, -1.0])[:, None, None])
+    with pytest.raises(ValueError, match=r'\(3,\).*\(2,\)'):
+        head.set_logit_offset(torch.zeros(3))
+
+
+def test_clear_errors():
+    model = pixelclip()
+    with pytest.raises(RuntimeError, match='DatasetVocabularyHook'):
+        model.encode_decode(torch.zeros(1, 3, 32, 32), [{}])
+    with pytest.raises(ValueError, match='one class'):
+        model.set_vocabulary(Vocabulary.from_string('cat'))
+    with pytest.raises(NotImplementedError, match='PixelCLIP'):
+        super(type(model.decode_head), model.decode_head).loss()
+
+
+def test_tower_and_text_of_different_models():
+    wide = dict(CONV, embed_dim=16)
+    with pytest.raises(ValueError, match='12 channels.*16'):
+        MODELS.build(
+            dict(
+                type='LanguageSegmentor',
+                backbone=dict(type='CLIPVisionTransformer', arch=VIT),
+                decode_head=dict(
+                    type='LanguageHead',
+                    text_encoder=dict(type='OpenCLIPTextEncoder', arch=wide, pretrained=None),
+                ),
+            )
+        )
+
+
+def test_parts_work_in_the_toolbox_own_segmentor():
+    model = MODELS.build(
+        dict(
+            type='EncoderDecoder',
+            data_preprocessor=dict(type='CLIPDataPreProcessor', input_size=(32, 32)),
+            backbone=dict(type='CLIPVisionTransformer', arch=VIT, readout='value'),
+            decode_head=dict(
+                type='LanguageHead',
+                text_encoder=dict(type='OpenCLIPTextEncoder', arch=VIT, pretrained=None),
+                vocabulary=['cat', 'dog'],
+            ),
+            test_cfg=ConfigDict(mode='whole'),
+        )
+    )
+    (result,) = predict(model, images((40, 56)))
+    assert result.pred_sem_seg.data.shape == (1, 40, 56)

@@ -1,0 +1,111 @@
+"""What the documents tell a user to type exists, and takes the options they show."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FENCE = re.compile(r'^```(?:bash|shell|sh|console)\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+def documents():
+    return [
+        path
+        for path in [ROOT / 'README.md', *ROOT.glob('docs/**/*.md'), *ROOT.glob('configs/**/*.md')]
+        if path.is_file()
+    ]
+
+
+def commands(text):
+    """Single commands of the fenced shell blocks, continued lines joined."""
+    found = []
+    for block in FENCE.findall(text):
+        for line in block.replace('\\\n', ' ').splitlines():
+            line = line.strip().removeprefix('$ ')
+            if not line or line.startswith('#'):
+                continue
+            words = shlex.split(line, comments=True)
+            start = 0
+            for end, word in enumerate([*words, '&&']):
+                if word in ('&&', '|', ';'):
+                    found.append(words[start:end])
+                    start = end + 1
+    return [command for command in found if command]
+
+
+def script_of(command):
+    """The repository's script that a command starts, and its arguments."""
+    words = [word for word in command if not re.fullmatch(r'[A-Z_]+=.*', word)]
+    if words and re.fullmatch(r'python[\d.]*', words[0]):
+        words = words[1:]
+    if words and re.match(r'(\./)?(tools|demo)/', words[0]):
+        return words[0], words[1:]
+    return None, []
+
+
+CASES = sorted(
+    {
+        (str(document.relative_to(ROOT)), script, *arguments)
+        for document in documents()
+        for script, arguments in map(script_of, commands(document.read_text(encoding='utf-8')))
+        if script
+    }
+)
+
+
+def known_options(script):
+    """Options in the script's --help; a shell script passes its own on to a Python one."""
+    path = ROOT / script
+    if path.suffix == '.sh':
+        path = ROOT / 'tools' / f'{path.stem.rpartition("_")[2]}.py'
+    text = subprocess.run(
+        [sys.executable, str(path), '--help'],
+        env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'COLUMNS': '200'},
+        capture_output=True, text=True, timeout=120, check=True,
+    ).stdout  # fmt: skip
+    return set(re.findall(r'--[\w-]+', text))
+
+
+@pytest.fixture(scope='module')
+def options_of():
+    cache = {}
+
+    def look_up(script):
+        if script not in cache:
+            cache[script] = known_options(script)
+        return cache[script]
+
+    return look_up
+
+
+def test_readme_has_the_two_commands():
+    lines = (ROOT / 'README.md').read_text(encoding='utf-8').splitlines()
+    install = [line for line in lines if line.startswith('pip install')]
+    assert any('tools/quickstart.py' in line for line in install)
+    # .ci/run takes the test command from this line.
+    assert any(re.match(r'^pip install .*pytest', line) for line in install)
+
+
+@pytest.mark.parametrize('case', CASES, ids=' '.join)
+def test_scripts_configs_and_options_exist(case, options_of):
+    _, script, *arguments = case
+    assert (ROOT / script).is_file(), f'{script} does not exist'
+    for word in arguments:
+        if re.fullmatch(r'configs/[\w./-]+\.py', word):
+            assert (ROOT / word).is_file(), f'{word} does not exist'
+    used = {word.partition('=')[0] for word in arguments if word.startswith('--')}
+    unknown = used - options_of(script) if used else set()
+    assert not unknown, f'{script} has no {sorted(unknown)}'
+
+
+def test_commands_are_found_in_continued_and_chained_lines():
+    text = '```bash\npip install . && PORT=1 python tools/a.py x \\\n    --b c  # why\n```\n'
+    assert commands(text) == [
+        ['pip', 'install', '.'],
+        ['PORT=1', 'python', 'tools/a.py', 'x', '--b', 'c'],
+    ]
+    assert script_of(commands(text)[1]) == ('tools/a.py', ['x', '--b', 'c'])

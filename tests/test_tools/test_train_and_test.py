@@ -1,0 +1,135 @@
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def tool(name):
+    spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(name, *args):
+    return tool(name).main([str(arg) for arg in args])
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return str(sock.getsockname()[1])
+
+
+def run_script(name, *args, cwd=None):
+    env = dict(os.environ, PORT=free_port())
+    env['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{env["PATH"]}'
+    command = [str(ROOT / 'tools' / name), *map(str, args)]
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=400)
+
+
+def logs(work_dir):
+    return '\n'.join(path.read_text() for path in Path(work_dir).rglob('*.log'))
+
+
+def test_trains_resumes_and_tests_in_one_process(tiny_config, tmp_path):
+    work, out = tmp_path / 'work', tmp_path / 'out'
+    run('train', tiny_config, '--work-dir', work)
+    assert (work / 'iter_2.pth').exists() and (work / 'iter_4.pth').exists()
+
+    longer = ('--cfg-options', 'train_cfg.max_iters=6')
+    run('train', tiny_config, '--work-dir', work, '--resume', *longer)
+    assert torch.load(work / 'iter_6.pth', weights_only=False)['meta']['iter'] == 6
+    assert 'resumed epoch: 0, iter: 4' in logs(work)
+
+    metrics = run('test', tiny_config, work / 'iter_6.pth', '--work-dir', work, '--out', out)
+    assert 0 <= metrics['mIoU'] <= 100
+    labels = np.array(Image.open(out / '0.png'))
+    assert labels.shape == (40, 48) and labels.max() <= 1
+
+
+def test_resume_from_a_given_checkpoint(tiny_config, tmp_path):
+    work, other = tmp_path / 'work', tmp_path / 'other'
+    run('train', tiny_config, '--work-dir', work)
+    run('train', tiny_config, '--work-dir', other, '--resume', work / 'iter_2.pth')
+    assert 'resumed epoch: 0, iter: 2' in logs(other)
+
+
+def test_resume_with_nothing_to_resume_starts_from_the_configs_weights(tiny_config, tmp_path):
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    run('train', tiny_config, '--work-dir', first)
+    weights = ('--cfg-options', f'load_from={first / "iter_4.pth"}')
+    run('train', tiny_config, '--work-dir', second, '--resume', *weights)
+    log = logs(second)
+    assert f'Load checkpoint from {first / "iter_4.pth"}' in log
+    assert 'resumed' not in log and 'Iter(train) [1/4]' in log
+
+
+def test_untrained_model_tta_and_painted_predictions(tiny_config, tmp_path):
+    work, shown = tmp_path / 'work', tmp_path / 'shown'
+    assert 0 <= run('test', tiny_config, '--work-dir', work, '--tta')['mIoU'] <= 100
+    every = ('--cfg-options', 'default_hooks.visualization.interval=1')
+    run('test', tiny_config, 'none', '--work-dir', work, '--show-dir', shown, *every)
+    assert list(shown.rglob('*.png'))
+
+
+@pytest.mark.parametrize(
+    ('name', 'args', 'error', 'message'),
+    [
+        ('train', ['no_such.py'], FileNotFoundError, 'no_such.py'),
+        ('train', ['{config}', '--resume', 'gone.pth'], FileNotFoundError, 'gone.pth'),
+        ('test', ['{config}', 'gone.pth'], FileNotFoundError, 'gone.pth'),
+        (
+            'test',
+            ['{config}', '--tta', '--cfg-options', 'tta_pipeline=None'],
+            ValueError,
+            'tta_pipeline',
+        ),
+    ],
+)
+def test_bad_arguments_end_with_their_value(
+    tiny_config, tmp_path, monkeypatch, name, args, error, message
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        run(name, *[arg.format(config=tiny_config) for arg in args])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='mixed precision works here')
+def test_amp_on_a_cpu_says_so(tiny_config):
+    with pytest.raises(ValueError, match='--amp'):
+        run('train', tiny_config, '--amp')
+
+
+@pytest.mark.multiprocess
+def test_two_processes_train_and_test(tiny_config, tmp_path):
+    work = tmp_path / 'work'
+    done = run_script('dist_train.sh', tiny_config, 2, '--work-dir', work, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    log = logs(work)
+    assert 'Distributed training: True' in log and 'GPU number: 2' in log
+
+    done = run_script(
+        'dist_test.sh', tiny_config, work / 'iter_4.pth', 2, '--work-dir', work, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    together = logs(work).rpartition('mIoU: ')[2].split()[0]
+    alone = run('test', tiny_config, work / 'iter_4.pth', '--work-dir', work)
+    assert float(together) == pytest.approx(alone['mIoU'], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    'script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh']
+)
+def test_scripts_without_arguments_print_their_usage(script):
+    done = run_script(script)
+    assert done.returncode == 2 and 'usage:' in done.stderr

@@ -1,0 +1,75 @@
+"""Tiny random models that the tests share."""
+
+import mmseg_langseg  # noqa: F401  (registers the parts)
+import torch
+from mmengine.config import ConfigDict
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+TEXT = dict(context_length=77, vocab_size=49408, width=16, heads=2, layers=1)
+VIT = dict(
+    embed_dim=12,
+    vision_cfg=dict(layers=2, width=32, head_width=16, patch_size=8, image_size=32),
+    text_cfg=TEXT,
+    quick_gelu=True,
+)
+CONV = dict(
+    embed_dim=12,
+    vision_cfg=dict(
+        timm_model_name='langseg_resnet_tiny', timm_pool='', timm_proj='linear', image_size=64
+    ),
+    text_cfg=TEXT,
+)
+
+
+def pixelclip_config(arch=VIT, clusters=6, **changes):
+    """Config of a PixelCLIP with a tiny tower; ``changes`` go to the head or the model."""
+    tower = dict(type='CLIPVisionTransformer', trainable='attention')
+    if arch == CONV:
+        tower = dict(type='CLIPTimmTower', trainable='all')
+    head = dict(
+        type='PixelCLIPHead',
+        templates='single',
+        feature_size=(8, 8),
+        prompts=dict(type='ClassPrompts', num_clusters=clusters, length=2),
+        clusterer=dict(type='SinkhornClusterer', scale=10.0),
+        decoder_channels=(8, 4),
+    )
+    model = dict(
+        type='PixelCLIP',
+        clip=dict(arch=arch, pretrained=None),
+        data_preprocessor=dict(type='CLIPDataPreProcessor', input_size=(32, 32)),
+        backbone=tower,
+        decode_head=head,
+        test_cfg=dict(mode='whole'),
+    )
+    for key, value in changes.items():
+        (head if key in ('prompts', 'clusterer', 'templates', 'vocabulary') else model)[key] = value
+    return model
+
+
+def pixelclip(seed=0, **changes):
+    """The model of :func:`pixelclip_config` with seeded weights."""
+    torch.manual_seed(seed)
+    return MODELS.build(ConfigDict(pixelclip_config(**changes)))
+
+
+def training_batch(counts=(3, 0, 4), seed=0, size=(40, 56), mask_size=(16, 16)):
+    """A collated batch as ``PackMaskInputs`` and the loader give it."""
+    generator = torch.Generator().manual_seed(seed)
+    images = [
+        torch.randint(0, 256, (3, *size), generator=generator, dtype=torch.uint8) for _ in counts
+    ]
+    samples = []
+    for count in counts:
+        sample = SegDataSample()
+        masks = torch.rand(count, *mask_size, generator=generator) > 0.6
+        sample.set_field(masks, 'masks', dtype=torch.Tensor)
+        samples.append(sample)
+    return dict(inputs=dict(weak=images, strong=[255 - i for i in images]), data_samples=samples)
+
+
+def loss_of(model, batch):
+    """Training loss of a collated batch."""
+    (loss,) = model(**model.data_preprocessor(batch, True), mode='loss').values()
+    return loss

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Train under Slurm: tools/slurm_train.sh PARTITION JOB_NAME CONFIG [train.py options]
+# Environment: GPUS (all nodes together), GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS.
+set -euo pipefail
+if [ $# -lt 3 ]; then
+    echo "usage: $0 PARTITION JOB_NAME CONFIG [options of tools/train.py]" >&2
+    exit 2
+fi
+gpus=${GPUS:-4}
+per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
+tools=$(cd "$(dirname "$0")" && pwd)
+
+export PYTHONPATH="$(dirname "$tools")${PYTHONPATH:+:$PYTHONPATH}"
+# SRUN_ARGS is a list of words.
+# shellcheck disable=SC2086
+exec srun --partition="$1" \
+    --job-name="$2" \
+    --gres="gpu:$per_node" \
+    --ntasks="$gpus" \
+    --ntasks-per-node="$per_node" \
+    --cpus-per-task="${CPUS_PER_TASK:-5}" \
+    --kill-on-bad-exit=1 \
+    ${SRUN_ARGS:-} \
+    python -u "$tools/train.py" "$3" --launcher slurm "${@:4}"

@@ -1,0 +1,62 @@
+"""Evaluate a model: ``python tools/test.py CONFIG [CHECKPOINT]``."""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from mmengine.config import DictAction
+
+from mmseg_langseg.apis import run_test
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Evaluate a model.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        default='none',
+        help='weights; omitted or "none" tests the untrained model, that is zero-shot CLIP',
+    )
+    parser.add_argument('--work-dir', help='folder for the log and the metrics')
+    parser.add_argument('--out', help='folder for the predicted label maps (PNG)')
+    parser.add_argument('--show', action='store_true', help='show each prediction in a window')
+    parser.add_argument('--show-dir', help='folder for painted predictions')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override the config, e.g. test_dataloader.batch_size=4 key="[a,b]"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes were started',
+    )
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, float]:
+    args = parse_args(argv)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return run_test(
+        args.config,
+        checkpoint=None if args.checkpoint == 'none' else args.checkpoint,
+        work_dir=args.work_dir,
+        out=args.out,
+        show=args.show,
+        show_dir=args.show_dir,
+        wait_time=args.wait_time,
+        tta=args.tta,
+        cfg_options=args.cfg_options,
+        launcher=args.launcher,
+    )
+
+
+if __name__ == '__main__':
+    main()
