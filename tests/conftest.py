@@ -6,7 +6,6 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 # No test may reach for the network; open_clip and timm load through huggingface_hub.
 os.environ['HF_HUB_OFFLINE'] = '1'
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,6 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-# Helper modules beside the tests (golden.py) are imported by name.
-sys.path.insert(0, str(ROOT / 'tests'))
 
 TINY_CONFIG = """
 _base_ = [{runtime!r}]

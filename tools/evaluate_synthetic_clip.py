@@ -101,7 +101,12 @@ def evaluate(
     present = onehot.flatten(2).any(-1).numpy()
     scores = (pooled @ words.T).numpy()
     few = present[:, :objects].sum(1) <= 3
-    precisions = [average_precision(scores[few, k], present[few, k]) for k in range(objects)]
+    # CLIP's zero-shot answer: probabilities over the names at its own scale.
+    chances = (pooled @ words[:objects].T * model.logit_scale.exp()).softmax(dim=1).numpy()
+    precisions, by_cosine = (
+        [average_precision(s[few, k], present[few, k]) for k in range(objects)]
+        for s in (chances, scores)
+    )
     ground = present[:, objects:].argmax(1) == scores[:, objects:].argmax(1)
     # Pooling over a mask of the upsampled map: the mean of its pixels.
     large = nn.functional.interpolate(features, size=64, mode='bilinear', align_corners=False)
@@ -116,6 +121,7 @@ def evaluate(
     mean = upsampled_logits(unseen, words).mean(dim=(0, 2, 3)).view(-1, 1, 1)
     figures = dict(
         image_map=np.mean(precisions) * 100,
+        image_map_by_cosine=np.mean(by_cosine) * 100,
         worst_class_ap=np.min(precisions) * 100,
         background_accuracy=ground.mean() * 100,
         object_masks_right=right_object.float().mean().item() * 100,

@@ -29,7 +29,7 @@ from mmseg_langseg.datasets.synthetic_renderer import CLASSES, OBJECT_CLASSES, r
 
 TOKEN_STD = 0.02
 CHUNK = 250
-CLOSE_UP_SHARE = 0.4
+CLOSE_UP_SHARE = 0.3
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--tower', default='langseg_resnet_tiny', help='a timm model')
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--lr', type=float, default=2e-3)
-    parser.add_argument('--pool-size', type=int, default=16000, help='scenes of the clip split')
+    parser.add_argument('--pool-size', type=int, default=30000, help='scenes of the clip split')
     parser.add_argument('--pool-dir', type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--test-scenes', type=int, default=1000)

@@ -21,8 +21,9 @@ model = dict(
         type='PixelCLIPHead',
         text_encoder=dict(type='OpenCLIPTextEncoder'),
         templates='single',
-        prompts=dict(type='ClassPrompts', num_clusters=32, length=4),
+        prompts=dict(type='ClassPrompts', num_clusters=24, length=4),
         clusterer=dict(type='SinkhornClusterer', scale=1.0),
+        decoder_channels=(8, 4),
     ),
     test_cfg=dict(mode='whole'),
 )
@@ -33,14 +34,14 @@ optim_wrapper = dict(
     paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys={'visual.': dict(lr_mult=0.005)}),
 )
 param_scheduler = [
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=400, T_max=400, eta_min_ratio=0.5)
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=300, T_max=300, eta_min_ratio=0.5)
 ]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=400, val_interval=200)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=300, val_interval=300)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-default_hooks = dict(checkpoint=dict(interval=200))
+default_hooks = dict(checkpoint=dict(interval=300))
 custom_hooks = [
     dict(type='DatasetVocabularyHook'),
-    dict(type='MaskClusteringHook', interval=50, histogram_interval=200),
+    dict(type='MaskClusteringHook', interval=50, histogram_interval=300),
 ]
 randomness = dict(seed=0)

@@ -1,5 +1,10 @@
 """What runs around a model: hooks."""
 
-from .hooks import DatasetVocabularyHook, LogitCentringHook, MaskClusteringHook
+from .hooks import (
+    DatasetVocabularyHook,
+    LogitCentringHook,
+    MaskClusteringHook,
+    ProgressBarHook,
+)
 
-__all__ = ['DatasetVocabularyHook', 'LogitCentringHook', 'MaskClusteringHook']
+__all__ = ['DatasetVocabularyHook', 'LogitCentringHook', 'MaskClusteringHook', 'ProgressBarHook']

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from .clip_files import ClipFile, read_clip_file
 
 QUICK = '-quickgelu'
+EMBEDDED = 'embedded:'
+ASSETS = Path(__file__).parents[1] / 'assets'
 _FILE_SUFFIXES = {'.pt', '.pth', '.bin', '.ckpt', '.safetensors'}
 _ARCH_KEYS = {'embed_dim', 'vision_cfg', 'text_cfg', 'quick_gelu'}
 
@@ -35,7 +37,8 @@ def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) 
         pretrained: ``None`` (random weights), a tag that open_clip lists for the name (downloaded
             and cached by open_clip), or a local file: OpenAI's archive or state dict, open_clip's
             (also ``.safetensors``), an official PixelCLIP checkpoint, or a compact file
-            (see :func:`~mmseg_langseg.models.clip_files.read_clip_file`).
+            (see :func:`~mmseg_langseg.models.clip_files.read_clip_file`); ``'embedded:NAME'`` is
+            a compact file that the package ships.
 
     Returns:
         The model in float32, on the CPU, in eval mode.
@@ -125,6 +128,8 @@ def _locate(arch, pretrained) -> tuple[str | None, str]:
     if pretrained is None:
         return None, 'random weights'
     text = os.fspath(pretrained)
+    if text.startswith(EMBEDDED):
+        return _embedded(text), f"the embedded '{text.removeprefix(EMBEDDED)}'"
     source = f"the file '{text}'"
     tag = text.lower().replace('-', '_')
     if isinstance(arch, str):
@@ -152,6 +157,14 @@ def _locate(arch, pretrained) -> tuple[str | None, str]:
         f"pretrained='{text}' is neither a file nor a tag of '{arch}'. "
         f'{_library()} lists {tags or "no tags"} for it.'
     )
+
+
+def _embedded(name: str) -> str:
+    path = ASSETS / f'{name.removeprefix(EMBEDDED)}.pth'
+    if not path.is_file():
+        names = sorted(file.stem for file in ASSETS.glob('*.pth'))
+        raise FileNotFoundError(f"pretrained='{name}': the package ships {names}.")
+    return str(path)
 
 
 def _check_tag_activation(arch: str, base: str, tag: str, quick: bool) -> None:

@@ -38,7 +38,7 @@ test_dataloader = dict(
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='SyntheticScenesDataset', split='test', num_scenes=1000, pipeline=test_pipeline
+        type='SyntheticScenesDataset', split='test', num_scenes=600, pipeline=test_pipeline
     ),
 )
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])

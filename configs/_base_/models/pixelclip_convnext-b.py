@@ -9,7 +9,7 @@ model = dict(
     momentum=0.999,
     decode_head=dict(
         type='PixelCLIPHead',
-        text_encoder=dict(type='OpenCLIPTextEncoder'),
+        text_encoder=dict(type='OpenCLIPTextEncoder', cache_dir='~/.cache/mmseg_langseg'),
         templates='imagenet_select',
         prompts=dict(type='ClassPrompts', num_clusters=64, length=4, templates='single'),
         clusterer=dict(type='SinkhornClusterer', scale=1.0, iterations=3),  # eps = 1, Sec. 4.1

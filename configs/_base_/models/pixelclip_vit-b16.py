@@ -9,7 +9,7 @@ model = dict(
     momentum=0.999,  # gamma, Table 6(a); None: without the teacher, Table 3(a)
     decode_head=dict(
         type='PixelCLIPHead',
-        text_encoder=dict(type='OpenCLIPTextEncoder'),
+        text_encoder=dict(type='OpenCLIPTextEncoder', cache_dir='~/.cache/mmseg_langseg'),
         templates='imagenet_select',  # at test time, App. A; 'single' for the ablation tables
         # k and l, Table 3(b, c). Templates of the prompts: Table 5.
         prompts=dict(type='ClassPrompts', num_clusters=64, length=4, templates='single'),

@@ -1,8 +1,10 @@
 # The dataset's own names as fixed classes, no online clustering; Table 3(d). It knows the test's words.
 _base_ = '../resnet_synthetic.py'
 names = [
-    'NAMES',
-]
+    'ring', 'cross', 'star', 'heart', 'moon', 'arrow',
+    'flower', 'fish', 'house', 'ladder', 'cookie', 'ball',
+    'bricks', 'waves', 'grass', 'pebbles', 'clouds',
+]  # fmt: skip
 model = dict(
     decode_head=dict(
         prompts=dict(_delete_=True, type='FixedNames', names=names),

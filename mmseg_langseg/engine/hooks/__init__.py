@@ -3,5 +3,6 @@
 from .dataset_vocabulary_hook import DatasetVocabularyHook
 from .logit_centring_hook import LogitCentringHook
 from .mask_clustering_hook import MaskClusteringHook
+from .progress_bar_hook import ProgressBarHook
 
-__all__ = ['DatasetVocabularyHook', 'LogitCentringHook', 'MaskClusteringHook']
+__all__ = ['DatasetVocabularyHook', 'LogitCentringHook', 'MaskClusteringHook', 'ProgressBarHook']

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
@@ -53,7 +56,7 @@ class LogitCentringHook(Hook):
         total = torch.zeros(head.num_classes, dtype=torch.float64, device=head.logit_offset.device)
         count = torch.zeros(1, dtype=torch.float64, device=total.device)
         with torch.no_grad():
-            for data in loader:
+            for data in (part for batch in loader for part in _same_size(batch)):
                 data = model.data_preprocessor(data, False)
                 metas = [sample.metainfo for sample in data['data_samples']]
                 logits = model.inference(data['inputs'], metas)
@@ -65,3 +68,12 @@ class LogitCentringHook(Hook):
         runner.logger.info(
             f'Logits centred on {int(count)} unlabelled images of {type(dataset).__name__}.'
         )
+
+
+def _same_size(batch: dict) -> Iterator[dict]:
+    """Parts of a batch whose images have one size: padding would count as image."""
+    groups = defaultdict(list)
+    for index, image in enumerate(batch['inputs']):
+        groups[image.shape].append(index)
+    for indices in groups.values():
+        yield {key: [values[index] for index in indices] for key, values in batch.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 import torch
 from mmengine.dist import all_gather, broadcast
@@ -27,7 +29,8 @@ class MaskClusteringHook(Hook):
     Args:
         interval: Iterations between two logs of the usage; best that of the logger.
         histogram_interval: Iterations between two histograms.
-        init_batches: Training batches that initial prototypes are taken from.
+        init_batches: Training batches that initial prototypes are taken from; all batches if the
+            loader has fewer.
     """
 
     def __init__(
@@ -53,9 +56,8 @@ class MaskClusteringHook(Hook):
     def _collect(self, runner: Runner, model: nn.Module) -> Tensor:
         model.eval()
         collected = []
-        batches = iter(runner.train_dataloader)
-        for _ in range(self.init_batches):
-            data = model.data_preprocessor(next(batches), True)
+        for batch in islice(runner.train_dataloader, self.init_batches):
+            data = model.data_preprocessor(batch, True)
             collected.append(model.mask_features(**data))
         model.train()
         # Processes may hold different numbers of masks: pad to the largest, then cut.

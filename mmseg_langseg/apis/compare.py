@@ -1,0 +1,103 @@
+"""Comparison of configs under one protocol: plain logits and centred logits."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from .launch import load_config
+from .test import run_test
+from .train import run_training
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One line of a comparison.
+
+    Attributes:
+        name: What was tested.
+        raw: mIoU in percent with the logits as they are.
+        centred: mIoU in percent after per-class centring on unlabelled training images.
+        seconds: Training time, 0 for an untrained model.
+        checkpoint: Path of the trained weights, None for an untrained model.
+    """
+
+    name: str
+    raw: float
+    centred: float
+    seconds: float
+    checkpoint: str | None = None
+
+
+def test_both(
+    config: str | Path | Config,
+    checkpoint: str | None,
+    work_dir: str,
+    cfg_options: dict[str, Any] | None = None,
+) -> tuple[float, float]:
+    """Tests a model with plain and with centred logits.
+
+    The config says in ``centring_dataset`` which unlabelled images the means are taken on.
+
+    Returns:
+        Both mIoUs in percent.
+    """
+    scores = []
+    for centred in (False, True):
+        cfg = load_config(config, work_dir, cfg_options)
+        if centred:
+            hook = dict(type='LogitCentringHook', dataset=cfg.centring_dataset)
+            cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+        scores.append(float(run_test(cfg, checkpoint)['mIoU']))
+    return scores[0], scores[1]
+
+
+# A name of the API, not a test that pytest should collect.
+test_both.__test__ = False
+
+
+def compare_untrained(
+    name: str,
+    config: str | Path | Config,
+    work_dir: str,
+    cfg_options: dict[str, Any] | None = None,
+) -> ComparisonRow:
+    """Scores the untrained model of a config, that is its CLIP, or reads an earlier score."""
+    return _once(name, work_dir, lambda: (None, 0.0), config, cfg_options)
+
+
+def compare_trained(
+    name: str,
+    config: str | Path | Config,
+    work_dir: str,
+    cfg_options: dict[str, Any] | None = None,
+) -> ComparisonRow:
+    """Trains the model of a config and scores it, or reads an earlier score."""
+
+    def train() -> tuple[str, float]:
+        start = time.time()
+        runner = run_training(config, work_dir, cfg_options=cfg_options)
+        return str(Path(work_dir) / f'iter_{runner.max_iters}.pth'), time.time() - start
+
+    return _once(name, work_dir, train, config, cfg_options)
+
+
+def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
+    """A finished row is not computed again, so a comparison that was cut off goes on."""
+    file = Path(work_dir) / 'row.json'
+    if file.is_file():
+        return ComparisonRow(**json.loads(file.read_text(encoding='utf-8')))
+    checkpoint, seconds = train()
+    raw, centred = test_both(config, checkpoint, work_dir, cfg_options)
+    row = ComparisonRow(name, raw, centred, seconds, checkpoint)
+    partial = file.with_suffix('.partial')
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(json.dumps(asdict(row)), encoding='utf-8')
+    os.replace(partial, file)
+    return row

@@ -1,0 +1,138 @@
+"""The option lines of docs/ablations.md: each names keys that exist and gives a model that builds."""
+
+import argparse
+import copy
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config, DictAction
+from mmengine.optim import build_optim_wrapper
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+
+from mmseg_langseg.models.clusterers import ArgmaxClusterer
+from mmseg_langseg.models.text_encoders import FixedNames, FreeCentroids
+from tests.test_configs import tiny_model
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / 'docs' / 'ablations.md'
+CONFIGS = [f'configs/pixelclip/{name}.py' for name in ('vit-b16_coco', 'convnext-b_sa1b')]
+
+
+def option_lines():
+    """Lines of the fenced blocks that hold options, without their comments."""
+    blocks = re.findall(r'^```bash\n(.*?)^```', PAGE.read_text(encoding='utf-8'), re.M | re.S)
+    lines = [line for block in blocks for line in block.splitlines() if line]
+    return [line for line in lines if not line.startswith('#')]
+
+
+def parse(line):
+    """Configs that a line is meant for, and its options as the tools read them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('config', nargs='?')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, required=True)
+    args = parser.parse_args(shlex.split(line))
+    return ([args.config] if args.config else CONFIGS), args.cfg_options
+
+
+def merged(config, options):
+    cfg = Config.fromfile(ROOT / config)
+    cfg.merge_from_dict(copy.deepcopy(options))
+    return cfg
+
+
+def build(line, config=0):
+    configs, options = parse(line)
+    cfg = merged(configs[config], options)
+    return cfg, MODELS.build(tiny_model(cfg))
+
+
+def line_with(*words):
+    found = [line for line in option_lines() if all(word in line for word in words)]
+    assert len(found) == 1, (words, found)
+    return found[0]
+
+
+def has_key(cfg, dotted):
+    for part in dotted.split('.'):
+        if isinstance(cfg, list):
+            cfg = cfg[int(part)]
+        elif part in cfg:
+            cfg = cfg[part]
+        else:
+            return False
+    return True
+
+
+def test_the_page_has_its_lines():
+    assert len(option_lines()) == len(set(option_lines())) >= 25
+
+
+@pytest.mark.parametrize('line', option_lines())
+def test_line_changes_its_config_and_the_model_builds(line):
+    configs, options = parse(line)
+    changed = []
+    for config in configs:
+        base = Config.fromfile(ROOT / config)
+        for key in options:
+            # Unknown arguments of a model end its construction; other keys must be there already.
+            assert key.startswith('model.') or '_delete_' in key or has_key(base, key), key
+        cfg = merged(config, options)
+        changed.append(cfg.to_dict() != base.to_dict())
+        model = MODELS.build(tiny_model(cfg))
+        build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+        dataset = cfg.train_dataloader.dataset
+        assert dataset.type in DATASETS
+        for step in dataset.pipeline:
+            TRANSFORMS.build(copy.deepcopy(step))
+    assert any(changed)
+
+
+def test_clustering_lines_do_what_they_say():
+    _, model = build(line_with('prompts=None'))
+    assert model.decode_head.prompts is None and model.decode_head.clusterer is None
+    _, model = build(line_with('FreeCentroids'))
+    assert isinstance(model.decode_head.prompts, FreeCentroids)
+    assert model.decode_head.prompts.num_clusters == 64
+    _, model = build(line_with('FixedNames'))
+    assert isinstance(model.decode_head.prompts, FixedNames)
+    assert isinstance(model.decode_head.clusterer, ArgmaxClusterer)
+    assert model.decode_head.clusterer.num_clusters == 171
+    _, model = build(line_with('prompts.templates=', ' model.decode_head.templates='))
+    assert len(model.decode_head.prompts.templates) == 8
+    assert model.decode_head.templates == 'single'
+
+
+def test_teacher_lines_do_what_they_say():
+    assert build(line_with('momentum=None'))[1].teacher is None
+    assert build(line_with('momentum=0.9999'))[1].teacher.momentum == 0.9999
+
+
+def test_data_lines_do_what_they_say():
+    cfg, _ = build(line_with('mask_size'))
+    pack = TRANSFORMS.build(cfg.train_dataloader.dataset.pipeline[-1])
+    assert type(pack).__name__ == 'PackMaskInputs' and pack.mask_size == (80, 80)
+    cfg, _ = build(line_with('erase_cutout'))
+    assert TRANSFORMS.build(cfg.train_dataloader.dataset.pipeline[-1]).erase_cutout is False
+    cfg, model = build(line_with('DINOMaskGenerator'))
+    assert model.mask_generator.num_clusters == 16
+    assert model.data_preprocessor.dino_size == (640, 640)
+    assert cfg.train_dataloader.dataset.data_prefix.to_dict() == dict(img_path='images')
+
+
+def test_optimiser_lines_do_what_they_say():
+    cfg, model = build(line_with('prompts.lr_mult'))
+    tokens = model.decode_head.prompts.tokens
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    (group,) = [group for group in groups if group['params'][0] is tokens]
+    assert group['lr'] == pytest.approx(2e-5)
+    assert build(line_with('clip_grad'))[0].optim_wrapper.clip_grad is None
+
+
+def test_tower_lines_do_what_they_say():
+    assert build(line_with('readout'))[1].backbone.readout == 'value'
+    _, model = build(line_with('trainable=none'))
+    assert not any(p.requires_grad for p in model.backbone.parameters())
+    _, model = build(line_with('trainable=all'))
+    assert all(p.requires_grad for p in model.backbone.parameters())

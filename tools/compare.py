@@ -1,0 +1,79 @@
+"""Trains and tests configs for several embedded CLIPs and prints one table of means.
+
+    python tools/compare.py configs/pixelclip/resnet_synthetic.py configs/pixelclip/ablations/*.py
+
+A row that is finished is not computed again: call it again after an interruption.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+from pathlib import Path
+
+import torch
+from mmengine.config import DictAction
+
+from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('configs', nargs='+', help='the first one also gives the untrained row')
+    parser.add_argument('--clip-seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--clip', default='embedded:clip_resnet_tiny_seed{seed}')
+    parser.add_argument('--split', default='test', help="'tune' to choose settings")
+    parser.add_argument('--work-dir', default='work_dirs/compare')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    return parser.parse_args(argv)
+
+
+def compare_seed(args: argparse.Namespace, seed: int) -> list[ComparisonRow]:
+    options = {
+        'model.clip.pretrained': args.clip.format(seed=seed),
+        'randomness.seed': seed,
+        'test_dataloader.dataset.split': args.split,
+        **args.cfg_options,
+    }
+    folder = Path(args.work_dir) / f'seed{seed}'
+    rows = [compare_untrained('CLIP', args.configs[0], str(folder / 'clip'), options)]
+    for config in args.configs:
+        name = Path(config).stem
+        rows.append(compare_trained(name, config, str(folder / name), options))
+    return rows
+
+
+def print_table(by_seed: list[list[ComparisonRow]]) -> str:
+    """Markdown table: mean (and each seed) of both mIoUs, gain over CLIP."""
+    lines = [
+        '| run | mIoU raw | gain | mIoU centred | gain | training, s |',
+        '|---|---|---|---|---|---|',
+    ]
+    for rows in zip(*by_seed, strict=True):
+        cells = [rows[0].name]
+        for kind in ('raw', 'centred'):
+            values = [getattr(row, kind) for row in rows]
+            base = [getattr(seed_rows[0], kind) for seed_rows in by_seed]
+            each = ' / '.join(f'{value:.1f}' for value in values)
+            gain = statistics.mean(values) - statistics.mean(base)
+            cells += [f'{statistics.mean(values):.1f} ({each})', f'{gain:+.1f}']
+        cells.append(f'{statistics.mean(row.seconds for row in rows):.0f}')
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+def main(argv=None) -> None:
+    args = parse_args(argv)
+    by_seed = [compare_seed(args, seed) for seed in args.clip_seeds]
+    table = print_table(by_seed)
+    print(
+        f'\n{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch '
+        f'{torch.__version__}; split {args.split}, CLIP seeds {args.clip_seeds}\n\n{table}'
+    )
+    Path(args.work_dir, 'table.md').write_text(table + '\n', encoding='utf-8')
+    rows = [[row.__dict__ for row in seed_rows] for seed_rows in by_seed]
+    Path(args.work_dir, 'rows.json').write_text(json.dumps(rows, indent=1), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()
