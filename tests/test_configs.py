@@ -1,11 +1,13 @@
-"""Every config loads, builds its model on tiny sizes without a download, and says what it should."""
+"""Every config loads, builds its model on tiny sizes without a download, and holds its numbers."""
 
 import copy
 import math
+import re
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
@@ -100,9 +102,7 @@ def optimised(name, arch):
     groups = {id(p): group for group in wrapper.optimizer.param_groups for p in group['params']}
     trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     assert {id(p) for _, p in trained} == groups.keys()
-    return [
-        (n, model.get_submodule(n.rpartition('.')[0]), groups[id(p)]) for n, p in trained
-    ]
+    return [(n, model.get_submodule(n.rpartition('.')[0]), groups[id(p)]) for n, p in trained]
 
 
 @pytest.mark.parametrize('tower, data', [('vit-b16', 'coco'), ('convnext-b', 'sa1b')])
@@ -157,3 +157,51 @@ def test_schedule_falls_as_a_cosine_to_one_half():
 def test_fixed_names_are_the_classes_of_the_scenes():
     cfg = load('pixelclip/ablations/synthetic_fixed-names.py')
     assert tuple(cfg.model.decode_head.prompts.names) == CLASSES
+
+
+def test_free_centroids_are_as_many_as_the_prompts():
+    clusters = {
+        load(f'pixelclip/{name}.py').model.decode_head.prompts.num_clusters
+        for name in ('resnet_synthetic', 'ablations/synthetic_free-centroids')
+    }
+    assert len(clusters) == 1, clusters
+
+
+def test_metafile_lists_every_training_config():
+    content = yaml.safe_load((ROOT / 'pixelclip' / 'metafile.yml').read_text(encoding='utf-8'))
+    listed = [model['Config'] for model in content['Models']]
+    trained = [
+        f'configs/{name}'
+        for name in CONFIGS
+        if load(name).get('train_dataloader') and 'ablations' not in name
+    ]
+    assert sorted(listed) == trained
+    for model in content['Models']:
+        assert model['Name'] == f'pixelclip_{Path(model["Config"]).stem}'
+
+
+@pytest.mark.parametrize(
+    'page', ['docs/ablations.md', 'docs/data.md', 'configs/pixelclip/README.md']
+)
+def test_pages_link_and_name_files_that_exist(page):
+    page = ROOT.parent / page
+    text = page.read_text(encoding='utf-8')
+    for link in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', text):
+        assert (page.parent / link).exists(), link
+    for name in re.findall(r'(?:tools|configs/pixelclip)/[\w.-]+\.(?:py|sh)', text):
+        assert (ROOT.parent / name).exists(), name
+
+
+def test_data_page_names_every_dataset_and_its_folders():
+    text = (ROOT.parent / 'docs' / 'data.md').read_text(encoding='utf-8')
+    for path in sorted((ROOT / '_base_' / 'datasets').glob('*.py')):
+        if path.stem in ('segmentation_test', 'unlabeled_images', 'unlabeled_masks', 'synthetic'):
+            continue
+        assert f'`{path.stem}`' in text, path.stem
+        cfg = Config.fromfile(path)
+        for loader in ('train_dataloader', 'test_dataloader'):
+            dataset = cfg.get(loader, {}).get('dataset', {})
+            root = dataset.get('data_root', '').removesuffix('/train')
+            assert f'    {root}/\n' in text or not dataset, root
+            for folder in dataset.get('data_prefix', {}).values():
+                assert f'{folder}/' in text, folder

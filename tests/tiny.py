@@ -1,10 +1,11 @@
 """Tiny random models that the tests share."""
 
-import mmseg_langseg  # noqa: F401  (registers the parts)
 import torch
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+
+import mmseg_langseg  # noqa: F401  (registers the parts)
 
 TEXT = dict(context_length=77, vocab_size=49408, width=16, heads=2, layers=1)
 VIT = dict(

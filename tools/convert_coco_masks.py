@@ -157,7 +157,8 @@ def convert(
         raise FileNotFoundError(
             f"no folder '{png_dir}' with the panoptic PNGs; --png-dir names another"
         )
-    targets = [(image, out / Path(image.info['file_name']).with_suffix('.json')) for image in images]
+    names = [Path(image.info['file_name']).with_suffix('.json') for image in images]
+    targets = [(image, out / name) for image, name in zip(images, names, strict=True)]
     todo = [pair for pair in targets if overwrite or not pair[1].exists()]
     masks = 0
     for image, target in mmengine.track_iter_progress(todo):

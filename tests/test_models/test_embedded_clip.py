@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from mmseg_langseg.models import load_clip
-from mmseg_langseg.models.clip_loader import ASSETS
 from open_clip import get_tokenizer
 
+from mmseg_langseg.models import load_clip
+from mmseg_langseg.models.clip_loader import ASSETS
 from tests.tiny import CONV
 
 ARCH = dict(CONV, embed_dim=64, text_cfg=dict(CONV['text_cfg'], width=64, heads=4, layers=2))
@@ -15,6 +15,7 @@ ARCH = dict(CONV, embed_dim=64, text_cfg=dict(CONV['text_cfg'], width=64, heads=
 def test_it_knows_a_shape(seed):
     """A plain ring and a plain star are told apart by their names."""
     import numpy as np
+
     from mmseg_langseg.datasets.synthetic_renderer import CLASSES, render_scene
 
     clip = load_clip(ARCH, f'embedded:clip_resnet_tiny_seed{seed}')
@@ -27,7 +28,9 @@ def test_it_knows_a_shape(seed):
         if len(objects) == 1:
             images.append((torch.tensor(scene.image).permute(2, 0, 1) - mean) / std)
             labels.append(objects[0])
-    words = get_tokenizer('ViT-B-32')([f'a photo of a {name} in the scene' for name in CLASSES[:12]])
+    words = get_tokenizer('ViT-B-32')(
+        [f'a photo of a {name} in the scene' for name in CLASSES[:12]]
+    )
     with torch.no_grad():
         image = clip.encode_image(torch.stack(images).float(), normalize=True)
         text = clip.encode_text(words, normalize=True)

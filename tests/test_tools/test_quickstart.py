@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from mmseg_langseg.apis.compare import ComparisonRow
 from PIL import Image
 
+from mmseg_langseg.apis.compare import ComparisonRow
 from tests.scripts import load_script
 
 
@@ -29,7 +29,9 @@ def test_table_of_means(tmp_path):
     ]
     lines = compare.print_table(by_seed).splitlines()
     assert lines[2] == '| CLIP | 21.0 (20.0 / 22.0) | +0.0 | 30.5 (30.0 / 31.0) | +0.0 | 0 |'
-    assert lines[3].startswith('| PixelCLIP | 26.5 (26.0 / 27.0) | +5.5 | 33.5 (32.5 / 34.5) | +3.0')
+    assert lines[3].startswith(
+        '| PixelCLIP | 26.5 (26.0 / 27.0) | +5.5 | 33.5 (32.5 / 34.5) | +3.0'
+    )
 
 
 def test_a_finished_row_is_not_computed_again(tmp_path):

@@ -18,7 +18,9 @@ optim_wrapper = dict(
 )
 # Cosine from 1 to 1/2 for all groups (code; not in the paper).
 param_scheduler = [
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=10000, T_max=10000, eta_min_ratio=0.5)
+    dict(
+        type='CosineAnnealingLR', by_epoch=False, begin=0, end=10000, T_max=10000, eta_min_ratio=0.5
+    )
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=10000, val_interval=1000)
 val_cfg = dict(type='ValLoop')

@@ -1,4 +1,5 @@
-# The dataset's own names as fixed classes, no online clustering; Table 3(d). It knows the test's words.
+# The dataset's own names as fixed classes, no online clustering; Table 3(d).
+# It knows the words of the test.
 _base_ = '../resnet_synthetic.py'
 names = [
     'ring', 'cross', 'star', 'heart', 'moon', 'arrow',

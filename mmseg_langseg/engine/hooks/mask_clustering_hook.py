@@ -22,9 +22,10 @@ class MaskClusteringHook(Hook):
     * Before a fresh training, prototypes that want it (``FreeCentroids``) are initialised from the
       pooled features of some batches' masks; a resumed training keeps what its checkpoint holds.
     * After every iteration the clusterer's usage takes in the assignment of all processes.
-    * Every ``interval`` iterations the usage is logged and reset: ``cluster/entropy`` (1 = uniform),
-      ``cluster/dead``, ``cluster/largest`` (shares) as scalars, and every ``histogram_interval``
-      iterations the sorted histogram as an image, to every visualisation backend.
+    * Every ``interval`` iterations the usage is logged and reset: ``cluster/entropy`` (1 is
+      uniform), ``cluster/dead``, ``cluster/largest`` (shares) and ``cluster/assigned`` (masks) as
+      scalars, and every ``histogram_interval`` iterations the sorted histogram since the last reset
+      as an image, to every visualisation backend.
 
     Args:
         interval: Iterations between two logs of the usage; best that of the logger.

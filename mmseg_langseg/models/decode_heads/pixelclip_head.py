@@ -51,9 +51,7 @@ class PixelCLIPHead(LanguageHead):
         self.prompts = self.clusterer = None
         if prompts is not None:
             self.prompts = MODELS.build(dict(prompts, text_encoder=self.text_encoder))
-            self.clusterer = MODELS.build(
-                dict(clusterer, num_clusters=self.prompts.num_clusters)
-            )
+            self.clusterer = MODELS.build(dict(clusterer, num_clusters=self.prompts.num_clusters))
         self.mask_decoder = MaskDecoder(tuple(decoder_channels))
         self.loss_mask = MODELS.build(loss_mask or dict(type='CoveredPixelBCELoss'))
         self.last_assignment: Tensor | None = None
@@ -80,9 +78,7 @@ class PixelCLIPHead(LanguageHead):
         else:
             maps, targets, covered = self._clusters(student, teacher, masks, image_index)
         logits = self.mask_decoder(maps)
-        logits = F.interpolate(
-            logits, size=masks.shape[-2:], mode='bilinear', align_corners=False
-        )
+        logits = F.interpolate(logits, size=masks.shape[-2:], mode='bilinear', align_corners=False)
         return {self.loss_mask.loss_name: self.loss_mask(logits, targets, covered)}
 
     def _clusters(
@@ -110,9 +106,7 @@ class PixelCLIPHead(LanguageHead):
             maps = student.float().mean(1, keepdim=True)
             targets = masks.new_zeros((len(student), 1, *masks.shape[-2:]), dtype=torch.float32)
             return maps, targets, targets[:, 0] > 0
-        union = cluster_targets(
-            masks, torch.zeros_like(image_index), image_index, len(student), 1
-        )
+        union = cluster_targets(masks, torch.zeros_like(image_index), image_index, len(student), 1)
         return maps, masks[:, None].float(), union[:, 0][image_index] > 0
 
     @torch.no_grad()

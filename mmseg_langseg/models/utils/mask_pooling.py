@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+PART = 128
+
 
 def bilinear_matrix(source: int, target: int, device: torch.device | str = 'cpu') -> Tensor:
     """The matrix ``(target, source)`` of one-dimensional bilinear resizing, float32.
@@ -35,7 +37,9 @@ def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
     features = features.float()
     rows = bilinear_matrix(height, masks.shape[-2], features.device)
     columns = bilinear_matrix(width, masks.shape[-1], features.device)
-    weights = torch.matmul(rows.T, torch.matmul(masks.float(), columns))  # (N, h, w)
+    # In parts: all masks as float32 at once would take more than everything else here.
+    narrow = [torch.matmul(part.float(), columns) for part in masks.split(PART)]
+    weights = torch.matmul(rows.T, torch.cat(narrow))  # (N, h, w)
     area = weights.sum((1, 2)).clamp_min(torch.finfo(torch.float32).tiny)
     weights = weights.flatten(1) / area[:, None]
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmengine.runner.checkpoint import get_state_dict, load_state_dict
 from mmseg.registry import MODELS
+
 from mmseg_langseg.models.backbones import CLIPResNet, CLIPTimmTower, CLIPVisionTransformer
 from tests import golden
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from mmseg_langseg.models.clusterers import ArgmaxClusterer, SinkhornClusterer, sinkhorn
 from tests.distributed import run_processes
 
@@ -15,9 +16,7 @@ def _data(seed=0, num=20, clusters=5):
 
 def test_sinkhorn_clusterer_is_sinkhorn_on_scaled_cosines():
     features, prototypes = _data()
-    cosine = torch.stack(
-        [torch.cosine_similarity(row[None], prototypes) for row in features]
-    )
+    cosine = torch.stack([torch.cosine_similarity(row[None], prototypes) for row in features])
     expected = sinkhorn(cosine * 7, 4).argmax(1)
     clusterer = SinkhornClusterer(5, scale=7, iterations=4)
     assert torch.equal(clusterer.assign(features, prototypes), expected)

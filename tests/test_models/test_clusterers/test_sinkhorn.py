@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from mmseg_langseg.models.clusterers import sinkhorn
 from tests.distributed import run_processes
 from tests.golden import load
@@ -63,9 +64,7 @@ def test_two_processes(scale):
     golden = load('sinkhorn')
     results = run_processes(_rank, 2, scale)
     for rank, result in enumerate(results):
-        np.testing.assert_allclose(
-            result, golden[f'{scale}.rank{rank}.soft_q'], rtol=0, atol=1e-5
-        )
+        np.testing.assert_allclose(result, golden[f'{scale}.rank{rank}.soft_q'], rtol=0, atol=1e-5)
 
 
 def _half_empty(rank):

@@ -1,6 +1,7 @@
 """The mask decoder's size, independence of maps and parameter names."""
 
 import torch
+
 from mmseg_langseg.models.decode_heads import MaskDecoder
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from mmseg_langseg.models.losses import CoveredPixelBCELoss, covered_pixel_bce
 from tests.distributed import run_processes
 

@@ -5,8 +5,8 @@ import torch
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from mmseg_langseg.models.text_encoders import Vocabulary
 
+from mmseg_langseg.models.text_encoders import Vocabulary
 from tests.tiny import CONV, VIT, pixelclip
 
 WORDS = Vocabulary.from_string('cat; dog, puppy; grass')

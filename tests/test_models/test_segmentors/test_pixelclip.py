@@ -19,9 +19,7 @@ ABLATIONS = {
     'no teacher': dict(momentum=None),
     'argmax': dict(clusterer=dict(type='ArgmaxClusterer', scale=10.0)),
     'templates in training': dict(
-        prompts=dict(
-            type='ClassPrompts', num_clusters=6, length=2, templates='imagenet_select'
-        )
+        prompts=dict(type='ClassPrompts', num_clusters=6, length=2, templates='imagenet_select')
     ),
     'convolutional tower': dict(arch=CONV),
 }

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from torch import nn
+
 from mmseg_langseg.models.decode_heads import cluster_targets
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import cosine_map, mask_pool
-from torch import nn
-
 from tests import golden
 
 NAMES = {

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+
 from mmseg_langseg.models.utils import bilinear_matrix, cosine_map, mask_pool, slot_in_image
 
 

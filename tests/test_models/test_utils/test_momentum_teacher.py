@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from mmseg_langseg.models.utils import MomentumTeacher
 from torch import nn
+
+from mmseg_langseg.models.utils import MomentumTeacher
 
 
 def test_copies_first_and_averages_then():
