@@ -41,5 +41,5 @@ def test_it_knows_a_shape(seed):
 def test_size_and_missing_name():
     files = list(ASSETS.glob('*.pth'))
     assert files and sum(file.stat().st_size for file in files) < 4 * 2**20
-    with pytest.raises(FileNotFoundError, match='embedded:nothing.*clip_resnet_tiny_seed0'):
+    with pytest.raises(FileNotFoundError, match=r'embedded:nothing.*clip_resnet_tiny_seed0'):
         load_clip(ARCH, 'embedded:nothing')

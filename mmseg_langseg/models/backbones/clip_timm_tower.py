@@ -23,8 +23,9 @@ class CLIPTimmTower(CLIPTower):
         pretrained: See :class:`CLIPTower`.
         trainable: See :class:`CLIPTower`; official PixelCLIP trains ``'all'`` of a ConvNeXt.
         norm_eval: See :class:`CLIPTower`.
-        drop_path: Rate of stochastic depth; None keeps the architecture's own, which for open_clip's
-            ConvNeXts is 0.1 and, as in the official code, is active in the momentum teacher too.
+        drop_path: Rate of stochastic depth; None keeps the architecture's own, which for
+            open_clip's ConvNeXts is 0.1 and, as in the official code, is active in the momentum
+            teacher too.
 
     Raises:
         ValueError: If the trunk does not give feature maps, or pools by attention.

@@ -13,8 +13,8 @@ def covered_pixel_bce(logits: Tensor, targets: Tensor, covered: Tensor) -> Tenso
     """Mean binary cross entropy over covered pixels and classes of the global batch.
 
     ``L_mask`` of PixelCLIP (Sec. 3.2); that uncovered pixels are ignored is in the code only. The
-    mean is over the covered pixels of *all* processes: the value is that of the global batch on each
-    process, and gradients averaged over processes (as DDP does) are those of the global batch.
+    mean is over the covered pixels of *all* processes: the value is that of the global batch on
+    each process, and gradients averaged over processes (as DDP does) are those of the global batch.
     Without any covered pixel the loss is 0 and its gradients are finite.
 
     Args:

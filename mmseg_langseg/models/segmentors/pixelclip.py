@@ -23,8 +23,8 @@ class PixelCLIP(LanguageSegmentor):
     Args:
         momentum: ``gamma`` of the teacher, ``t <- gamma t + (1 - gamma) s``. None pools the
             student's own features of the weak view (the ablation without a teacher).
-        mask_generator: Config of a module that makes masks from the weak view (``DINOMaskGenerator``);
-            None takes the masks of the dataset.
+        mask_generator: Config of a module that makes masks from the weak view
+            (``DINOMaskGenerator``); None takes the masks of the dataset.
         **kwargs: See :class:`LanguageSegmentor`; ``decode_head`` is a ``PixelCLIPHead``.
     """
 

@@ -22,8 +22,8 @@ def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
     """Averages bilinearly upsampled features over each mask.
 
     ``f_M = MaskPool(E(I), M)`` of PixelCLIP, Sec. 3.2. Pooling ``U f`` with a mask ``m`` equals
-    pooling ``f`` with the weights ``U^T m``, where ``U`` is the (separable) upsampling operator: the
-    ``(B, D, H, W)`` features are never built.
+    pooling ``f`` with the weights ``U^T m``, where ``U`` is the (separable) upsampling operator:
+    the ``(B, D, H, W)`` features are never built.
 
     Args:
         features: ``(B, D, h, w)``, not normalised.
@@ -53,6 +53,6 @@ def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
 
 
 def slot_in_image(image_index: Tensor, num_images: int) -> Tensor:
-    """Running number of each mask within its image: ``(N,)`` int64, any order of ``image_index``."""
+    """Running number of each mask within its image, ``(N,)`` int64, for any ``image_index``."""
     one_hot = F.one_hot(image_index, num_images)
     return (one_hot.cumsum(0) - 1).gather(1, image_index[:, None])[:, 0]

@@ -138,7 +138,7 @@ def test_checkpoint_of_another_architecture(weights):
     other = dict(golden.vit_arch())
     other['vision_cfg'] = dict(other['vision_cfg'], width=64)
     state = vit(weights, trainable='attention').state_dict()
-    with pytest.raises(ValueError, match='another architecture.*positional_embedding'):
+    with pytest.raises(ValueError, match=r'another architecture.*positional_embedding'):
         CLIPVisionTransformer(other).load_state_dict(state)
     convnext = CLIPTimmTower(golden.convnext_arch())
     with pytest.raises(ValueError, match='not in this tower'):

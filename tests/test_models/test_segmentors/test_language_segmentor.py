@@ -1,4 +1,4 @@
-"""Words as classes: batches, sliding windows, vocabularies, background words, towers that differ."""
+"""Words as classes: batches, sliding windows, background words, towers that differ."""
 
 import pytest
 import torch
@@ -119,7 +119,7 @@ def test_clear_errors():
 
 def test_tower_and_text_of_different_models():
     wide = dict(CONV, embed_dim=16)
-    with pytest.raises(ValueError, match='12 channels.*16'):
+    with pytest.raises(ValueError, match=r'12 channels.*16'):
         MODELS.build(
             dict(
                 type='LanguageSegmentor',
