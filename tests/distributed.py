@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import sys
@@ -32,7 +33,9 @@ def run_processes(function, world_size: int, *args):
         worker.join(60)
     failed = [text for ok, text in results.values() if not ok]
     assert not failed, failed[0]
-    return [results[rank][1] for rank in range(world_size)]
+    return [
+        torch.load(io.BytesIO(results[rank][1]), weights_only=False) for rank in range(world_size)
+    ]
 
 
 def _next(queue, workers):
@@ -50,7 +53,10 @@ def _work(function, rank, world_size, port, queue, args):
     init_default_scope('mmseg')
     dist.init_process_group('gloo', rank=rank, world_size=world_size)
     try:
-        queue.put((rank, (True, function(rank, *args))))
+        # As bytes: tensors in a queue live in shared memory that dies with this process.
+        result = io.BytesIO()
+        torch.save(function(rank, *args), result)
+        queue.put((rank, (True, result.getvalue())))
     except BaseException:
         queue.put((rank, (False, traceback.format_exc())))
         sys.exit(1)

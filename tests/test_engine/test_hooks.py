@@ -187,7 +187,9 @@ def _offset_and_clusters(rank):
     runner = SimpleNamespace(iter=0, model=centroids, logger=Mock(), train_dataloader=batch)
     MaskClusteringHook(init_batches=2).before_train(runner)
     centres = centroids.decode_head.prompts.centroids.detach()
-    return model.decode_head.logit_offset, centres, runner.logger.info.call_args.args[0]
+    # As arrays: a tensor cannot be read from the queue once the process that made it has ended.
+    offset = model.decode_head.logit_offset
+    return offset.numpy(), centres.numpy(), runner.logger.info.call_args.args[0]
 
 
 def _batches(rank):
@@ -200,8 +202,9 @@ def test_two_processes_agree_on_offset_and_first_clusters():
     model = zero_shot()
     LogitCentringHook(SCENES, num_images=7, batch_size=2).before_test(fake_runner(model))
     (offset0, centres0, text0), (offset1, centres1, _) = run_processes(_offset_and_clusters, 2)
-    torch.testing.assert_close(offset0, model.decode_head.logit_offset, atol=1e-6, rtol=1e-5)
-    assert torch.equal(offset0, offset1)
+    expected = model.decode_head.logit_offset.numpy()
+    np.testing.assert_allclose(offset0, expected, atol=1e-6, rtol=1e-5)
+    np.testing.assert_array_equal(offset0, offset1)
 
     one = pixelclip(prompts=dict(type='FreeCentroids', num_clusters=3))
     runner = SimpleNamespace(
@@ -210,8 +213,9 @@ def test_two_processes_agree_on_offset_and_first_clusters():
     MaskClusteringHook(init_batches=4).before_train(runner)
     assert text0 == 'Clusters initialised from 14 mask features.'
     assert text0 == runner.logger.info.call_args.args[0]
-    torch.testing.assert_close(centres0, one.decode_head.prompts.centroids.detach())
-    assert torch.equal(centres0, centres1)
+    expected = one.decode_head.prompts.centroids.detach().numpy()
+    np.testing.assert_allclose(centres0, expected, atol=1e-5, rtol=1e-5)
+    np.testing.assert_array_equal(centres0, centres1)
 
 
 def test_a_test_run_centres_after_it_has_its_words(tmp_path):

@@ -17,10 +17,5 @@ model = dict(
     ),
     test_cfg=dict(mode='whole'),
 )
-# Every ablation of the paper is one line in a config or after --cfg-options:
-#   without clustering      model.decode_head.prompts=None and clusterer=None
-#   without text encoder    model.decode_head.prompts.type=FreeCentroids (and its arguments)
-#   fixed names             model.decode_head.prompts=dict(type='FixedNames', ...)
-#   arg-max for Sinkhorn    model.decode_head.clusterer.type=ArgmaxClusterer
-# docs/ablations.md gives each of them in full.
+# Every ablation of the paper is one line in a config or after --cfg-options: docs/ablations.md.
 custom_hooks = [dict(type='DatasetVocabularyHook'), dict(type='MaskClusteringHook', interval=50)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
@@ -38,6 +39,8 @@ class DatasetVocabularyHook(Hook):
                 'decode_head.vocabulary in the config.'
             )
         head = model.decode_head
+        # What an earlier, centred test of this model has left.
+        head.set_logit_offset(torch.zeros_like(head.logit_offset))
         if head.fixed_vocabulary:
             head.vocabulary.check_num_classes(len(classes), type(dataset).__name__)
             return

@@ -15,8 +15,7 @@ class ArgmaxClusterer(BaseClusterer):
 
     Args:
         num_clusters: Number of clusters K.
-        scale: Has no influence on the arg-max; taken so that it replaces
-            :class:`SinkhornClusterer` in a config by one line.
+        scale: Has no influence on the arg-max.
     """
 
     @torch.no_grad()
