@@ -16,25 +16,25 @@ model = dict(
     clip=clip,
     data_preprocessor=dict(type='CLIPDataPreProcessor'),
     backbone=dict(type='CLIPTimmTower', trainable='all'),
-    momentum=0.99,
+    momentum=0.9995,
     decode_head=dict(
         type='PixelCLIPHead',
         text_encoder=dict(type='OpenCLIPTextEncoder'),
         templates='single',
-        prompts=dict(type='ClassPrompts', num_clusters=24, length=4),
-        clusterer=dict(type='SinkhornClusterer', scale=1.0),
+        prompts=dict(type='ClassPrompts', num_clusters=48, length=4),
+        clusterer=dict(type='SinkhornClusterer', scale=20.0),  # the CLIP's own logit scale: 19.6
         decoder_channels=(8, 4),
     ),
     test_cfg=dict(mode='whole'),
 )
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4),
+    optimizer=dict(type='AdamW', lr=5e-3, weight_decay=1e-4),
     clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys={'visual.': dict(lr_mult=0.005)}),
+    paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys={'visual.': dict(lr_mult=0.02)}),
 )
 param_scheduler = [
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=300, T_max=300, eta_min_ratio=0.5)
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=300, T_max=300, eta_min_ratio=0.1)
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=300, val_interval=300)
 val_cfg = dict(type='ValLoop')

@@ -30,7 +30,7 @@ val_dataloader = dict(
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='SyntheticScenesDataset', split='tune', num_scenes=400, pipeline=test_pipeline
+        type='SyntheticScenesDataset', split='tune', num_scenes=200, pipeline=test_pipeline
     ),
 )
 test_dataloader = dict(
