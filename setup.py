@@ -18,9 +18,10 @@ BASE = [
     'pillow>=10.1',
     'pycocotools>=2.0.7',
     'scipy>=1.11',
-    'timm>=0.9.16',
+    'timm>=1.0.9',
     'torch>=2.1',
     'torchvision>=0.16',
+    'tqdm>=4.60',
 ]
 
 EXTRAS = {

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
 import socket
-import sys
+import tempfile
+import time
 import traceback
-from queue import Empty
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from mmengine.registry import init_default_scope
+
+PATIENCE = 240
 
 
 def run_processes(function, world_size: int, *args):
@@ -21,44 +23,46 @@ def run_processes(function, world_size: int, *args):
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
     context = mp.get_context('spawn')
-    queue = context.Queue()
-    workers = [
-        context.Process(target=_work, args=(function, rank, world_size, port, queue, args))
-        for rank in range(world_size)
-    ]
-    for worker in workers:
-        worker.start()
-    results = dict(_next(queue, workers) for _ in workers)
-    for worker in workers:
-        worker.join(60)
-    failed = [text for ok, text in results.values() if not ok]
-    assert not failed, failed[0]
-    return [
-        torch.load(io.BytesIO(results[rank][1]), weights_only=False) for rank in range(world_size)
-    ]
-
-
-def _next(queue, workers):
-    while True:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        workers = [
+            context.Process(target=_work, args=(function, rank, world_size, port, folder, args))
+            for rank in range(world_size)
+        ]
+        for worker in workers:
+            worker.start()
         try:
-            return queue.get(timeout=1)
-        except Empty:
-            died = [worker.exitcode for worker in workers if worker.exitcode]
-            assert not died, f'a process ended with {died} before it gave a result'
+            _wait(workers, folder)
+            return [
+                torch.load(folder / f'{rank}.pt', weights_only=False) for rank in range(world_size)
+            ]
+        finally:
+            for worker in workers:
+                worker.kill()
 
 
-def _work(function, rank, world_size, port, queue, args):
+def _wait(workers, folder: Path) -> None:
+    end = time.time() + PATIENCE
+    while len(list(folder.glob('*.pt'))) < len(workers):
+        for error in folder.glob('*.error'):
+            raise AssertionError(error.read_text())
+        died = [worker.exitcode for worker in workers if worker.exitcode is not None]
+        assert not died, f'a process ended with {died}'
+        assert time.time() < end, f'no result after {PATIENCE} s'
+        time.sleep(0.05)
+
+
+def _work(function, rank, world_size, port, folder, args):
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), OMP_NUM_THREADS='1')
     torch.set_num_threads(1)
     init_default_scope('mmseg')
-    dist.init_process_group('gloo', rank=rank, world_size=world_size)
+    partial = folder / f'{rank}.partial'
     try:
-        # As bytes: tensors in a queue live in shared memory that dies with this process.
-        result = io.BytesIO()
-        torch.save(function(rank, *args), result)
-        queue.put((rank, (True, result.getvalue())))
+        dist.init_process_group('gloo', rank=rank, world_size=world_size)
+        torch.save(function(rank, *args), partial)
+        partial.rename(folder / f'{rank}.pt')
     except BaseException:
-        queue.put((rank, (False, traceback.format_exc())))
-        sys.exit(1)
-    finally:
-        dist.destroy_process_group()
+        partial.write_text(traceback.format_exc())
+        partial.rename(folder / f'{rank}.error')
+    # The parent ends the process: taking the group down can hang when the other has gone first.
+    time.sleep(PATIENCE)
