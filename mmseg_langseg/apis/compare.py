@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -88,16 +89,32 @@ def compare_trained(
     return _once(name, work_dir, train, config, cfg_options)
 
 
+def settings_key(
+    config: str | Path | Config, work_dir: str, cfg_options: dict[str, Any] | None = None
+) -> str:
+    """Short hash over the whole config with its options."""
+    text = load_config(config, work_dir, cfg_options).pretty_text
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
     """A finished row is not computed again, so a comparison that was cut off goes on."""
     file = Path(work_dir) / 'row.json'
+    key = settings_key(config, work_dir, cfg_options)
     if file.is_file():
-        return ComparisonRow(**json.loads(file.read_text(encoding='utf-8')))
+        stored = json.loads(file.read_text(encoding='utf-8'))
+        if stored.pop('settings', None) != key:
+            raise ValueError(
+                f'{file} was measured with other settings than {name!r} has now: use another work '
+                'directory, or remove the file.'
+            )
+        return ComparisonRow(**stored)
     checkpoint, seconds = train()
     raw, centred = test_both(config, checkpoint, work_dir, cfg_options)
     row = ComparisonRow(name, raw, centred, seconds, checkpoint)
     partial = file.with_suffix('.partial')
     partial.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps(asdict(row)), encoding='utf-8')
+    stored = {**asdict(row), 'settings': key}
+    partial.write_text(json.dumps(stored), encoding='utf-8')
     os.replace(partial, file)
     return row

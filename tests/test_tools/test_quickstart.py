@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from mmseg_langseg.apis.compare import ComparisonRow
-from tests.scripts import load_script
+from mmseg_langseg.apis.compare import ComparisonRow, settings_key
+from tests.scripts import ROOT, load_script
 
 
 @pytest.mark.slow
@@ -34,12 +34,22 @@ def test_table_of_means(tmp_path):
     )
 
 
-def test_a_finished_row_is_not_computed_again(tmp_path):
+def test_a_finished_row_is_not_computed_again_and_never_mistaken(tmp_path):
     compare = load_script('tools/compare.py')
-    for name in ('clip', 'x'):
+    config = str(ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py')
+    arguments = [config, '--clip-seeds', '0', '--work-dir', str(tmp_path)]
+    options = {
+        'model.clip.pretrained': 'embedded:clip_resnet_tiny_seed0',
+        'randomness.seed': 0,
+        'test_dataloader.dataset.split': 'test',
+    }
+    for name in ('clip', 'resnet_synthetic'):
         folder = tmp_path / 'seed0' / name
         folder.mkdir(parents=True)
         row = dict(name=name, raw=1.0, centred=2.0, seconds=0.0, checkpoint=None)
+        row['settings'] = settings_key(config, str(folder), options)
         (folder / 'row.json').write_text(json.dumps(row))
-    compare.main(['x.py', '--clip-seeds', '0', '--work-dir', str(tmp_path)])
-    assert '| x | 1.0' in (tmp_path / 'table.md').read_text()
+    compare.main(arguments)
+    assert '| resnet_synthetic | 1.0' in (tmp_path / 'table.md').read_text()
+    with pytest.raises(ValueError, match='other settings'):
+        compare.main([*arguments, '--cfg-options', 'train_cfg.max_iters=7'])
