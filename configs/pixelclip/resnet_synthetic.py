@@ -21,7 +21,8 @@ model = dict(
         type='PixelCLIPHead',
         text_encoder=dict(type='OpenCLIPTextEncoder'),
         templates='single',
-        prompts=dict(type='ClassPrompts', num_clusters=48, length=4),
+        # They start from other words than the class names, which are the test's.
+        prompts=dict(type='ClassPrompts', num_clusters=32, length=4, words={{_base_.learnt_words}}),
         clusterer=dict(type='SinkhornClusterer', scale=20.0),  # the CLIP's own logit scale: 19.6
         decoder_channels=(8, 4),
     ),
@@ -31,10 +32,14 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=5e-3, weight_decay=1e-4),
     clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys={'visual.': dict(lr_mult=0.02)}),
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0,
+        custom_keys={'visual.': dict(lr_mult=0.08), 'prompts': dict(lr_mult=0.1)},
+    ),
 )
 param_scheduler = [
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=300, T_max=300, eta_min_ratio=0.1)
+    dict(type='LinearLR', by_epoch=False, begin=0, end=50, start_factor=0.02),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=300, T_max=300, eta_min_ratio=0.1),
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=300, val_interval=300)
 val_cfg = dict(type='ValLoop')

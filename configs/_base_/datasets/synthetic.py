@@ -18,7 +18,7 @@ tta_pipeline = [
     ),
 ]
 train_dataloader = dict(
-    batch_size=12,
+    batch_size=18,
     num_workers=0,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
@@ -47,3 +47,15 @@ test_evaluator = val_evaluator
 centring_dataset = dict(
     type='SyntheticScenesDataset', split='train', num_scenes=400, pipeline=test_pipeline
 )
+# What the embedded CLIP has learnt beside its class names (mmseg_langseg.datasets.synthetic_words).
+learnt_words = [
+    'hoop', 'circle', 'band', 'wheel', 'plus', 'medal', 'saint', 'spark', 'burst', 'sun', 'love',
+    'valentine', 'crescent', 'lunar', 'eclipse', 'pointer', 'direction', 'sign', 'blossom', 'bloom',
+    'daisy', 'rose', 'trout', 'carp', 'salmon', 'shark', 'home', 'hut', 'cottage', 'cabin', 'steps',
+    'stairs', 'climb', 'biscuit', 'cracker', 'snack', 'sphere', 'globe', 'orb', 'balloon', 'wall',
+    'masonry', 'tiles', 'sea', 'water', 'ocean', 'lawn', 'meadow', 'turf', 'field', 'stones',
+    'gravel', 'rocks', 'sky', 'fog', 'mist', 'smoke', 'old', 'new', 'nice', 'my', 'our', 'funny',
+    'cool', 'today', 'summer', 'winter', 'great', 'best', 'happy', 'day', 'morning', 'little',
+    'very', 'with', 'from', 'look', 'here', 'this', 'vintage', 'modern', 'cute', 'pretty', 'simple',
+    'free', 'shop', 'sale', 'design', 'print', 'card', 'gift', 'party',
+]  # fmt: skip

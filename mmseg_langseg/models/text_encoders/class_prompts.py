@@ -25,10 +25,12 @@ class ClassPrompts(nn.Module):
         length: l, tokens of a prompt (4 in the paper).
         templates: Template of the sentence, or several whose outputs are averaged.
         seed: Of the initial words.
+        words: Words whose tokens the initial ones are drawn from. By default the whole vocabulary;
+            give them to a text tower that has learnt few words of it.
 
     Raises:
-        ValueError: If ``num_clusters`` or ``length`` is not positive, or the sentence with its
-            prompt exceeds the text tower's context.
+        ValueError: If ``num_clusters`` or ``length`` is not positive, ``words`` is empty, or the
+            sentence with its prompt exceeds the text tower's context.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class ClassPrompts(nn.Module):
         length: int = 4,
         templates: str | Sequence[str] = 'single',
         seed: int = 0,
+        words: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         if num_clusters < 1 or length < 1:
@@ -46,7 +49,11 @@ class ClassPrompts(nn.Module):
             )
         self.num_clusters = num_clusters
         self.templates = get_templates(templates)
-        ids = initial_word_ids(text_encoder.vocab_size, num_clusters, length, seed)
+        if words is None:
+            ids = initial_word_ids(text_encoder.vocab_size, num_clusters, length, seed)
+        else:
+            known = text_encoder.word_ids(words)
+            ids = known[initial_positions(len(known), num_clusters, length, seed)]
         table = text_encoder.token_embedding.weight
         self.tokens = nn.Parameter(table.detach()[ids.to(table.device)].clone())
         with torch.no_grad():  # a prompt that is too long is told now, not in the first step
@@ -59,5 +66,10 @@ class ClassPrompts(nn.Module):
 
 def initial_word_ids(vocab_size: int, num_clusters: int, length: int, seed: int) -> Tensor:
     """Token ids ``(K, L)`` int64 of the first words; the last 10 tokens are left out."""
+    return initial_positions(vocab_size - 10, num_clusters, length, seed)
+
+
+def initial_positions(count: int, num_clusters: int, length: int, seed: int) -> Tensor:
+    """Random numbers ``(K, L)`` int64 below ``count``."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(vocab_size - 10, (num_clusters, length), generator=generator)
+    return torch.randint(count, (num_clusters, length), generator=generator)

@@ -142,6 +142,16 @@ class OpenCLIPTextEncoder(nn.Module):
         outputs = [self._encode_in(prompts, template) for template in get_templates(templates)]
         return torch.stack(outputs).mean(0)
 
+    def word_ids(self, words: Sequence[str]) -> Tensor:
+        """Ids ``(n,)`` int64 of all tokens that the words are made of, sorted, each once.
+
+        Raises:
+            ValueError: If there is no word, or one sentence stands in place of a list.
+        """
+        if isinstance(words, str) or not words:
+            raise ValueError(f'words={words!r}: expected a list of at least one word.')
+        return torch.tensor(sorted({token for word in words for token in self._word_ids(word)}))
+
     def _encode_rows(self, rows: Sequence[Sequence[str]], templates: Sequence[str]) -> Tensor:
         texts = [t.replace('{}', word) for words in rows for t in templates for word in words]
         embeddings = self.encode_texts(texts)

@@ -18,6 +18,17 @@ def test_initial_words_are_the_official_ones(encoder):
     assert not torch.equal(ClassPrompts(encoder, 64, 4, seed=1).tokens, prompts.tokens)
 
 
+def test_initial_words_can_be_given(encoder):
+    prompts = ClassPrompts(encoder, 6, 4, words=['hoop', 'old', 'hoop'])
+    known = encoder.token_embedding.weight[encoder.word_ids(['old', 'hoop'])]
+    same = (prompts.tokens[:, :, None] == known).all(-1)
+    assert len(known) == 2 and same.any(-1).all()
+    assert same.any(0).any(0).all()  # both words occur
+    for words in ([], 'old'):
+        with pytest.raises(ValueError, match='expected a list of at least one word'):
+            ClassPrompts(encoder, 6, 4, words=words)
+
+
 def test_global_random_state_is_untouched(encoder):
     before = torch.get_rng_state()
     ClassPrompts(encoder)
