@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mmseg
 import numpy as np
 import pytest
 import torch
@@ -153,3 +154,38 @@ def test_two_processes_train_and_test_the_embedded_config(tmp_path):
 def test_scripts_without_arguments_print_their_usage(script):
     done = run_script(script)
     assert done.returncode == 2 and 'usage:' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ('name', 'args'),
+    [
+        ('train', ['config.py', '--resume', '--work-dir', 'a b']),
+        ('test', ['config.py', 'weights.pth', '--tta']),
+    ],
+)
+def test_slurm_scripts_hand_everything_over(tmp_path, monkeypatch, name, args):
+    """What srun would be asked to run; there is no Slurm to run it."""
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    monkeypatch.setenv('PATH', os.pathsep.join([str(tmp_path), os.environ['PATH']]))
+    monkeypatch.setenv('GPUS', '16')
+    done = run_script(f'slurm_{name}.sh', 'queue', 'job', *args)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    options = {'--partition=queue', '--job-name=job', '--ntasks=16', '--ntasks-per-node=8'}
+    assert options <= set(lines) and '--gres=gpu:8' in lines
+    first = lines.index('python')
+    positional = 1 if name == 'train' else 2
+    expected = [*args[:positional], '--launcher', 'slurm', *args[positional:]]
+    assert lines[first + 2 :] == [str(ROOT / 'tools' / f'{name}.py'), *expected]
+
+
+def test_the_toolboxs_own_script_trains_it(tiny_config, tmp_path):
+    """``custom_imports`` is all that MMSegmentation's tools/train.py needs."""
+    script = Path(mmseg.__file__).parent / '.mim' / 'tools' / 'train.py'
+    env = dict(os.environ, PYTHONPATH=str(ROOT))
+    command = [sys.executable, str(script), str(tiny_config), '--work-dir', str(tmp_path / 'work')]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / 'work' / 'iter_4.pth').is_file()
