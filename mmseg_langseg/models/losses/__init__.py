@@ -1,5 +1,25 @@
 """Losses: a pure function and a thin registered module for each."""
 
 from .covered_pixel_bce_loss import CoveredPixelBCELoss, covered_pixel_bce, global_mean
+from .embedding_consistency_loss import EmbeddingConsistencyLoss, embedding_consistency
+from .gather_rows import gather_rows
+from .pixel_segment_contrast_loss import PixelSegmentContrastLoss, pixel_segment_contrast
+from .semantic_consistency_loss import (
+    SemanticConsistencyLoss,
+    decide_classes,
+    semantic_consistency,
+)
 
-__all__ = ['CoveredPixelBCELoss', 'covered_pixel_bce', 'global_mean']
+__all__ = [
+    'CoveredPixelBCELoss',
+    'EmbeddingConsistencyLoss',
+    'PixelSegmentContrastLoss',
+    'SemanticConsistencyLoss',
+    'covered_pixel_bce',
+    'decide_classes',
+    'embedding_consistency',
+    'gather_rows',
+    'global_mean',
+    'pixel_segment_contrast',
+    'semantic_consistency',
+]

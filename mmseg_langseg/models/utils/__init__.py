@@ -2,6 +2,29 @@
 
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
 from .momentum_teacher import MomentumTeacher
+from .segments import (
+    Segments,
+    find_segments,
+    located,
+    region_labels,
+    segment_embeddings,
+    segment_pixels,
+)
 from .similarity import cosine_map
+from .spherical_kmeans import seed_centroids, spherical_kmeans
 
-__all__ = ['MomentumTeacher', 'bilinear_matrix', 'cosine_map', 'mask_pool', 'slot_in_image']
+__all__ = [
+    'MomentumTeacher',
+    'Segments',
+    'bilinear_matrix',
+    'cosine_map',
+    'find_segments',
+    'located',
+    'mask_pool',
+    'region_labels',
+    'seed_centroids',
+    'segment_embeddings',
+    'segment_pixels',
+    'slot_in_image',
+    'spherical_kmeans',
+]

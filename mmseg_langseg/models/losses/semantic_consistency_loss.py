@@ -1,0 +1,193 @@
+"""Agreement with CLIP in the choice among known and unknown classes (CLIP-S⁴)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from .covered_pixel_bce_loss import global_mean
+
+DECISIONS = ('two_level', 'joint', 'centred')
+
+
+@torch.no_grad()
+def decide_classes(
+    clip_segments: Tensor,
+    known: Tensor,
+    unknown: Tensor,
+    negatives: Tensor | None = None,
+    threshold: float | None = 0.5,
+    logit_scale: float = 100.0,
+) -> Tensor:
+    """CLIP's choice among known and unknown classes for each segment, the target ``q_s``.
+
+    CLIP-S⁴ (CVPR 2023, its semantic consistency) takes the arg-max over all prototypes. Cosines of
+    image with text are far below those of image with image, so one raw arg-max would choose
+    unknown classes almost always; how the paper avoids it is not known. Hence two levels: the best
+    known class counts if its probability, ``softmax(logit_scale cos)`` over the known classes and the
+    negatives, reaches the threshold; otherwise the nearest unknown prototype does. Without known
+    (or unknown) prototypes the nearest of the others is taken.
+
+    Args:
+        clip_segments: ``(S, D)`` CLIP's segment embeddings u.
+        known: ``(K, D)`` text prototypes; K may be 0.
+        unknown: ``(U, D)`` learned prototypes; U may be 0.
+        negatives: ``(G, D)`` text embeddings of generic words, which take probability from the
+            known classes. Without them a single known class is always accepted.
+        threshold: Least probability of a known class in [0, 1]; ``None``: one arg-max over all
+            prototypes, with the scales mixed.
+        logit_scale: The CLIP's own, ``OpenCLIPTextEncoder.logit_scale``; 100 for OpenAI's. At a
+            larger one CLIP is sure of everything, and nothing is unknown.
+
+    Returns:
+        ``(S,)`` int64: in [0, K) a known class, in [K, K + U) an unknown one, and -1 for a segment
+        whose embedding is zero (outside the image that CLIP saw).
+    """
+    _check_prototypes(known, unknown)
+    to_known = _cosines(clip_segments, known)
+    to_unknown = _cosines(clip_segments, unknown)
+    if threshold is None or not len(known) or not len(unknown):
+        choice = torch.cat([to_known, to_unknown], dim=1).argmax(1)
+    else:
+        texts = to_known
+        if negatives is not None:
+            texts = torch.cat([to_known, _cosines(clip_segments, negatives)], dim=1)
+        probability = (logit_scale * texts).softmax(1)[:, : len(known)]
+        best, choice = probability.max(1)
+        choice = torch.where(best >= threshold, choice, len(known) + to_unknown.argmax(1))
+    return choice.masked_fill(~clip_segments.any(1), -1)
+
+
+def semantic_consistency(
+    embeddings: Tensor, targets: Tensor, known: Tensor, unknown: Tensor, scale: float = 20.0
+) -> Tensor:
+    """Mean cross entropy of ``softmax(scale cos(v_s, P))`` with the class that CLIP chose.
+
+    ``L_s`` of CLIP-S⁴ (CVPR 2023, its semantic consistency): arg-max on CLIP's side, cross entropy
+    on ours. The prototypes ``P = [known; unknown]`` are constants. The paper's scale is not known.
+
+    The mean is over the counted rows of *all* processes, see :func:`global_mean`. Without any the
+    loss is 0 and its gradients are finite.
+
+    Args:
+        embeddings: ``(S, D)`` our segment embeddings v; S may be 0. Rows may as well be pixels,
+            with the targets of their segments.
+        targets: ``(S,)`` int64 from :func:`decide_classes`; -1 does not count.
+        known: ``(K, D)`` text prototypes; K may be 0.
+        unknown: ``(U, D)`` learned prototypes; U may be 0.
+        scale: Inverse temperature.
+
+    Returns:
+        Scalar float32.
+    """
+    _check_prototypes(known, unknown)
+    prototypes = torch.cat([known.float(), unknown.float()]).detach()
+    logits = scale * _cosines(embeddings, prototypes)
+    total = F.cross_entropy(logits, targets, ignore_index=-1, reduction='sum')
+    return global_mean(total, (targets >= 0).sum())
+
+
+def _cosines(rows: Tensor, prototypes: Tensor) -> Tensor:
+    """Cosines ``(S, K)`` in float32."""
+    with torch.autocast(rows.device.type, enabled=False):
+        return F.normalize(rows.float(), dim=1) @ F.normalize(prototypes.float(), dim=1).T
+
+
+def _check_prototypes(known: Tensor, unknown: Tensor) -> None:
+    if not len(known) + len(unknown):
+        raise ValueError(
+            '0 known and 0 unknown prototypes: expected at least one class to choose; name known '
+            'classes, ask for unknown prototypes, or leave the semantic consistency loss out.'
+        )
+
+
+@MODELS.register_module()
+class SemanticConsistencyLoss(nn.Module):
+    """The decision on CLIP's side and the loss on ours.
+
+    Args:
+        decision: How CLIP's side chooses. ``two_level``: see :func:`decide_classes`. ``joint``: one
+            arg-max over all prototypes. ``centred``: the same after the means of the texts and of
+            the image embeddings are taken off, on both sides; inference then needs the same.
+        threshold: Least probability of a known class, for ``two_level``.
+        scale: Inverse temperature of our side.
+        loss_weight: Factor of the loss.
+        loss_name: Name in the log.
+    """
+
+    def __init__(
+        self,
+        decision: str = 'two_level',
+        threshold: float = 0.5,
+        scale: float = 20.0,
+        loss_weight: float = 1.0,
+        loss_name: str = 'loss_semantic',
+    ) -> None:
+        super().__init__()
+        if decision not in DECISIONS:
+            raise ValueError(f'decision={decision!r}: expected one of {", ".join(DECISIONS)}.')
+        if not 0 <= threshold <= 1:
+            raise ValueError(f'threshold={threshold}: expected a probability in [0, 1].')
+        if scale <= 0:
+            raise ValueError(f'scale={scale}: expected a positive inverse temperature.')
+        self.decision = decision
+        self.threshold = threshold if decision == 'two_level' else None
+        self.scale = scale
+        self.loss_weight = loss_weight
+        self.loss_name = loss_name
+
+    def decide(
+        self,
+        clip_segments: Tensor,
+        known: Tensor,
+        unknown: Tensor,
+        negatives: Tensor | None = None,
+        image_mean: Tensor | None = None,
+        logit_scale: float = 100.0,
+    ) -> Tensor:
+        """Targets ``(S,)``, see :func:`decide_classes`.
+
+        Args:
+            clip_segments: ``(S, D)``.
+            known: ``(K, D)``.
+            unknown: ``(U, D)``.
+            negatives: ``(G, D)``, for ``two_level``.
+            image_mean: ``(D,)`` (running) mean of CLIP's segment embeddings, for ``centred``.
+            logit_scale: The CLIP's own, for ``two_level``.
+        """
+        rows, known, unknown = self._centre(clip_segments, known, unknown, image_mean)
+        choice = decide_classes(rows, known, unknown, negatives, self.threshold, logit_scale)
+        # Centring moves a zero embedding away from zero.
+        return choice.masked_fill(~clip_segments.any(1), -1)
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        targets: Tensor,
+        known: Tensor,
+        unknown: Tensor,
+        image_mean: Tensor | None = None,
+    ) -> Tensor:
+        """See :func:`semantic_consistency`; ``image_mean`` as in :meth:`decide`."""
+        rows, known, unknown = self._centre(embeddings, known, unknown, image_mean)
+        return self.loss_weight * semantic_consistency(rows, targets, known, unknown, self.scale)
+
+    def _centre(
+        self, rows: Tensor, known: Tensor, unknown: Tensor, image_mean: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit rows without the mean of their kind; as they come unless ``centred``."""
+        if self.decision != 'centred':
+            return rows, known, unknown
+        if image_mean is None:
+            raise ValueError('image_mean=None: centred needs the mean of CLIP embeddings, (D,).')
+        if len(known) == 1:
+            raise ValueError(
+                '1 known class: centred needs none or at least 2, as the mean of one is itself; '
+                'use decision="two_level".'
+            )
+        rows, known, unknown = (F.normalize(x.float(), dim=1) for x in (rows, known, unknown))
+        image_mean = image_mean.detach().float()
+        texts = known - known.mean(0) if len(known) else known
+        return rows - image_mean, texts, unknown - image_mean

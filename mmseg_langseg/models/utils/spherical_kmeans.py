@@ -1,0 +1,105 @@
+"""Spherical k-means on many point sets at once."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@torch.no_grad()
+def spherical_kmeans(
+    points: Tensor, init: Tensor, iterations: int = 10, valid: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Clusters the directions of every point set, without a loop over the sets.
+
+    CLIP-S⁴ (CVPR 2023) clusters embeddings into segments and does not say how; this is the rule of
+    SegSort, SPML and HSG: a fixed number of iterations of assigning each point to the centroid of
+    the largest cosine, and of moving each centroid to the normalised mean of its points. In
+    float32; a set does not depend on the others. A cluster that loses all points keeps its
+    centroid; one whose first centroid is zero takes no points.
+
+    Args:
+        points: ``(N, P, D)``.
+        init: ``(N, K, D)`` first centroids, such as :func:`seed_centroids` finds.
+        iterations: Number of iterations, at least 1.
+        valid: ``(N, P)`` bool, the points that take part; ``None``: all.
+
+    Returns:
+        Cluster of each point ``(N, P)`` int64, -1 where it takes no part, and centroids
+        ``(N, K, D)`` float32 of norm 1 (or zero).
+    """
+    if iterations < 1:
+        raise ValueError(f'iterations={iterations}: expected at least 1; use 1 for one assignment.')
+    if valid is None:
+        valid = points.new_ones(points.shape[:2], dtype=torch.bool)
+    with torch.autocast(points.device.type, enabled=False):
+        points = F.normalize(points.float(), dim=2)
+        centroids = F.normalize(init.float(), dim=2)
+        for _ in range(iterations):
+            ids = _nearest(points, centroids)
+            centroids = _move(points, ids, valid, centroids)
+    return ids.masked_fill(~valid, -1), centroids
+
+
+def _nearest(points: Tensor, centroids: Tensor) -> Tensor:
+    """Centroid of the largest cosine, ``(N, P)``."""
+    cosines = points @ centroids.transpose(1, 2)
+    return cosines.masked_fill(~centroids.any(2)[:, None], -torch.inf).argmax(2)
+
+
+def _move(points: Tensor, ids: Tensor, valid: Tensor, centroids: Tensor) -> Tensor:
+    """Normalised means of the valid points of each cluster, ``(N, K, D)``."""
+    member = F.one_hot(ids, centroids.shape[1]) * valid[:, :, None]
+    means = F.normalize(member.to(points.dtype).transpose(1, 2) @ points, dim=2)
+    return torch.where(member.any(1)[:, :, None], means, centroids)
+
+
+@torch.no_grad()
+def seed_centroids(
+    points: Tensor, num_clusters: int, seed: int, valid: Tensor | None = None
+) -> Tensor:
+    """First centroids by k-means++ on ``1 - cos``: points far from those chosen are likely next.
+
+    The draws come from a generator of their own, equal for all sets and all devices: the global
+    random state stays as it is, and a set's centroids do not depend on the other sets.
+
+    Args:
+        points: ``(N, P, D)``.
+        num_clusters: K, at most P. A set with fewer valid points repeats some.
+        seed: Seed of the draws.
+        valid: ``(N, P)`` bool, the points that may be chosen; ``None``: all.
+
+    Returns:
+        ``(N, K, D)`` float32 of norm 1; zero in a set without a valid point.
+    """
+    if not 1 <= num_clusters <= points.shape[1]:
+        raise ValueError(
+            f'num_clusters={num_clusters} for {points.shape[1]} points: expected 1 to the number '
+            'of points; ask for fewer clusters or collect more points.'
+        )
+    if valid is None:
+        valid = points.new_ones(points.shape[:2], dtype=torch.bool)
+    # float32 draws in float64 sums: the product below can never round up to the whole mass.
+    draws = torch.rand(num_clusters, generator=torch.Generator().manual_seed(seed)).tolist()
+    with torch.autocast(points.device.type, enabled=False):
+        points = F.normalize(points.float(), dim=2) * valid[:, :, None]
+        weight = valid.double()
+        mass, gap = weight, torch.full_like(weight, torch.inf)
+        sets = torch.arange(len(points), device=points.device)
+        chosen = []
+        for draw in draws:
+            chosen.append(points[sets, _pick(mass, draw)])
+            cosine = (points @ chosen[-1][:, :, None])[:, :, 0].double()
+            gap = torch.minimum(gap, (1 - cosine).clamp_min(0))
+            mass = gap * weight
+            # All points are chosen already: any of them again.
+            mass = torch.where(mass.any(1, keepdim=True), mass, weight)
+    return torch.stack(chosen, dim=1)
+
+
+def _pick(mass: Tensor, draw: float) -> Tensor:
+    """Point of each set ``(N,)`` where the running sum of the masses passes ``draw`` of it."""
+    running = mass.cumsum(1)
+    place = torch.searchsorted(running, draw * running[:, -1:], right=True)[:, 0]
+    return place.clamp_max(mass.shape[1] - 1)

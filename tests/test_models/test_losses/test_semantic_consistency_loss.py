@@ -1,0 +1,227 @@
+"""The class decision and the semantic consistency against loops; two processes."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmseg_langseg.models.losses import (
+    SemanticConsistencyLoss,
+    decide_classes,
+    semantic_consistency,
+)
+from tests.distributed import run_processes
+
+DIM = 6
+NONE = torch.zeros(0, DIM)
+
+
+def _data(segments=20, known=3, unknown=4):
+    generator = torch.Generator().manual_seed(4)
+
+    def draw(count):
+        return torch.randn(count, DIM, generator=generator)
+
+    return draw(segments), draw(segments), draw(known), draw(unknown), draw(2)
+
+
+def cosine(a, b):
+    dot = sum(float(x) * float(y) for x, y in zip(a, b, strict=True))
+    return dot / float(a.norm()) / float(b.norm())
+
+
+def best(row, prototypes):
+    scores = [cosine(row, p) for p in prototypes]
+    return scores.index(max(scores))
+
+
+def reference_decision(u, known, unknown, negatives, threshold, scale=100):
+    choice = []
+    for row in u:
+        weights = [math.exp(scale * cosine(row, p)) for p in torch.cat([known, negatives])]
+        top = best(row, known)
+        if weights[top] / sum(weights) >= threshold:
+            choice.append(top)
+        else:
+            choice.append(len(known) + best(row, unknown))
+    return choice
+
+
+def test_a_clip_of_small_scale_is_less_sure():
+    u, _, known, unknown, negatives = _data()
+    known, negatives = u[:1] + 0.2 * known, u[:1] + 0.2 * negatives
+    sure = decide_classes(u, known, unknown, negatives, 0.5)
+    choice = decide_classes(u, known, unknown, negatives, 0.5, logit_scale=17.0)
+    assert choice.tolist() == reference_decision(u, known, unknown, negatives, 0.5, 17)
+    assert (choice >= 3).sum() > (sure >= 3).sum()
+    module = SemanticConsistencyLoss()
+    assert torch.equal(module.decide(u, known, unknown, negatives, logit_scale=17.0), choice)
+
+
+@pytest.mark.parametrize('threshold', [0.0, 0.5, 0.99])
+def test_two_level_decision(threshold):
+    u, _, known, unknown, negatives = _data()
+    # Close to each other, as CLIP's texts are: only then is there a doubt to weigh.
+    known, negatives = u[:1] + 0.2 * known, u[:1] + 0.2 * negatives
+    choice = decide_classes(u, known, unknown, negatives, threshold)
+    assert choice.tolist() == reference_decision(u, known, unknown, negatives, threshold)
+    assert (choice < 3).any() and (threshold == 0 or (choice >= 3).any())
+
+
+def test_decision_without_negatives_is_one_with_no_rows_of_them():
+    u, _, known, unknown, _ = _data()
+    expected = reference_decision(u, known, unknown, NONE, 0.9)
+    assert decide_classes(u, known, unknown, None, 0.9).tolist() == expected
+
+
+def test_scale_gap_does_not_turn_all_segments_into_unknown_ones():
+    # Image embeddings share a direction that texts lack: the joint arg-max sees unknown only.
+    generator = torch.Generator().manual_seed(0)
+    common = torch.zeros(DIM)
+    common[5] = 5
+    known = F.one_hot(torch.arange(3), DIM).float()
+    u = common + known[torch.arange(9) % 3]
+    unknown = common + 0.1 * torch.randn(4, DIM, generator=generator)
+    assert (decide_classes(u, known, unknown, threshold=None) >= 3).all()
+    assert decide_classes(u, known, unknown).tolist() == [0, 1, 2] * 3
+
+
+def test_joint_arg_max():
+    u, _, known, unknown, _ = _data()
+    expected = [best(row, torch.cat([known, unknown])) for row in u]
+    assert SemanticConsistencyLoss('joint').decide(u, known, unknown).tolist() == expected
+
+
+@pytest.mark.parametrize('threshold', [0.5, None])
+def test_no_known_and_no_unknown_prototypes(threshold):
+    u, _, known, unknown, negatives = _data()
+    no_known = decide_classes(u, NONE, unknown, negatives, threshold)
+    assert no_known.tolist() == [best(row, unknown) for row in u]
+    no_unknown = decide_classes(u, known, NONE, negatives, threshold)
+    assert no_unknown.tolist() == [best(row, known) for row in u]
+
+
+def test_no_prototype_at_all_is_an_error():
+    u, _, known, unknown, _ = _data(known=0, unknown=0)
+    with pytest.raises(ValueError, match='0 known and 0 unknown'):
+        decide_classes(u, known, unknown)
+    with pytest.raises(ValueError, match='0 known and 0 unknown'):
+        semantic_consistency(u, torch.zeros(20).long(), known, unknown)
+
+
+@pytest.mark.parametrize('decision', ['two_level', 'joint', 'centred'])
+def test_zero_embeddings_are_left_out(decision):
+    u, _, known, unknown, _ = _data()
+    u[4] = 0
+    loss = SemanticConsistencyLoss(decision)
+    choice = loss.decide(u, known, unknown, image_mean=torch.ones(DIM))
+    assert (choice == -1).nonzero().tolist() == [[4]]
+    assert loss.decide(u[:0], known, unknown, image_mean=torch.ones(DIM)).shape == (0,)
+
+
+def reference_loss(v, targets, prototypes, scale):
+    terms = []
+    for s, target in enumerate(targets.tolist()):
+        if target >= 0:
+            weights = [math.exp(scale * cosine(v[s], p)) for p in prototypes]
+            terms.append(-math.log(weights[target] / sum(weights)))
+    return sum(terms) / len(terms)
+
+
+@pytest.mark.parametrize('known, unknown', [(3, 4), (0, 4), (3, 0), (1, 0)])
+@pytest.mark.parametrize('scale', [10.0, 50.0])
+def test_slow_reference(known, unknown, scale):
+    _, v, known, unknown, _ = _data(known=known, unknown=unknown)
+    targets = torch.arange(len(v)) % (len(known) + len(unknown))
+    targets[5] = -1
+    loss = SemanticConsistencyLoss(scale=scale, loss_weight=2.0)(v, targets, known, unknown)
+    expected = 2 * reference_loss(v, targets, torch.cat([known, unknown]), scale)
+    assert float(loss) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_centring_on_both_sides():
+    u, v, known, unknown, _ = (F.normalize(x, dim=1) for x in _data())
+    mean = u.mean(0)
+    prototypes = torch.cat([known - known.mean(0), unknown - mean])
+    loss = SemanticConsistencyLoss('centred')
+    targets = loss.decide(3 * u, 2 * known, unknown, image_mean=mean)
+    assert targets.tolist() == [best(row, prototypes) for row in u - mean]
+    expected = reference_loss(v - mean, targets, prototypes, loss.scale)
+    found = loss(v, targets, known, unknown, image_mean=mean)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+    without_known = loss.decide(u, NONE, unknown, image_mean=mean)
+    assert without_known.tolist() == [best(row, unknown - mean) for row in u - mean]
+
+
+def test_centring_says_what_it_needs():
+    u, _, known, unknown, _ = _data()
+    loss = SemanticConsistencyLoss('centred')
+    with pytest.raises(ValueError, match='image_mean=None'):
+        loss.decide(u, known, unknown)
+    with pytest.raises(ValueError, match='1 known class'):
+        loss.decide(u, known[:1], unknown, image_mean=u.mean(0))
+
+
+@pytest.mark.parametrize('settings', [{'decision': 'raw'}, {'threshold': 2}, {'scale': 0}])
+def test_bad_settings_name_the_value(settings):
+    with pytest.raises(ValueError, match=f'{next(iter(settings))}='):
+        SemanticConsistencyLoss(**settings)
+
+
+def test_gradient_goes_to_our_side_only():
+    u, v, known, unknown, _ = (x.requires_grad_() for x in _data())
+    targets = decide_classes(u, known, unknown)
+    assert not targets.requires_grad
+    semantic_consistency(v, targets, known, unknown).backward()
+    assert known.grad is None and unknown.grad is None
+    assert v.grad.any(1).all() and torch.isfinite(v.grad).all()
+
+
+@pytest.mark.parametrize('segments', [0, 4])
+def test_no_target_gives_zero_and_zero_gradients(segments):
+    v = torch.randn(segments, DIM, requires_grad=True)
+    loss = semantic_consistency(v, torch.full((segments,), -1), NONE, torch.randn(3, DIM))
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert torch.equal(v.grad, torch.zeros_like(v))
+
+
+def test_half_precision_is_scored_in_float32():
+    u, v, known, unknown, _ = (x.half() for x in _data())
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        targets = decide_classes(u, known, unknown)
+        loss = semantic_consistency(v, targets, known, unknown, scale=100.0)
+    assert targets.tolist() == reference_decision(
+        u.float(), known.float(), unknown.float(), NONE, 0.5
+    )
+    prototypes = torch.cat([known, unknown]).float()
+    assert loss.dtype == torch.float32
+    expected = reference_loss(v.float(), targets, prototypes, 100.0)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def _targets():
+    targets = torch.arange(20) % 7
+    targets[[1, 8, 9]] = -1
+    return targets
+
+
+def _shard(rank):
+    _, v, known, unknown, _ = _data()
+    part = slice(0, 5) if rank == 0 else slice(5, 20)
+    v = v[part].requires_grad_()
+    loss = semantic_consistency(v, _targets()[part], known, unknown)
+    loss.backward()
+    return loss.detach(), v.grad
+
+
+def test_two_processes_equal_one():
+    _, v, known, unknown, _ = _data()
+    v.requires_grad_()
+    loss = semantic_consistency(v, _targets(), known, unknown)
+    loss.backward()
+    (loss0, grad0), (loss1, grad1) = run_processes(_shard, 2)
+    torch.testing.assert_close(loss0, loss.detach())
+    torch.testing.assert_close(loss1, loss.detach())
+    torch.testing.assert_close(torch.cat([grad0, grad1]) / 2, v.grad)
