@@ -26,9 +26,9 @@ def decide_classes(
     CLIP-S⁴ (CVPR 2023, its semantic consistency) takes the arg-max over all prototypes. Cosines of
     image with text are far below those of image with image, so one raw arg-max would choose
     unknown classes almost always; how the paper avoids it is not known. Hence two levels: the best
-    known class counts if its probability, ``softmax(logit_scale cos)`` over the known classes and the
-    negatives, reaches the threshold; otherwise the nearest unknown prototype does. Without known
-    (or unknown) prototypes the nearest of the others is taken.
+    known class counts if its probability, ``softmax(logit_scale cos)`` over the known classes and
+    the negatives, reaches the threshold; otherwise the nearest unknown prototype does. Without
+    known (or unknown) prototypes the nearest of the others is taken.
 
     Args:
         clip_segments: ``(S, D)`` CLIP's segment embeddings u.
