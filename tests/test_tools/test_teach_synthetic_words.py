@@ -1,0 +1,34 @@
+"""The script that taught the embedded CLIPs further words."""
+
+import sys
+
+import pytest
+import torch
+
+from mmseg_langseg.models.clip_loader import ASSETS
+from tests.scripts import ROOT, load_script
+
+
+def test_teaching_words_changes_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / 'clip.pth'
+    before = torch.load(ASSETS / 'clip_resnet_tiny_seed0.pth', weights_only=True)
+    known = before['token_embedding']
+    count = len(known['ids']) - 92
+    known['ids'], known['rows'] = known['ids'][:count], known['rows'][:count]
+    torch.save(before, path)
+    options = ['--steps', 2, '--batch-size', 16, '--pool-size', 250, '--pool-dir', tmp_path]
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+    script = load_script('tools/teach_synthetic_words.py')
+    arguments = ['teach', path, *options, '--threads', torch.get_num_threads()]
+    monkeypatch.setattr(sys, 'argv', [str(argument) for argument in arguments])
+    script.main()
+    after = torch.load(path, weights_only=True)
+    assert all(torch.equal(after['state_dict'][k], v) for k, v in before['state_dict'].items())
+    all_words = after['token_embedding']
+    assert len(all_words['ids']) == len(all_words['rows']) == count + 92
+    assert torch.equal(all_words['rows'][:count], known['rows'])
+    assert torch.unique(all_words['ids']).numel() == count + 92
+    taught = all_words['rows'][count:]
+    assert (taught - known['rows'].float().mean(0)).abs().max() > 1e-3
+    with pytest.raises(SystemExit, match='nothing to teach'):
+        script.main()
