@@ -4,7 +4,7 @@ Importing the package registers everything in MMSegmentation's registries and do
 ``custom_imports = dict(imports=['mmseg_langseg'])`` in a config is all that is needed.
 """
 
-from . import datasets, engine, masks, models  # noqa: F401
+from . import datasets, engine, evaluation, masks, models  # noqa: F401
 from .version import __version__
 
 __all__ = ['__version__']

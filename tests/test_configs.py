@@ -1,6 +1,7 @@
 """Every config loads, builds its model on tiny sizes without a download, and holds its numbers."""
 
 import copy
+import functools
 import math
 import re
 from pathlib import Path
@@ -11,43 +12,75 @@ import yaml
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
-from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS
+from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 from torch import nn
 
 from mmseg_langseg.datasets.synthetic_renderer import CLASSES
 from mmseg_langseg.models.clip_loader import ASSETS, EMBEDDED
+from mmseg_langseg.models.text_encoders import Vocabulary
 from tests import golden
-from tests.tiny import CONV, VIT
+from tests.tiny import CONV, RESNET, VIT
 
 ROOT = Path(__file__).resolve().parents[1] / 'configs'
 CONFIGS = sorted(
-    str(path.relative_to(ROOT)) for path in ROOT.rglob('*.py') if '_base_' not in path.parts
+    str(path.relative_to(ROOT))
+    for path in ROOT.rglob('*.py')
+    if not {'_base_', 'transfer'} & set(path.parts)  # transfer: tests/test_evaluation
 )
-TOWERS = {'CLIPVisionTransformer': VIT, 'CLIPTimmTower': CONV}
+TOWERS = {'CLIPVisionTransformer': VIT, 'CLIPTimmTower': CONV, 'CLIPResNet': RESNET}
+METHODS = ('pixelclip', 'maskclip', 'clips4')
+BENCHMARKS = {'voc': 20, 'context': 59, 'cocostuff': 171, 'ade': 150}
 
 
-def load(name):
+@functools.cache
+def read(name):
     return Config.fromfile(ROOT / name)
 
 
+def load(name):
+    return copy.deepcopy(read(name))
+
+
 def tiny_model(cfg, arch=None):
-    """The model config with random weights in a tiny CLIP of the right kind."""
+    """The model config with random weights in a tiny CLIP of the right kind, and a tiny student."""
     model = copy.deepcopy(cfg.model)
-    clip = model.clip
+    clip, tower = model.clip, model.get('teacher') or model.backbone
     if str(clip.pretrained).startswith(EMBEDDED):
         if not (ASSETS / f'{clip.pretrained.removeprefix(EMBEDDED)}.pth').is_file():
             clip.pretrained = None
     else:
-        clip.arch, clip.pretrained = arch or TOWERS[model.backbone.type], None
+        clip.arch, clip.pretrained = arch or TOWERS[tower.type], None
+        text_encoder = model.decode_head.text_encoder
+        if text_encoder.get('arch'):
+            text_encoder.update(arch=clip.arch, pretrained=None)
     if model.get('mask_generator'):
         model.mask_generator.update(model_name='test_vit', pretrained=False)
+    if model.decode_head.get('vocabulary'):
+        model.decode_head.templates = 'single'  # not 85 sentences for each of 171 names
+    if model.get('neck'):
+        shrink_student(model)
     return model
+
+
+def shrink_student(model):
+    backbone, neck = model.backbone, model.neck
+    if backbone.type == 'VisionTransformer':
+        backbone.update(embed_dims=16, num_heads=2)
+        neck.head.update(in_channels=16, channels=8)
+    else:
+        backbone.update(depth=18, stem_channels=8, base_channels=8)
+        neck.head.update(in_channels=64, channels=8)
+    neck.embed_dim = model.clip.arch.embed_dim
 
 
 def test_there_are_configs():
     names = {'vit-b16_coco', 'vit-b16_coco-dino', 'vit-b16_sa1b', 'vit-b16_sa1b-dino'}
     names |= {'convnext-b_sa1b', 'convnext-b_coco', 'convnext-l_sa1b', 'resnet_synthetic'}
     assert {f'pixelclip/{name}.py' for name in names} <= set(CONFIGS)
+    for name in BENCHMARKS:
+        kinds = ('vit-b16_{}', 'rn50_{}', 'plus_r50_{}', 'plus_r50_{}_known-only')
+        assert {f'maskclip/{kind.format(name)}.py' for kind in kinds} <= set(CONFIGS)
+        assert f'clips4/r50_{name}.py' in CONFIGS
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -58,18 +91,35 @@ def test_config_is_short_complete_and_builds(name):
 
     model = MODELS.build(tiny_model(cfg))
     assert type(model).__name__ == cfg.model.type
-    assert (model.teacher is None) == (cfg.model.momentum is None)
     if cfg.get('train_dataloader') is not None:
-        assert cfg.train_dataloader.dataset.type in DATASETS
-        assert any(hook.type == 'MaskClusteringHook' for hook in cfg.custom_hooks)
-        build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
-        # Images without masks on disk need a generator, and the other way round.
-        prefix = cfg.train_dataloader.dataset.get('data_prefix')
-        if prefix is not None:
-            assert ('mask_path' in prefix) == (model.mask_generator is None)
+        check_training(cfg, model)
+    for step in cfg.test_dataloader.dataset.pipeline:
+        TRANSFORMS.build(step)
     assert cfg.test_dataloader.dataset.type in DATASETS
     assert cfg.test_evaluator.type in METRICS
     assert all(hook.type in HOOKS for hook in cfg.custom_hooks)
+
+
+def check_training(cfg, model):
+    dataset = cfg.train_dataloader.dataset
+    assert dataset.type in DATASETS
+    steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
+    hooks = [hook.type for hook in cfg.custom_hooks]
+    assert 'MaskClusteringHook' in hooks or cfg.model.type == 'MaskCLIPPlus'
+    wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+    optimised = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
+    assert {id(p) for p in model.parameters() if p.requires_grad} <= optimised
+    if cfg.model.type == 'PixelCLIP':
+        assert (model.teacher is None) == (cfg.model.momentum is None)
+        # Images without masks on disk need a generator, and the other way round.
+        if dataset.get('data_prefix') is not None:
+            assert ('mask_path' in dataset.data_prefix) == (model.mask_generator is None)
+        return
+    teacher = list(model.teacher.tower.parameters())
+    assert teacher and not optimised & {id(p) for p in teacher}
+    assert not any(p.requires_grad for p in model.decode_head.text_encoder.parameters())
+    wanted = {'matrices'} if cfg.model.type == 'MaskCLIPPlus' else {'matrices', 'regions'}
+    assert wanted <= set(steps[-1].fields)
 
 
 @pytest.mark.parametrize(
@@ -167,35 +217,143 @@ def test_free_centroids_are_as_many_as_the_prompts():
     assert len(clusters) == 1, clusters
 
 
-def test_metafile_lists_every_training_config():
-    content = yaml.safe_load((ROOT / 'pixelclip' / 'metafile.yml').read_text(encoding='utf-8'))
+@pytest.mark.parametrize('method', METHODS)
+def test_metafile_lists_every_training_config(method):
+    content = yaml.safe_load((ROOT / method / 'metafile.yml').read_text(encoding='utf-8'))
     listed = [model['Config'] for model in content['Models']]
     trained = [
         f'configs/{name}'
         for name in CONFIGS
-        if load(name).get('train_dataloader') and 'ablations' not in name
+        if name.startswith(f'{method}/')
+        and 'ablations' not in name
+        and load(name).get('train_dataloader')
     ]
     assert sorted(listed) == trained
     for model in content['Models']:
-        assert model['Name'] == f'pixelclip_{Path(model["Config"]).stem}'
+        assert model['Name'] == f'{method}_{Path(model["Config"]).stem}'
+
+
+def words(name):
+    """Known names of a benchmark, and all, as the text encoder reads them, and the class count."""
+    cfg = load(f'clips4/r50_{name}.py')
+    known = cfg.model.decode_head.known
+    test_words = cfg.model.decode_head.get('vocabulary') or 'ade150.json'
+    names = Vocabulary.parse(test_words).names
+    assert len(known) + len(cfg.test_evaluator.unknown) == len(names) == BENCHMARKS[name]
+    assert set(known) < set(names)
+    return list(known), test_words
+
+
+@pytest.mark.parametrize('name', BENCHMARKS)
+def test_training_reads_the_known_names_and_the_test_all(name):
+    known, all_words = words(name)
+    for method in ('clips4/r50_{}', 'maskclip/plus_r50_{}', 'maskclip/plus_r50_{}_known-only'):
+        cfg = load(f'{method.format(name)}.py')
+        head = cfg.model.decode_head
+        given = head.known if 'clips4' in method else head.names
+        assert given == (known if '_known-only' in method or 'clips4' in method else all_words)
+        # ADE20K is tested with its own class names.
+        assert head.get('vocabulary', 'ade150.json') == all_words
+        assert cfg.test_evaluator.type == 'KnownUnknownIoUMetric'
+        assert not set(given) & set(cfg.test_evaluator.unknown)
+
+
+def test_maskclip_plus_and_clips4_differ_in_what_they_learn_alone():
+    ours, theirs = (load(f'{name}_voc.py').model for name in ('clips4/r50', 'maskclip/plus_r50'))
+    for part in ('backbone', 'neck', 'teacher', 'clip', 'data_preprocessor'):
+        assert ours[part] == theirs[part], part
+    assert ours.decode_head.templates == theirs.decode_head.templates == 'maskclip'
+    assert ours.decode_head.loss_semantic.scale == theirs.decode_head.scale
 
 
 @pytest.mark.parametrize(
-    'page', ['docs/ablations.md', 'docs/data.md', 'configs/pixelclip/README.md']
+    'name, iterations',
+    [('voc', 20000), ('context', 20000), ('cocostuff', 40000), ('ade', 80000)],
+)
+def test_schedule_of_clips4(name, iterations):
+    cfg = load(f'clips4/r50_{name}.py')
+    steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+    views = steps['AugmentedViews']
+    assert (cfg.train_dataloader.batch_size, views.num_views) == (8, 2)
+    assert views.transforms[0].crop_size == (448, 448)
+    assert cfg.model.data_preprocessor.teacher_size == (512, 512)
+    assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == iterations
+
+    model = MODELS.build(tiny_model(cfg))
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
+    rates = {id(p): group['lr'] for group in optimizer.param_groups for p in group['params']}
+    for part, lr in (('neck', 5e-2), ('backbone', 5e-3)):
+        assert {rates[id(p)] for p in model.get_submodule(part).parameters()} == {lr}
+    small = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=5e-3)
+    schedulers = [PARAM_SCHEDULERS.build(dict(s, optimizer=small)) for s in cfg.param_scheduler]
+    for step in range(1000):
+        expected = (1 - max(step - 200, 0) / (iterations - 200)) ** 0.9
+        expected *= min(0.01 + 0.99 * step / 199, 1)
+        assert small.param_groups[0]['lr'] == pytest.approx(5e-3 * expected, rel=1e-3), step
+        small.step()
+        for scheduler in schedulers:
+            scheduler.step()
+
+
+@pytest.mark.parametrize(
+    'name, size',
+    [('voc', (512, 683)), ('context', (390, 520)), ('cocostuff', (512, 683)), ('ade', (512, 683))],
+)
+def test_test_sizes_of_maskclip(name, size):
+    for config in (f'maskclip/vit-b16_{name}.py', f'clips4/r50_{name}.py'):
+        cfg = load(config)
+        for loader in (cfg.val_dataloader, cfg.test_dataloader):
+            assert loader.batch_size == 1
+            resize = TRANSFORMS.build(loader.dataset.pipeline[1])
+            image = torch.zeros(375, 500, 3, dtype=torch.uint8).numpy()
+            assert resize(dict(img=image))['img'].shape[:2] == size
+        assert cfg.tta_pipeline[1].transforms[0][0] == cfg.test_dataloader.dataset.pipeline[1]
+
+
+def test_one_option_line_turns_maskclips_refinements_on():
+    cfg = load('maskclip/vit-b16_voc.py')
+    head = MODELS.build(tiny_model(cfg)).decode_head
+    assert head.key_smoothing is None and head.prompt_denoising is None
+    options = {'key_smoothing': 1.0, 'prompt_denoising': 0.5}
+    cfg.merge_from_dict({f'model.decode_head.{key}': value for key, value in options.items()})
+    model = MODELS.build(tiny_model(cfg)).eval()
+    with torch.no_grad():
+        assert model.encode_decode(torch.randn(1, 3, 32, 48), [{}]).shape == (1, 20, 4, 6)
+
+
+def test_features_computed_before_take_the_place_of_the_teacher():
+    text = (ROOT / 'clips4' / 'README.md').read_text(encoding='utf-8')
+    (snippet,) = re.findall(r'```python\n(.*?)```', text, re.S)
+    snippet = snippet.replace('./r50_voc.py', str(ROOT / 'clips4' / 'r50_voc.py'))
+    cfg = Config.fromstring(snippet, '.py')
+    assert MODELS.build(tiny_model(cfg, VIT)).teacher is None
+    steps = [step.type for step in cfg.train_dataloader.dataset.pipeline]
+    assert steps == [
+        'LoadCLIPFeatures', 'LoadUnlabeledImage', 'LoadRegionMap', 'AugmentedViews', 'PackViews',
+    ]  # fmt: skip
+    assert cfg.train_dataloader.dataset.data_prefix.feature_path == 'features'
+
+
+@pytest.mark.parametrize(
+    'page',
+    ['docs/ablations.md', 'docs/data.md', *(f'configs/{name}/README.md' for name in METHODS)],
 )
 def test_pages_link_and_name_files_that_exist(page):
     page = ROOT.parent / page
     text = page.read_text(encoding='utf-8')
     for link in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', text):
         assert (page.parent / link).exists(), link
-    for name in re.findall(r'(?:tools|configs/pixelclip)/[\w.-]+\.(?:py|sh)', text):
+    for name in re.findall(r'(?:tools|configs/\w+)/[\w.-]+\.(?:py|sh)', text):
         assert (ROOT.parent / name).exists(), name
 
 
 def test_data_page_names_every_dataset_and_its_folders():
     text = (ROOT.parent / 'docs' / 'data.md').read_text(encoding='utf-8')
+    shared = {'segmentation_test', 'unlabeled_images', 'unlabeled_masks', 'views', 'maskclip_test'}
+    shared |= {'synthetic', 'synthetic_views'}  # no files
+    shared |= {'pascal_voc_aug'}  # docs/clips4_evaluation.md
     for path in sorted((ROOT / '_base_' / 'datasets').glob('*.py')):
-        if path.stem in ('segmentation_test', 'unlabeled_images', 'unlabeled_masks', 'synthetic'):
+        if path.stem in shared:
             continue
         assert f'`{path.stem}`' in text, path.stem
         cfg = Config.fromfile(path)

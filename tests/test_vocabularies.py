@@ -22,7 +22,10 @@ BENCHMARKS = {
 
 
 def test_every_shipped_file_is_tested():
-    assert {path.stem for path in SHIPPED.glob('*.json')} == set(BENCHMARKS)
+    # MaskCLIP's spellings are tested with the splits that use them (test_evaluation).
+    stems = {path.stem for path in SHIPPED.glob('*.json')}
+    assert {stem for stem in stems if not stem.endswith('_maskclip')} == set(BENCHMARKS)
+    assert {stem.removesuffix('_maskclip') for stem in stems} == set(BENCHMARKS)
 
 
 @pytest.mark.parametrize('name', BENCHMARKS)

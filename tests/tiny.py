@@ -21,6 +21,13 @@ CONV = dict(
     ),
     text_cfg=TEXT,
 )
+RESNET = dict(
+    embed_dim=12,
+    vision_cfg=dict(layers=[1, 1, 1, 1], width=8, head_width=8, patch_size=None, image_size=64),
+    text_cfg=TEXT,
+    quick_gelu=True,
+)
+NORM = dict(type='BN', requires_grad=True)
 
 
 def pixelclip_config(arch=VIT, clusters=6, **changes):
@@ -74,3 +81,70 @@ def loss_of(model, batch):
     """Training loss of a collated batch."""
     (loss,) = model(**model.data_preprocessor(batch, True), mode='loss').values()
     return loss
+
+
+def clips4_config(**changes):
+    """Config of a CLIP-S⁴ with a tiny student and teacher; ``changes`` go to head or model."""
+    head = dict(
+        type='CLIPS4Head',
+        templates='single',
+        known=['cat', 'dog', 'grass'],
+        clusterer=dict(type='UnknownPrototypes', num_clusters=5),
+        grid=(2, 2),
+        iterations=2,
+        loss_contrast=dict(type='PixelSegmentContrastLoss'),
+        loss_embedding=dict(type='EmbeddingConsistencyLoss'),
+        loss_semantic=dict(type='SemanticConsistencyLoss', threshold=0.4),
+    )
+    model = dict(
+        type='CLIPS4',
+        clip=dict(arch=VIT, pretrained=None),
+        data_preprocessor=dict(type='CLIPDataPreProcessor', teacher_size=(32, 32)),
+        backbone=dict(
+            type='ResNetV1c',
+            depth=18,
+            base_channels=8,
+            stem_channels=8,
+            strides=(1, 2, 1, 1),
+            dilations=(1, 1, 2, 4),
+            norm_cfg=NORM,
+        ),
+        neck=dict(
+            type='EmbeddingHead',
+            embed_dim=12,
+            head=dict(type='FCNHead', in_channels=64, in_index=3, channels=16, norm_cfg=NORM),
+        ),
+        teacher=dict(type='CLIPVisionTransformer', readout='value'),
+        decode_head=head,
+        test_cfg=dict(mode='whole'),
+    )
+    for key, value in changes.items():
+        (model if key in model else head)[key] = value
+    return model
+
+
+def clips4(seed=0, **changes):
+    """The model of :func:`clips4_config` with seeded weights."""
+    torch.manual_seed(seed)
+    return MODELS.build(ConfigDict(clips4_config(**changes)))
+
+
+def view_batch(count=2, seed=0, side=32):
+    """A collated batch as ``PackViews`` and the loader give it.
+
+    An image is four quarters of one colour, its regions; its views are the image and its mirror.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    quarters = torch.arange(4, dtype=torch.int32).view(2, 2)
+    regions = quarters.repeat_interleave(side // 2, 0).repeat_interleave(side // 2, 1)
+    images, views, samples = [], [], []
+    for _ in range(count):
+        colours = torch.randint(0, 256, (3, 4), generator=generator, dtype=torch.uint8)
+        images.append(colours[:, regions.long()])
+        views.append(torch.stack([images[-1], images[-1].flip(2)]))
+        sample = SegDataSample()
+        sample.set_field(torch.stack([regions, regions.flip(1)]), 'regions', dtype=torch.Tensor)
+        matrices = torch.tensor([[[sign, 0.0, 0], [0, 1, 0]] for sign in (1.0, -1.0)])
+        sample.set_field(matrices, 'matrices', dtype=torch.Tensor)
+        samples.append(sample)
+    return dict(inputs=dict(views=views, image=images), data_samples=samples)

@@ -1,8 +1,8 @@
-"""Speed and peak memory of a config's training step and inference, or of mask pooling.
+"""Speed and peak memory of a config's training step and inference, or of single parts.
 
-``python tools/benchmark.py CONFIG --batch-size 2 --steps 5`` and
-``python tools/benchmark.py --what pooling``. Every measurement runs in a process of its own, so
-that its peak memory is its own.
+``python tools/benchmark.py CONFIG --batch-size 2 --steps 5``; parts need no config:
+``python tools/benchmark.py --what pooling`` (PixelCLIP), ``--what contrast views`` (CLIP-S4).
+Every measurement runs in a process of its own, so that its peak memory is its own.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
@@ -27,10 +28,21 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from mmseg_langseg.apis.launch import load_config
+from mmseg_langseg.masks import felzenszwalb_regions
+from mmseg_langseg.models.losses import pixel_segment_contrast
+from mmseg_langseg.models.segmentors import DistilledSegmentor
 from mmseg_langseg.models.text_encoders import Vocabulary
-from mmseg_langseg.models.utils import mask_pool
+from mmseg_langseg.models.utils import (
+    find_segments,
+    mask_pool,
+    region_labels,
+    segment_embeddings,
+    segment_pixels,
+    warp_features,
+)
 
 WARM_UP = 1
+NUM_VIEWS = 2
 
 
 def peak_memory(device: str) -> float:
@@ -66,7 +78,8 @@ def build_model(cfg: Config, device: str) -> torch.nn.Module:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if 'clip' in cfg.model:
         cfg.model.clip.pretrained = None
-    return MODELS.build(cfg.model).to(device)
+    # As the Runner does on one process.
+    return revert_sync_batchnorm(MODELS.build(cfg.model)).to(device)
 
 
 def random_images(number: int, size: tuple[int, int]) -> list[torch.Tensor]:
@@ -85,18 +98,49 @@ def random_masks(number: int, size: tuple[int, int]) -> torch.Tensor:
     return inside[0][:, :, None] & inside[1][:, None, :]
 
 
-def measure_training(args: argparse.Namespace) -> dict[str, float]:
-    """One optimiser step on two views and unlabelled masks; reading files is not in it."""
-    cfg = load_config(args.config, cfg_options=args.cfg_options)
-    model = build_model(cfg, args.device).train()
-    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    size = tuple(args.image_size)
+def random_regions(number: int, size: tuple[int, int], regions: int) -> torch.Tensor:
+    """Return ``(number, H, W)`` int32 maps: every pixel belongs to the nearest of random places."""
+    axes = [torch.linspace(0, 1, length) for length in size]
+    pixels = torch.stack(torch.meshgrid(*axes, indexing='ij'), dim=-1).flatten(0, 1)
+    places = torch.rand(number, regions, 2)
+    return torch.stack([torch.cdist(pixels, p).argmin(1) for p in places]).view(-1, *size).int()
+
+
+def mask_batch(args: argparse.Namespace) -> dict:
+    """Two views and unlabelled masks, as PixelCLIP trains on."""
     samples = [SegDataSample() for _ in range(args.batch_size)]
     for sample in samples:
         masks = random_masks(args.masks, tuple(args.mask_size))
         sample.set_field(masks, 'masks', dtype=torch.Tensor)
+    size = tuple(args.image_size)
     views = {view: random_images(args.batch_size, size) for view in ('weak', 'strong')}
-    data = {'inputs': views, 'data_samples': samples}
+    return {'inputs': views, 'data_samples': samples}
+
+
+def view_batch(model: DistilledSegmentor, args: argparse.Namespace) -> dict:
+    """Augmented views with regions and the teacher's image, or features if there is no teacher."""
+    size, count = tuple(args.image_size), args.batch_size
+    samples = [SegDataSample() for _ in range(count)]
+    for sample in samples:
+        regions = random_regions(NUM_VIEWS, size, args.regions)
+        sample.set_field(regions, 'regions', dtype=torch.Tensor)
+        sample.set_field(torch.eye(2, 3).repeat(NUM_VIEWS, 1, 1), 'matrices', dtype=torch.Tensor)
+    inputs = {'views': [torch.stack(random_images(NUM_VIEWS, size)) for _ in samples]}
+    if model.teacher is not None:
+        inputs['image'] = random_images(count, size)
+    else:
+        shape = (model.decode_head.text_encoder.embed_dim, *args.grid)
+        inputs['clip_features'] = [torch.randn(shape).half() for _ in samples]
+    return {'inputs': inputs, 'data_samples': samples}
+
+
+def measure_training(args: argparse.Namespace) -> dict[str, float]:
+    """One optimiser step on the batches of the config's method; reading files is not in it."""
+    cfg = load_config(args.config, cfg_options=args.cfg_options)
+    model = build_model(cfg, args.device).train()
+    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    views = isinstance(model, DistilledSegmentor)
+    data = view_batch(model, args) if views else mask_batch(args)
     return measure(
         lambda: model.train_step(data, optim_wrapper), args.batch_size, args.steps, args.device
     )
@@ -146,6 +190,62 @@ def measure_pooling(args: argparse.Namespace, transposed: bool) -> dict[str, flo
     return figures
 
 
+def embedded_views(args: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings ``(N, D, h, w)`` and regions ``(N, h, w)`` of the views of a batch."""
+    count = NUM_VIEWS * args.batch_size
+    embeddings = torch.randn(count, args.channels, *args.grid, device=args.device)
+    return embeddings, random_regions(count, tuple(args.grid), args.regions).to(args.device)
+
+
+def measure_contrast(args: argparse.Namespace) -> dict[str, float]:
+    """CLIP-S4's contrast, forward and backward, from the pixel embeddings on."""
+    embeddings, regions = embedded_views(args)
+    # Few channels, so that finding the segments leaves no peak. Noise gives more of them than
+    # embeddings that are smooth: an upper bound.
+    segments = find_segments(embeddings[:, :8], regions)
+    image_index = torch.arange(args.batch_size, device=args.device).repeat_interleave(NUM_VIEWS)
+    labels = region_labels(segments, image_index)
+    embeddings.requires_grad_()
+
+    def step() -> None:
+        embeddings.grad = None
+        pixels, ids = segment_pixels(embeddings, segments)
+        rows = segment_embeddings(embeddings, segments)
+        pixel_segment_contrast(pixels, ids, rows, labels).backward()
+
+    figures = measure(step, args.batch_size, args.steps, args.device)
+    return {**figures, 'segments': len(labels)}
+
+
+def measure_segments(args: argparse.Namespace) -> dict[str, float]:
+    """CLIP-S4's k-means of all views of a batch, cut at the regions."""
+    views = embedded_views(args)
+    return measure(lambda: find_segments(*views), args.batch_size, args.steps, args.device)
+
+
+def measure_warping(args: argparse.Namespace) -> dict[str, float]:
+    """The teacher's features of a batch (32x32) on the grids of the views."""
+    features = torch.randn(args.batch_size, args.channels, 32, 32, device=args.device)
+    matrices = torch.eye(2, 3, device=args.device).repeat(args.batch_size, NUM_VIEWS, 1, 1)
+    size = tuple(args.grid)
+    return measure(
+        lambda: warp_features(features, matrices, size), args.batch_size, args.steps, args.device
+    )
+
+
+def measure_regions(args: argparse.Namespace) -> dict[str, float]:
+    """Regions on the fly, on the CPU, of blotches that are about as busy as a photo."""
+    coarse = torch.rand(args.batch_size, 3, 40, 40) * 255
+    images = F.interpolate(coarse, size=tuple(args.image_size), mode='bicubic').clamp(0, 255)
+    images = images.permute(0, 2, 3, 1).byte().numpy()
+    return measure(
+        lambda: [felzenszwalb_regions(image) for image in images],
+        args.batch_size,
+        args.steps,
+        args.device,
+    )
+
+
 MEASUREMENTS: dict[str, dict[str, Callable[[argparse.Namespace], dict[str, float]]]] = {
     'train': {'training step': measure_training},
     'test': {'inference': measure_inference},
@@ -153,7 +253,14 @@ MEASUREMENTS: dict[str, dict[str, Callable[[argparse.Namespace], dict[str, float
         'upsampled features': lambda args: measure_pooling(args, transposed=False),
         'transposed operator': lambda args: measure_pooling(args, transposed=True),
     },
+    'contrast': {'contrast': measure_contrast},
+    'views': {
+        'regions on the fly': measure_regions,
+        'warped features': measure_warping,
+        'segments': measure_segments,
+    },
 }
+NEED_CONFIG = {'train', 'test'}
 
 
 def run_one(what: str, name: str, args: argparse.Namespace) -> dict[str, float]:
@@ -179,8 +286,12 @@ def protocol(what: str, args: argparse.Namespace) -> str:
     images = 'x'.join(map(str, args.image_size))
     if what == 'pooling':
         return f'{args.channels} channels on {"x".join(map(str, args.grid))}, {masks}, {batch}'
+    if what in ('contrast', 'views'):
+        sizes = f'{args.channels} channels on {"x".join(map(str, args.grid))}'
+        return f'two views, {sizes}, {args.regions} regions, images of {images}, {batch}'
     if what == 'train':
-        return f'random weights, two views of {images}, {masks}, {batch}'
+        parts = f'{masks} (PixelCLIP) or {args.regions} regions (CLIP-S4)'
+        return f'random weights, two views of {images}, {parts}, {batch}'
     return f'random weights, images of {images}, {args.classes} classes, {batch}'
 
 
@@ -194,12 +305,14 @@ def format_row(name: str, figures: dict[str, float]) -> str:
     )
     if 'max_difference' in figures:
         line += f', largest difference {figures["max_difference"]:.1e}'
+    if 'segments' in figures:
+        line += f', {figures["segments"]} segments'
     return line
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Measure speed and peak memory.')
-    parser.add_argument('config', nargs='?', help='config file; not needed for pooling')
+    parser.add_argument('config', nargs='?', help='config file; for train and test')
     parser.add_argument(
         '--what', nargs='+', choices=list(MEASUREMENTS), help='default: train and test'
     )
@@ -210,13 +323,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--masks', type=int, default=64, help='masks an image')
     parser.add_argument('--mask-size', type=int, nargs=2, default=(256, 256), metavar=('H', 'W'))
     parser.add_argument('--classes', type=int, default=150, help='words at inference')
-    parser.add_argument('--channels', type=int, default=512, help='of the pooled features')
+    parser.add_argument('--regions', type=int, default=48, help='regions an image')
+    parser.add_argument('--channels', type=int, default=512, help='of features, for the parts')
     parser.add_argument('--grid', type=int, nargs=2, default=(20, 20), metavar=('H', 'W'))
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
     args.what = args.what or ['train', 'test']
-    if args.config is None and args.what != ['pooling']:
-        parser.error('CONFIG is missing; only --what pooling needs none')
+    if args.config is None and NEED_CONFIG & set(args.what):
+        parser.error('CONFIG is missing; only the parts need none')
     if args.steps < 1 or args.batch_size < 1:
         parser.error('--steps and --batch-size must be at least 1')
     return args

@@ -62,10 +62,28 @@ def print_table(by_seed: list[list[ComparisonRow]]) -> str:
     return '\n'.join(lines)
 
 
+def print_groups(by_seed: list[list[ComparisonRow]], kind: str) -> str:
+    """Markdown table over all, known and unknown classes: mean (and each seed)."""
+    lines = [
+        f'| {kind} | all | known | unknown | harmonic |',
+        '|---|---|---|---|---|',
+    ]
+    for rows in zip(*by_seed, strict=True):
+        cells = [rows[0].name]
+        for group in ('all', 'known', 'unknown', 'harmonic'):
+            values = [{'all': getattr(row, kind), **row.groups[kind]}[group] for row in rows]
+            each = ' / '.join(f'{value:.1f}' for value in values)
+            cells.append(f'{statistics.mean(values):.1f} ({each})')
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
 def main(argv=None) -> None:
     args = parse_args(argv)
     by_seed = [compare_seed(args, seed) for seed in args.clip_seeds]
     table = print_table(by_seed)
+    if by_seed[0][0].groups:
+        table += ''.join(f'\n\n{print_groups(by_seed, kind)}' for kind in ('raw', 'centred'))
     print(
         f'\n{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch '
         f'{torch.__version__}; split {args.split}, CLIP seeds {args.clip_seeds}\n\n{table}'

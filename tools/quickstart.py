@@ -1,9 +1,10 @@
-"""PixelCLIP from nothing in minutes: trains and tests it on the embedded world, CLIP and data.
+"""A method from nothing in minutes: trains and tests it on the embedded world, CLIP and data.
 
     python tools/quickstart.py
+    python tools/quickstart.py --config configs/clips4/resnet_synthetic.py
 
-Nothing is downloaded. The runs are those of tools/train.py and tools/test.py on
-configs/pixelclip/resnet_synthetic.py. At the end stand a table and a picture.
+Nothing is downloaded. The runs are those of tools/train.py and tools/test.py on the config, by
+default configs/pixelclip/resnet_synthetic.py. At the end stand a table and a picture.
 """
 
 import argparse
@@ -31,6 +32,9 @@ READOUTS = {
         'CLIP, value path + class token': 'value_cls',
     },
 }
+
+
+TITLES = {'CLIPS4': 'CLIP-S4', 'MaskCLIPPlus': 'MaskCLIP+'}
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -67,8 +71,8 @@ def run(args: argparse.Namespace) -> list[ComparisonRow]:
         if readout is not None:
             own['model.backbone.readout'] = readout
         rows.append(compare_untrained(name, args.config, str(folder / f'clip_{readout}'), own))
-    title = 'PixelCLIP'
-    rows.append(compare_trained(title, args.config, str(folder / 'pixelclip'), options(title)))
+    title = TITLES.get(cfg.model.type, cfg.model.type)
+    rows.append(compare_trained(title, args.config, str(folder / 'trained'), options(title)))
     return rows
 
 
@@ -77,6 +81,8 @@ def print_table(rows: list[ComparisonRow]) -> None:
     for row in rows:
         seconds = f'{row.seconds:.0f} s' if row.seconds else '-'
         print(f'{row.name:<32}{row.raw:>8.1f}{row.centred:>10.1f}{seconds:>12}')
+    if rows[0].groups:
+        print_groups(rows)
     print(
         '\nmIoU in % over 17 classes on unseen scenes. Centred: the mean logit of each class over '
         'unlabelled\ntraining scenes is subtracted first, a calibration that any CLIP can have.\n'
@@ -84,11 +90,21 @@ def print_table(rows: list[ComparisonRow]) -> None:
     )
 
 
-def draw_picture(config: str, checkpoint: str, path: Path, scenes: int = 8) -> None:
-    """Writes rows of image, truth, CLIP and PixelCLIP."""
+def print_groups(rows: list[ComparisonRow]) -> None:
+    print(f'\n{"known / unknown / harmonic mean":<32}{"mIoU":>24}{"centred":>24}')
+    for row in rows:
+        cells = [
+            ' / '.join(f'{row.groups[kind][group]:.1f}' for group in ('known', 'unknown', 'harmonic'))
+            for kind in ('raw', 'centred')
+        ]
+        print(f'{row.name:<32}{cells[0]:>24}{cells[1]:>24}')
+
+
+def draw_picture(config: str, row: ComparisonRow, path: Path, scenes: int = 8) -> None:
+    """Writes rows of image, truth, CLIP and the trained model."""
     words = Vocabulary.from_names(CLASSES)
     palette = class_palette(config)
-    models = [LangSegInferencer(config), LangSegInferencer(config, checkpoint)]
+    models = [LangSegInferencer(config), LangSegInferencer(config, row.checkpoint)]
     columns = []
     for index in range(scenes):
         scene = render_scene('test', index)
@@ -100,7 +116,7 @@ def draw_picture(config: str, checkpoint: str, path: Path, scenes: int = 8) -> N
     canvas = Image.new('RGB', (picture.width + 190, picture.height), 'white')
     canvas.paste(picture, (90, 0))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=15)
-    for row, text in enumerate(['image', 'truth', 'CLIP', 'PixelCLIP']):
+    for row, text in enumerate(['image', 'truth', 'CLIP', row.name]):
         draw.text((6, row * 128 + 56), text, fill='black', font=font)
     for number, name in enumerate(CLASSES):
         top, left = 8 + number * 29, picture.width + 98
@@ -125,7 +141,7 @@ def main(argv=None) -> list[ComparisonRow]:
     rows = run(args)
     print_table(rows)
     path = Path(args.work_dir) / 'quickstart.png'
-    draw_picture(args.config, rows[-1].checkpoint, path)
+    draw_picture(args.config, rows[-1], path)
     print(f'\nPicture: {path}\nAll of it took {time.time() - start:.0f} s.')
     return rows
 

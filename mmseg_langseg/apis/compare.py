@@ -27,6 +27,8 @@ class ComparisonRow:
         centred: mIoU in percent after per-class centring on unlabelled training images.
         seconds: Training time, 0 for an untrained model.
         checkpoint: Path of the trained weights, None for an untrained model.
+        groups: With a ``KnownUnknownIoUMetric``, under ``raw`` and ``centred`` the mIoU over the
+            ``known`` and the ``unknown`` classes and their ``harmonic`` mean, in percent.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ComparisonRow:
     centred: float
     seconds: float
     checkpoint: str | None = None
+    groups: dict[str, dict[str, float]] | None = None
 
 
 def test_both(
@@ -41,13 +44,13 @@ def test_both(
     checkpoint: str | None,
     work_dir: str,
     cfg_options: dict[str, Any] | None = None,
-) -> tuple[float, float]:
+) -> tuple[dict[str, float], dict[str, float]]:
     """Tests a model with plain and with centred logits.
 
     The config says in ``centring_dataset`` which unlabelled images the means are taken on.
 
     Returns:
-        Both mIoUs in percent.
+        The metrics of both, in percent.
     """
     scores = []
     for centred in (False, True):
@@ -55,7 +58,7 @@ def test_both(
         if centred:
             hook = dict(type='LogitCentringHook', dataset=cfg.centring_dataset)
             cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
-        scores.append(float(run_test(cfg, checkpoint)['mIoU']))
+        scores.append(run_test(cfg, checkpoint))
     return scores[0], scores[1]
 
 
@@ -111,10 +114,22 @@ def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
         return ComparisonRow(**stored)
     checkpoint, seconds = train()
     raw, centred = test_both(config, checkpoint, work_dir, cfg_options)
-    row = ComparisonRow(name, raw, centred, seconds, checkpoint)
+    row = ComparisonRow(
+        name,
+        float(raw['mIoU']),
+        float(centred['mIoU']),
+        seconds,
+        checkpoint,
+        dict(raw=_groups(raw), centred=_groups(centred)) if 'hIoU' in raw else None,
+    )
     partial = file.with_suffix('.partial')
     partial.parent.mkdir(parents=True, exist_ok=True)
     stored = {**asdict(row), 'settings': key}
     partial.write_text(json.dumps(stored), encoding='utf-8')
     os.replace(partial, file)
     return row
+
+
+def _groups(metrics: dict[str, float]) -> dict[str, float]:
+    keys = dict(known='mIoU_known', unknown='mIoU_unknown', harmonic='hIoU')
+    return {name: float(metrics[key]) for name, key in keys.items()}

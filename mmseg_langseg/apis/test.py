@@ -7,6 +7,8 @@ from mmengine.config import Config
 
 from .launch import check_checkpoint, launch_runner, load_config
 
+IOU_METRICS = ('IoUMetric', 'KnownUnknownIoUMetric')
+
 
 def run_test(
     config: str | Path | Config,
@@ -85,7 +87,7 @@ def _use_tta(cfg: Config) -> None:
 def _keep_predictions(cfg: Config, out: str) -> None:
     evaluators = _require(cfg, 'test_evaluator', '--out')
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    iou = [evaluator for evaluator in evaluators if evaluator.type == 'IoUMetric']
+    iou = [evaluator for evaluator in evaluators if evaluator.type in IOU_METRICS]
     if not iou:
         kinds = [evaluator.type for evaluator in evaluators]
         raise ValueError(f'--out needs an IoUMetric in test_evaluator, which holds {kinds}.')

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmseg_langseg.masks import BadFileError, MaskFileError
+from mmseg_langseg.masks import BadFileError, FeatureFileError, MaskFileError
 
 
 @DATASETS.register_module()
@@ -26,14 +26,17 @@ class UnlabeledMaskDataset(BaseSegDataset):
         data_root/
           images/a/1.jpg      any depth of sub-folders, the same in both trees;
           masks/a/1.json      both prefixes may name one folder, as SA-1B's tars unpack
+          features/a/1.npy    optional: CLIP's dense features, made in advance
 
     Files are listed and paired before training starts; their content is checked when a sample is
-    loaded. Use ``LoadUnlabeledImage`` and ``LoadUnlabeledMasks`` to load them.
+    loaded. Use ``LoadUnlabeledImage``, ``LoadUnlabeledMasks`` (or ``LoadRegionMap`` for region
+    maps, with ``mask_suffix='.png'``) and ``LoadCLIPFeatures`` to load them.
 
     Args:
         data_root: Folder that the prefixes are relative to.
-        data_prefix: Folders of images (``img_path``) and mask files (``mask_path``). Without
-            ``mask_path`` the images come without masks (for masks that are made online).
+        data_prefix: Folders of images (``img_path``), mask files (``mask_path``) and feature files
+            (``feature_path``). Without ``mask_path`` the images come without masks (for masks that
+            are made online), without ``feature_path`` without features.
         ann_file: Text file that lists the images to use, one path per line, relative to the image
             folder, with or without the suffix. Empty: all images.
         img_suffix: Suffix of the images, or several.
@@ -45,6 +48,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: A folder or the list does not exist.
         MaskFileError: An image has no mask file (with 'stop'), or none has.
+        FeatureFileError: The same of feature files.
         ValueError: There is no image to use, or ``on_bad_file`` is unknown.
     """
 
@@ -91,27 +95,26 @@ class UnlabeledMaskDataset(BaseSegDataset):
         self._bad = torch.zeros(len(self), dtype=torch.bool).share_memory_()
 
     def load_data_list(self) -> list[dict]:
-        """List the images that have a mask file.
+        """List the images that have the files that belong to them.
 
         Returns:
-            Dicts of ``img_path``, ``mask_path`` (``None`` without masks) and ``seg_fields``,
-            sorted by image path.
+            Dicts of ``img_path``, ``mask_path`` and ``feature_path`` (``None`` without such
+            files) and ``seg_fields``, sorted by image path.
         """
         img_dir = self.data_prefix['img_path']
         mask_dir = self.data_prefix.get('mask_path')
+        feature_dir = self.data_prefix.get('feature_path')
         images = self._listed_images() if self.ann_file else self._list(img_dir, self.img_suffix)
         if not images:
             source = self.ann_file or f'{img_dir} (suffixes {", ".join(self.img_suffix)})'
             raise ValueError(f'no image in {source}')
-        stems = {image: image[: -len(self._suffix_of(image))] for image in images}
-        if mask_dir is not None:
-            images = self._drop_unpaired(images, stems, mask_dir)
+        images = self._drop_unpaired(images, mask_dir, self.mask_suffix, 'mask', MaskFileError)
+        images = self._drop_unpaired(images, feature_dir, '.npy', 'feature', FeatureFileError)
         return [
             dict(
                 img_path=fileio.join_path(img_dir, image),
-                mask_path=None
-                if mask_dir is None
-                else fileio.join_path(mask_dir, stems[image] + self.mask_suffix),
+                mask_path=self._partner(image, mask_dir, self.mask_suffix),
+                feature_path=self._partner(image, feature_dir, '.npy'),
                 seg_fields=[],
             )
             for image in sorted(images)
@@ -151,19 +154,23 @@ class UnlabeledMaskDataset(BaseSegDataset):
         names = [line.strip() for line in lines if line.strip()]
         return [name if self._suffix_of(name) else name + self.img_suffix[0] for name in names]
 
-    def _drop_unpaired(self, images: list[str], stems: dict, mask_dir: str) -> list[str]:
-        """Keep the images that have a mask file."""
-        masks = set(self._list(mask_dir, self.mask_suffix))
-        unpaired = [image for image in images if stems[image] + self.mask_suffix not in masks]
+    def _drop_unpaired(
+        self, images: list[str], folder: str | None, suffix: str, kind: str, error: type
+    ) -> list[str]:
+        """Keep the images that have a file of their stem in a folder; all without a folder."""
+        if folder is None:
+            return images
+        files = set(self._list(folder, suffix))
+        unpaired = [image for image in images if self._stem(image) + suffix not in files]
         if not unpaired:
             return images
         message = (
-            f'{len(unpaired)} of {len(images)} images have no mask file in {mask_dir}, '
+            f'{len(unpaired)} of {len(images)} images have no {kind} file in {folder}, '
             f'the first: {", ".join(unpaired[:3])}'
         )
         if self.on_bad_file == 'stop' or len(unpaired) == len(images):
-            raise MaskFileError(message)
-        self._num_unpaired = len(unpaired)
+            raise error(message)
+        self._num_unpaired += len(unpaired)
         self._warn(f'{message}; they are skipped')
         dropped = set(unpaired)
         return [image for image in images if image not in dropped]
@@ -183,6 +190,13 @@ class UnlabeledMaskDataset(BaseSegDataset):
                 backend_args=self.backend_args,
             )
         )
+
+    def _partner(self, image: str, folder: str | None, suffix: str) -> str | None:
+        """Path of the file that belongs to an image."""
+        return None if folder is None else fileio.join_path(folder, self._stem(image) + suffix)
+
+    def _stem(self, image: str) -> str:
+        return image[: -len(self._suffix_of(image))]
 
     def _suffix_of(self, name: str) -> str:
         return next((suffix for suffix in self.img_suffix if name.endswith(suffix)), '')

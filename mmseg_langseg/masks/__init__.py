@@ -1,19 +1,59 @@
 """Unlabelled masks: the file format, look-ups in run-length encodings, and generators."""
 
 from .dino import DINOMaskGenerator
-from .errors import BadFileError, ImageFileError, MaskFileError
+from .dino_generator import DINOGenerator
+from .errors import BadFileError, FeatureFileError, ImageFileError, MaskFileError
+from .felzenszwalb import felzenszwalb_regions
+from .generation import GenerationReport, generate_masks
+from .generation_manifest import GenerationManifest
+from .generator_factory import GENERATORS, build_generator
+from .image_sources import ImageSource, decode_image, open_image_source
 from .kmeans import batched_kmeans
+from .mask_generator import MaskGenerator
+from .mask_partition import masks_to_regions
+from .merge_regions import merge_regions
+from .region_files import read_region_map, write_region_map
+from .region_generator import RegionGenerator, regions_to_rles
 from .rle import lookup_rles, rle_run_lengths
 from .sa1b import read_mask_file, write_mask_file
+from .sam_generator import SAMGenerator
+from .shard import parse_shard
+from .slic import slic_regions
+from .superpixel_generator import SuperpixelGenerator
+from .whole_file import remove_leftovers, write_whole_file
 
 __all__ = [
     'BadFileError',
+    'DINOGenerator',
     'DINOMaskGenerator',
+    'FeatureFileError',
+    'GENERATORS',
+    'GenerationManifest',
+    'GenerationReport',
     'ImageFileError',
+    'ImageSource',
     'MaskFileError',
+    'MaskGenerator',
+    'RegionGenerator',
+    'SAMGenerator',
+    'SuperpixelGenerator',
     'batched_kmeans',
+    'build_generator',
+    'decode_image',
+    'felzenszwalb_regions',
+    'generate_masks',
     'lookup_rles',
+    'masks_to_regions',
+    'merge_regions',
+    'open_image_source',
+    'parse_shard',
     'read_mask_file',
+    'read_region_map',
+    'regions_to_rles',
+    'remove_leftovers',
     'rle_run_lengths',
+    'slic_regions',
     'write_mask_file',
+    'write_region_map',
+    'write_whole_file',
 ]

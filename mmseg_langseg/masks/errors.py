@@ -12,5 +12,9 @@ class MaskFileError(BadFileError):
     """A mask file is missing, damaged, or belongs to another image."""
 
 
+class FeatureFileError(BadFileError):
+    """A file of precomputed features is missing, damaged, or holds something else."""
+
+
 class ImageFileError(BadFileError):
     """An image file is missing or cannot be decoded."""

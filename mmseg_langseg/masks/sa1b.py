@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import mmengine.fileio as fileio
@@ -23,6 +21,7 @@ from pycocotools import mask as coco_mask
 
 from .errors import MaskFileError
 from .rle import rle_run_lengths
+from .whole_file import write_whole_file
 
 
 def read_mask_file(
@@ -64,6 +63,7 @@ def write_mask_file(
     image_size: tuple[int, int],
     file_name: str,
     image_id: int = 0,
+    details: Sequence[dict] | None = None,
 ) -> None:
     """Write the masks of one image as SA-1B's JSON; complete or not at all.
 
@@ -73,27 +73,19 @@ def write_mask_file(
         image_size: (height, width) of the image.
         file_name: Name of the image file.
         image_id: Number of the image.
+        details: More keys of each annotation, such as SA-1B's ``predicted_iou``.
 
     Raises:
         ValueError: An RLE is broken or of another size.
+        OSError: The file cannot be written; names it.
     """
     height, width = image_size
     annotations = [_annotation(i, rle, (height, width)) for i, rle in enumerate(rles)]
+    if details is not None:
+        annotations = [dict(b, **a) for a, b in zip(annotations, details, strict=True)]
     image = dict(image_id=image_id, width=width, height=height, file_name=file_name)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix='.tmp')
-    try:
-        with os.fdopen(handle, 'w') as file:
-            json.dump(dict(image=image, annotations=annotations), file)
-        # mkstemp's files are private; give the permissions that open() would have given.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    content = json.dumps(dict(image=image, annotations=annotations))
+    write_whole_file(path, content.encode())
 
 
 def _load_json(path: str | os.PathLike, backend_args: dict | None) -> Any:

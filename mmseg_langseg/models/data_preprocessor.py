@@ -18,9 +18,13 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
 
     Each image is normalised and then, if ``input_size`` is given, resized to it (bilinear, no
     antialias, aspect ratio not kept), as PixelCLIP does in training and testing (spec 1.0 and 2).
-    So a batch may hold images of any size. Three kinds of batches:
+    So a batch may hold images of any size. Four kinds of batches:
 
-    * two views (``inputs`` is a dict with ``weak`` and ``strong``): each view becomes a tensor;
+    * PixelCLIP's two views (``inputs`` is a dict with ``weak`` and ``strong``): each view becomes
+      a tensor;
+    * augmented views (``inputs`` is a dict with ``views``, and ``image`` or ``clip_features``, of
+      ``PackViews``): the views become one tensor at the size that they have, the images another
+      at ``teacher_size``, the features a third;
     * other training batches: MMSegmentation's own behaviour, padding;
     * test batches: resized to ``input_size``, or padded at the lower right to a common size if it
       is ``None`` (sliding windows). The meta information tells ``postprocess_result`` which.
@@ -33,6 +37,8 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         dino_size: With it, a two-view batch also gets ``dino``: the normalised weak view at this
             (height, width), for mask generators that want more detail than the tower. Equal to
             the crop size of the pipeline, it changes full crops in no way.
+        teacher_size: (height, width) that the frozen teacher gets of the un-augmented images in a
+            batch of augmented views; ``None`` keeps the size, which all must share.
         size_divisor: Padded sides are multiples of it.
         **kwargs: See ``SegDataPreProcessor``.
     """
@@ -44,6 +50,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         bgr_to_rgb: bool = True,
         input_size: tuple[int, int] | None = None,
         dino_size: tuple[int, int] | None = None,
+        teacher_size: tuple[int, int] | None = None,
         size_divisor: int | None = None,
         **kwargs,
     ) -> None:
@@ -55,42 +62,75 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         self.bgr_to_rgb = bgr_to_rgb
         self.input_size = None if input_size is None else tuple(input_size)
         self.dino_size = None if dino_size is None else tuple(dino_size)
+        self.teacher_size = None if teacher_size is None else tuple(teacher_size)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.
 
         Args:
             data: ``inputs`` (a list of (3, H, W) tensors, a (B, 3, H, W) tensor, or a dict of
-                these under ``weak`` and ``strong``) and optional ``data_samples``.
+                these under ``weak`` and ``strong``, or of ``views``, B uint8 (V, 3, h, w) tensors,
+                and ``image``, B (3, H, W), or ``clip_features``, B (D, h0, w0)) and optional
+                ``data_samples``.
             training: Whether the model is in training.
 
         Returns:
             ``inputs``: float (B, 3, h, w), or a dict of such under ``weak``, ``strong`` and
-            ``dino``; and ``data_samples``.
+            ``dino``, or a dict of ``views``, float (B * V, 3, h, w), those of one image adjacent,
+            and ``image``, float (B, 3, *teacher_size), or ``clip_features`` (B, D, h0, w0), as
+            they came; and ``data_samples``.
 
         Raises:
-            ValueError: A two-view batch lacks a view.
+            ValueError: A dict lacks an entry, or sizes differ that must not.
         """
         if isinstance(data['inputs'], dict):
-            return self._forward_views(self.cast_data(data))
+            data = self.cast_data(data)
+            augmented = 'views' in data['inputs']
+            prepare = self._augmented_views if augmented else self._weak_and_strong
+            return dict(inputs=prepare(data['inputs']), data_samples=data.get('data_samples'))
         if training:
             return super().forward(data, training)
         return self._forward_test(self.cast_data(data))
 
-    def _forward_views(self, data: dict) -> dict:
-        missing = {'weak', 'strong'} - data['inputs'].keys()
+    def _weak_and_strong(self, views: dict) -> dict:
+        missing = {'weak', 'strong'} - views.keys()
         if missing:
             raise ValueError(
                 f'the batch lacks the {" and ".join(sorted(missing))} view, it has '
-                f"{sorted(data['inputs'])}; put 'StrongView' before 'PackMaskInputs' in the "
+                f"{sorted(views)}; put 'StrongView' before 'PackMaskInputs' in the "
                 'training pipeline'
             )
-        weak = self._normalize(data['inputs']['weak'])
-        strong = self._normalize(data['inputs']['strong'])
-        inputs = dict(weak=self._to_input_size(weak), strong=self._to_input_size(strong))
+        weak = self._normalize(views['weak'])
+        strong = self._normalize(views['strong'])
+        inputs = dict(
+            weak=_to_size(weak, self.input_size, 'set input_size'),
+            strong=_to_size(strong, self.input_size, 'set input_size'),
+        )
         if self.dino_size is not None:
             inputs['dino'] = _squash(weak, self.dino_size)
-        return dict(inputs=inputs, data_samples=data.get('data_samples'))
+        return inputs
+
+    def _augmented_views(self, batch: dict) -> dict:
+        views = self._normalize([view for sample in batch['views'] for view in sample])
+        inputs = dict(views=_to_size(views, None, "'RandomView' gives all views crop_size"))
+        if 'image' in batch:
+            images = self._normalize(batch['image'])
+            inputs['image'] = _to_size(images, self.teacher_size, 'set teacher_size')
+        elif 'clip_features' in batch:
+            features = batch['clip_features']
+            shapes = {tuple(feature.shape) for feature in features}
+            if len(shapes) > 1:
+                raise ValueError(
+                    f'the CLIP features of a batch differ in shape ({sorted(shapes)}): compute '
+                    'all at one size of the images'
+                )
+            inputs['clip_features'] = torch.stack(tuple(features))
+        else:
+            raise ValueError(
+                f"the batch has neither 'image' nor 'clip_features', only {sorted(batch)}; let "
+                "'PackViews' pack the samples"
+            )
+        return inputs
 
     def _forward_test(self, data: dict) -> dict:
         images = self._normalize(data['inputs'])
@@ -120,17 +160,6 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
             groups = [group.flip(1) for group in groups]
         return [(group.float() - self.mean) / self.std for group in groups]
 
-    def _to_input_size(self, groups: list[Tensor]) -> Tensor:
-        """Resize a view, or leave it as it is if there is no input size."""
-        if self.input_size is not None:
-            return _squash(groups, self.input_size)
-        if len(groups) > 1:
-            raise ValueError(
-                f'the images of a batch differ in size ({[tuple(g.shape[2:]) for g in groups]}): '
-                'set input_size'
-            )
-        return groups[0]
-
     def _pad(self, groups: list[Tensor]) -> tuple[Tensor, list[dict]]:
         """Pad the images at the lower right to a common size."""
         images = [image for group in groups for image in group]
@@ -141,6 +170,18 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
             size_divisor=test_cfg.get('size_divisor'),
             pad_val=self.pad_val,
         )
+
+
+def _to_size(groups: list[Tensor], size: tuple[int, int] | None, advice: str) -> Tensor:
+    """Resize images, or leave them as they are if there is no size."""
+    if size is not None:
+        return _squash(groups, size)
+    if len(groups) > 1:
+        raise ValueError(
+            f'the images of a batch differ in size ({[tuple(g.shape[2:]) for g in groups]}): '
+            f'{advice}'
+        )
+    return groups[0]
 
 
 def _squash(groups: list[Tensor], size: tuple[int, int]) -> Tensor:

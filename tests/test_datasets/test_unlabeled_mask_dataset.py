@@ -11,7 +11,12 @@ from mmseg.registry import DATASETS
 from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
-from mmseg_langseg.masks import ImageFileError, MaskFileError, write_mask_file
+from mmseg_langseg.masks import (
+    FeatureFileError,
+    ImageFileError,
+    MaskFileError,
+    write_mask_file,
+)
 
 PIPELINE = [
     dict(type='LoadUnlabeledImage'),
@@ -178,6 +183,55 @@ def test_missing_mask_files_are_found_before_training(root):
     assert len(dataset) == 2 and dataset.num_skipped == 1
     with pytest.raises(MaskFileError, match='3 of 3 images have no mask file'):
         build(root, data_prefix=dict(img_path='images', mask_path='images'))
+
+
+WITH_FEATURES = dict(
+    data_prefix=dict(img_path='images', feature_path='features'),
+    pipeline=[dict(type='LoadUnlabeledImage'), dict(type='LoadCLIPFeatures')],
+)
+
+
+@pytest.fixture
+def features(root):
+    """One feature file for each image; the value tells which."""
+    made = {}
+    for number, image in enumerate(sorted((root / 'images').rglob('*.jpg'))):
+        path = root / 'features' / image.relative_to(root / 'images').with_suffix('.npy')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.full((4, 2, 3), number, dtype=np.float16))
+        made[image.stem] = path
+    return made
+
+
+def test_features_are_paired_with_their_images(root, features):
+    dataset = build(root, **WITH_FEATURES)
+    assert len(dataset) == 3
+    for number, sample in enumerate(dataset):
+        assert (sample['clip_features'] == number).all()
+        assert sample['feature_path'] == str(features[sample['img_path'][:-4].rsplit('/')[-1]])
+        assert sample['mask_path'] is None
+    assert build(root)[0]['data_samples'].mask_path.endswith('.json')
+    assert build(root, pipeline=[])[0]['feature_path'] is None
+
+
+def test_missing_and_damaged_feature_files(root, features):
+    truncate(features['sa_1'])
+    with pytest.raises(FeatureFileError, match=r'sa_1\.npy: features cannot be decoded'):
+        build(root, on_bad_file='stop', **WITH_FEATURES)[0]
+    (root / 'masks/sa_000001/sa_1.json').unlink()
+    features['sa_2'].unlink()
+    with pytest.raises(FeatureFileError, match=r'1 of 3 images have no feature file.*sa_2\.jpg'):
+        build(root, on_bad_file='stop', **WITH_FEATURES)
+    dataset = build(root, **WITH_FEATURES)
+    assert len(dataset) == 2 and dataset.num_skipped == 1
+    assert dataset[0]['img_path'].endswith('sa_30.jpg') and dataset.num_skipped == 2
+    # An image needs both of its files.
+    both = dict(img_path='images', mask_path='masks', feature_path='features')
+    dataset = build(root, data_prefix=both)
+    assert [path.rsplit('/', 1)[1] for path in paths_of(dataset)] == ['sa_30.jpg']
+    assert dataset.num_skipped == 2
+    with pytest.raises(FeatureFileError, match='3 of 3 images have no feature file'):
+        build(root, data_prefix=dict(img_path='images', feature_path='masks'))
 
 
 def test_an_error_of_a_transform_is_not_taken_for_a_bad_file(root):

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 
@@ -48,8 +49,9 @@ def test_round_trip(mask_file, masks):
 
 def test_writing_is_complete_or_not_at_all(mask_file, monkeypatch):
     before = mask_file.read_text()
-    monkeypatch.setattr(json, 'dump', lambda *_: (_ for _ in ()).throw(OSError('disk full')))
-    with pytest.raises(OSError, match='disk full'):
+    full = OSError(errno.ENOSPC, 'disk full')
+    monkeypatch.setattr(os, 'replace', lambda *_: (_ for _ in ()).throw(full))
+    with pytest.raises(OSError, match=r"disk full: '.*sa_7\.json'"):
         write_mask_file(mask_file, [], SIZE, 'x.jpg')
     assert mask_file.read_text() == before
     assert os.listdir(mask_file.parent) == ['sa_7.json']

@@ -1,10 +1,12 @@
 import pytest
 import torch
+from mmcv.transforms import Compose
 from mmengine.config import ConfigDict
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
 from mmseg.models import BaseSegmentor, EncoderDecoder
-from mmseg.registry import MODELS
+from mmseg.registry import MODELS, TRANSFORMS
 from mmseg.structures import SegDataSample
 from torch.nn import functional as F
 
@@ -92,6 +94,76 @@ def test_views_without_input_size_keep_theirs():
 def test_missing_strong_view_is_named():
     with pytest.raises(ValueError, match=r"lacks the strong view.*'StrongView'"):
         build()(dict(inputs=dict(weak=images((8, 8)))), training=True)
+
+
+def augmented(*sizes, num_views=2, view_size=(12, 10)):
+    """What pseudo_collate makes of the samples of PackViews."""
+    views = [torch.stack(images(*[view_size] * num_views, seed=i)) for i in range(len(sizes))]
+    return dict(views=views, image=images(*sizes, seed=9))
+
+
+@pytest.mark.parametrize('sizes', [SIZES, [(20, 30)] * 3])
+def test_augmented_views_are_flattened_and_the_teachers_images_squashed(sizes):
+    batch = augmented(*sizes)
+    data = dict(inputs=dict(batch), data_samples=samples(*sizes))
+    out = build(teacher_size=(16, 24), input_size=(8, 8))(data, training=True)
+    assert sorted(out['inputs']) == ['image', 'views']
+    assert [sample.ori_shape for sample in out['data_samples']] == list(sizes)
+    reference = torch.cat([expected(view) for sample in batch['views'] for view in sample])
+    assert out['inputs']['views'].shape == (2 * len(sizes), 3, 12, 10)
+    assert torch.allclose(out['inputs']['views'], reference, atol=1e-5)
+    reference = torch.cat([expected(image, (16, 24)) for image in batch['image']])
+    assert torch.allclose(out['inputs']['image'], reference, atol=1e-5)
+
+
+def test_the_teachers_images_keep_their_size_without_teacher_size():
+    batch = augmented((20, 30), (20, 30), num_views=1)
+    out = build()(dict(inputs=dict(batch)), training=True)
+    assert out['inputs']['views'].shape == (2, 3, 12, 10) and out['data_samples'] is None
+    reference = torch.cat([expected(image) for image in batch['image']])
+    assert torch.allclose(out['inputs']['image'], reference, atol=1e-5)
+    with pytest.raises(ValueError, match=r'differ in size.*set teacher_size'):
+        build()(dict(inputs=augmented(*SIZES)), training=True)
+
+
+def test_clip_features_take_the_place_of_the_image():
+    batch = augmented(*SIZES)
+    del batch['image']
+    features = [torch.randn(4, 2, 3).half() for _ in SIZES]
+    out = build(teacher_size=(16, 16))(dict(inputs=batch | dict(clip_features=features)))
+    assert sorted(out['inputs']) == ['clip_features', 'views']
+    assert torch.equal(out['inputs']['clip_features'], torch.stack(features))
+    features[1] = torch.zeros(4, 3, 2).half()
+    with pytest.raises(ValueError, match=r'differ in shape.*\(4, 2, 3\).*one size'):
+        build()(dict(inputs=batch | dict(clip_features=features)))
+
+
+def test_broken_batches_of_augmented_views_are_named():
+    batch = augmented(*SIZES)
+    batch['views'][1] = batch['views'][1][..., :7]
+    with pytest.raises(ValueError, match=r"differ in size.*'RandomView' gives"):
+        build(teacher_size=(8, 8))(dict(inputs=batch))
+    with pytest.raises(ValueError, match=r"neither 'image' nor 'clip_features'.*'PackViews'"):
+        build()(dict(inputs=dict(views=augmented(*SIZES)['views'])))
+
+
+def test_packed_samples_become_a_batch():
+    steps = [
+        dict(type='LoadSyntheticScene', with_masks=True, size=32),
+        dict(type='LoadRegionMap', source='masks'),
+        dict(type='AugmentedViews', transforms=[dict(type='RandomView', crop_size=(16, 24))]),
+        dict(type='PackViews'),
+    ]
+    pipeline = Compose([TRANSFORMS.build(step) for step in steps])
+    batch = pseudo_collate([pipeline(dict(split='train', scene_index=i)) for i in range(3)])
+    packed = [torch.as_tensor(view) for sample in batch['inputs']['views'] for view in sample]
+    out = build(teacher_size=(16, 16))(batch, training=True)
+    assert out['inputs']['image'].shape == (3, 3, 16, 16)
+    assert torch.allclose(
+        out['inputs']['views'], torch.cat([expected(view) for view in packed]), atol=1e-5
+    )
+    assert [tuple(sample.regions.shape) for sample in out['data_samples']] == [(2, 16, 24)] * 3
+    assert [tuple(sample.matrices.shape) for sample in out['data_samples']] == [(2, 2, 3)] * 3
 
 
 def test_test_images_of_any_size_are_squashed():

@@ -47,6 +47,8 @@ test_evaluator = val_evaluator
 centring_dataset = dict(
     type='SyntheticScenesDataset', split='train', num_scenes=400, pipeline=test_pipeline
 )
+# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+memory_split = dict(split='train', num_scenes=400)
 # What the embedded CLIP has learnt beside its class names (mmseg_langseg.datasets.synthetic_words).
 learnt_words = [
     'hoop', 'circle', 'band', 'wheel', 'plus', 'medal', 'saint', 'spark', 'burst', 'sun', 'love',

@@ -1,17 +1,28 @@
-"""Pipeline steps of the unlabelled-mask and the embedded data sets."""
+"""Pipeline steps: unlabelled masks, regions and views, and the embedded data set."""
 
+from .augmented_views import AugmentedViews
+from .load_clip_features import LoadCLIPFeatures
+from .load_region_map import LoadRegionMap
 from .load_synthetic_scene import LoadSyntheticScene
 from .load_unlabeled_image import LoadUnlabeledImage
 from .load_unlabeled_masks import LoadUnlabeledMasks
 from .pack_mask_inputs import PackMaskInputs
+from .pack_views import PackViews
 from .pixel_index import pixel_index_map
+from .random_view import RandomView, view_matrix
 from .strong_view import StrongView
 
 __all__ = [
+    'AugmentedViews',
+    'LoadCLIPFeatures',
+    'LoadRegionMap',
     'LoadSyntheticScene',
     'LoadUnlabeledImage',
     'LoadUnlabeledMasks',
     'PackMaskInputs',
+    'PackViews',
+    'RandomView',
     'StrongView',
     'pixel_index_map',
+    'view_matrix',
 ]

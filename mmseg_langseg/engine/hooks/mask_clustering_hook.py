@@ -19,8 +19,9 @@ from .unwrap import unwrap_model
 class MaskClusteringHook(Hook):
     """Initialises, updates and logs the clusters that masks are assigned to.
 
-    * Before a fresh training, prototypes that want it (``FreeCentroids``) are initialised from the
-      pooled features of some batches' masks; a resumed training keeps what its checkpoint holds.
+    * Before a fresh training, prototypes that want it (``FreeCentroids``, ``UnknownPrototypes``)
+      are initialised from the features of some batches' masks or regions; a resumed training keeps
+      what its checkpoint holds.
     * After every iteration the clusterer's usage takes in the assignment of all processes.
     * Every ``interval`` iterations the usage is logged and reset: ``cluster/entropy`` (1 is
       uniform), ``cluster/dead``, ``cluster/largest`` (shares) and ``cluster/assigned`` (masks) as
@@ -45,19 +46,24 @@ class MaskClusteringHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Initialises the prototypes of a fresh training."""
         model = unwrap_model(runner.model, 'decode_head', type(self).__name__)
-        prototypes = getattr(model.decode_head, 'prompts', None)
-        if runner.iter > 0 or not hasattr(prototypes, 'initialise'):
+        parts = [getattr(model.decode_head, name, None) for name in ('prompts', 'clusterer')]
+        wanting = [part for part in parts if hasattr(part, 'initialise')]
+        if runner.iter > 0 or not wanting:
             return
         features = self._collect(runner, model)
-        prototypes.initialise(features)
-        for value in (*prototypes.parameters(), *prototypes.buffers()):
-            broadcast(value.data)
+        for prototypes in wanting:
+            prototypes.initialise(features)
+            for value in (*prototypes.parameters(), *prototypes.buffers()):
+                broadcast(value.data)
         runner.logger.info(f'Clusters initialised from {len(features)} mask features.')
 
     def _collect(self, runner: Runner, model: nn.Module) -> Tensor:
         model.eval()
         collected = []
-        for batch in islice(runner.train_dataloader, self.init_batches):
+        # A loader of its own: an infinite sampler serves one iterator only, and a resumed training
+        # must find the same batches as one that went through.
+        loader = runner.build_dataloader(runner.cfg.train_dataloader, seed=runner.seed)
+        for batch in islice(loader, self.init_batches):
             data = model.data_preprocessor(batch, True)
             collected.append(model.mask_features(**data))
         model.train()
@@ -77,7 +83,7 @@ class MaskClusteringHook(Hook):
         clusterer = getattr(head, 'clusterer', None)
         if clusterer is None or head.last_assignment is None:
             return
-        clusterer.update(head.last_assignment)
+        clusterer.update(head.last_assignment, getattr(head, 'last_features', None))
         if self.every_n_train_iters(runner, self.histogram_interval):
             picture = usage_histogram(clusterer.usage.cpu().numpy())
             runner.visualizer.add_image('cluster_usage', picture, step=runner.iter + 1)

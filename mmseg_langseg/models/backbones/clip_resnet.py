@@ -21,6 +21,7 @@ class CLIPResNet(CLIPTower):
         pretrained: See :class:`CLIPTower`.
         trainable: See :class:`CLIPTower`.
         norm_eval: See :class:`CLIPTower`.
+        with_keys: Give the keys of the attention pool as well (for MaskCLIP's key smoothing).
     """
 
     visual_type = ModifiedResNet
@@ -31,24 +32,29 @@ class CLIPResNet(CLIPTower):
         pretrained: str | None = None,
         trainable: str = 'none',
         norm_eval: bool = True,
+        with_keys: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(arch, pretrained, trainable, norm_eval, init_cfg)
         self.embed_dim = self.visual.attnpool.c_proj.out_features
+        self.with_keys = with_keys
 
-    def forward(self, images: Tensor) -> tuple[Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Computes dense features.
 
         Args:
             images: Normalised images ``(B, 3, H, W)``.
 
         Returns:
-            ``((B, D, h, w),)``, not normalised.
+            ``((B, D, h, w),)``, not normalised; with keys ``((B, C, h, w), (B, D, h, w))``.
         """
         visual = self.visual
         features = visual.stem(images)
         for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
             features = layer(features)
         pool = visual.attnpool
-        dense = pool.c_proj(pool.v_proj(features.permute(0, 2, 3, 1)))
-        return (dense.permute(0, 3, 1, 2),)
+        pixels = features.permute(0, 2, 3, 1)
+        maps = [pool.c_proj(pool.v_proj(pixels))]
+        if self.with_keys:
+            maps.insert(0, pool.k_proj(pixels))
+        return tuple(m.permute(0, 3, 1, 2) for m in maps)

@@ -9,7 +9,7 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
 from .clip_tower import CLIPTower, project_tokens
-from .dense_readouts import READOUTS
+from .dense_readouts import READOUTS, key_projection
 
 
 @MODELS.register_module()
@@ -24,6 +24,7 @@ class CLIPVisionTransformer(CLIPTower):
         pretrained: See :class:`CLIPTower`.
         readout: ``'tokens'`` (plain), ``'value'`` (MaskCLIP) or ``'value_cls'`` (PixelCLIP).
         trainable: See :class:`CLIPTower`.
+        with_keys: Give the keys of the last block as well (for MaskCLIP's key smoothing).
 
     Raises:
         ValueError: If the read-out is unknown, or the ViT pools by attention.
@@ -37,6 +38,7 @@ class CLIPVisionTransformer(CLIPTower):
         pretrained: str | None = None,
         readout: str = 'value_cls',
         trainable: str = 'none',
+        with_keys: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         if readout not in READOUTS:
@@ -45,16 +47,17 @@ class CLIPVisionTransformer(CLIPTower):
         if self.visual.attn_pool is not None:
             raise ValueError(f'{arch!r} pools by attention: it has no class token to read out.')
         self.readout = readout
+        self.with_keys = with_keys
         self.embed_dim = int(self.visual.output_dim)
 
-    def forward(self, images: Tensor) -> tuple[Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Computes dense features.
 
         Args:
             images: Normalised images ``(B, 3, H, W)``, sides at least one patch.
 
         Returns:
-            ``((B, D, h, w),)``, not normalised.
+            ``((B, D, h, w),)``, not normalised; with keys ``((B, C, h, w), (B, D, h, w))``.
         """
         visual = self.visual
         patches = visual.conv1(images)
@@ -62,9 +65,11 @@ class CLIPVisionTransformer(CLIPTower):
         tokens = self._embed(patches)
         *blocks, last = visual.transformer.resblocks
         tokens = self._run(blocks, tokens)
-        tokens = READOUTS[self.readout](last, tokens)
-        features = project_tokens(visual.ln_post(tokens[:, 1:]), visual.proj)
-        return (features.transpose(1, 2).unflatten(2, (height, width)),)
+        out = READOUTS[self.readout](last, tokens)
+        maps = [project_tokens(visual.ln_post(out[:, 1:]), visual.proj)]
+        if self.with_keys:
+            maps.insert(0, key_projection(last, tokens)[:, 1:])
+        return tuple(m.transpose(1, 2).unflatten(2, (height, width)) for m in maps)
 
     def _embed(self, patches: Tensor) -> Tensor:
         """Adds class token and positions: ``(B, C, h, w) -> (B, 1 + h*w, C)``."""

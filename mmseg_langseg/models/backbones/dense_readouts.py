@@ -23,14 +23,25 @@ def value_projection(block: nn.Module, tokens: Tensor) -> Tensor:
     Returns:
         ``(B, N, C)``.
     """
+    return block.ls_1(block.attn.out_proj(_input_projection(block, tokens, 2)))
+
+
+def key_projection(block: nn.Module, tokens: Tensor) -> Tensor:
+    """Keys of each token, all heads side by side, ``(B, N, C) -> (B, N, C)``.
+
+    MaskCLIP's key smoothing compares pixels by them (Sec. 3.2). The official code also sends the
+    keys of a ViT (and not those of a ResNet) through the output projection; that is left out.
+    """
+    return _input_projection(block, tokens, 1)
+
+
+def _input_projection(block: nn.Module, tokens: Tensor, part: int) -> Tensor:
+    """Queries (0), keys (1) or values (2) of the block's attention."""
     attention = block.attn
-    width = attention.embed_dim
-    value = F.linear(
-        block.ln_1(tokens),
-        attention.in_proj_weight[2 * width :],
-        attention.in_proj_bias[2 * width :],
+    rows = slice(part * attention.embed_dim, (part + 1) * attention.embed_dim)
+    return F.linear(
+        block.ln_1(tokens), attention.in_proj_weight[rows], attention.in_proj_bias[rows]
     )
-    return block.ls_1(attention.out_proj(value))
 
 
 def add_mlp(block: nn.Module, tokens: Tensor) -> Tensor:

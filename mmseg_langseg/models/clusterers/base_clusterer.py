@@ -36,12 +36,12 @@ class BaseClusterer(nn.Module):
         features = F.normalize(features.float(), dim=1)
         return self.scale * features @ F.normalize(prototypes.float(), dim=1).T
 
-    def assign(self, features: Tensor, prototypes: Tensor) -> Tensor:
+    def assign(self, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
         """Cluster of each feature.
 
         Args:
             features: ``(M, D)``, M may be 0.
-            prototypes: ``(K, D)``.
+            prototypes: ``(K, D)``; None for clusterers that hold their own.
 
         Returns:
             ``(M,)`` int64.
@@ -49,8 +49,13 @@ class BaseClusterer(nn.Module):
         raise NotImplementedError
 
     @torch.no_grad()
-    def update(self, ids: Tensor) -> None:
-        """Adds the assignment ``(M,)`` of all processes to the usage."""
+    def update(self, ids: Tensor, features: Tensor | None = None) -> None:
+        """Adds the assignment of all processes to the usage.
+
+        Args:
+            ids: ``(M,)`` int64.
+            features: ``(M, D)`` that were assigned, for prototypes that follow them.
+        """
         counts = torch.bincount(ids, minlength=self.num_clusters)
         all_reduce(counts)
         self.usage += counts

@@ -1,7 +1,20 @@
 """Heads: the language classifier and the training heads on top of it."""
 
+from .clips4_head import CLIPS4Head
+from .embedding_head import EmbeddingHead
 from .language_head import LanguageHead
 from .mask_decoder import MaskDecoder
+from .maskclip_head import MaskCLIPHead
+from .maskclip_plus_head import MaskCLIPPlusHead
 from .pixelclip_head import PixelCLIPHead, cluster_targets
 
-__all__ = ['LanguageHead', 'MaskDecoder', 'PixelCLIPHead', 'cluster_targets']
+__all__ = [
+    'CLIPS4Head',
+    'EmbeddingHead',
+    'LanguageHead',
+    'MaskCLIPHead',
+    'MaskCLIPPlusHead',
+    'MaskDecoder',
+    'PixelCLIPHead',
+    'cluster_targets',
+]

@@ -7,24 +7,26 @@ import copy
 import torch.nn.functional as F
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
+from mmseg_langseg.models.backbones import CLIPTower
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 
 @MODELS.register_module()
 class LanguageSegmentor(EncoderDecoder):
-    """An ``EncoderDecoder`` with a CLIP tower and a language head.
+    """An ``EncoderDecoder`` that ends in the joint space, and a language head.
 
-    Untrained it is zero-shot CLIP or MaskCLIP, depending on the tower's read-out. In ``whole`` mode
+    With a CLIP tower, untrained, it is zero-shot CLIP or MaskCLIP, depending on the read-out. Any
+    other backbone needs an ``EmbeddingHead`` as its neck. In ``whole`` mode
     logits go from the head's grid to the original image in one bilinear step (the protocol of
     PixelCLIP); in ``slide`` mode to the window. Both work for any batch size.
 
     Args:
-        backbone: Config of a CLIP tower.
+        backbone: Config of a CLIP tower, or of any backbone.
         decode_head: Config of a ``LanguageHead``.
-        clip: ``dict(arch=..., pretrained=...)``: default for both the tower and the text encoder,
-            so that one line of a config changes both.
+        clip: ``dict(arch=..., pretrained=...)``: default for all CLIP towers and the text encoder,
+            so that one line of a config changes all.
         **kwargs: See ``EncoderDecoder``.
     """
 
@@ -34,12 +36,24 @@ class LanguageSegmentor(EncoderDecoder):
         backbone, decode_head = copy.deepcopy(backbone), copy.deepcopy(decode_head)
         encoder = decode_head.get('text_encoder', dict(type='OpenCLIPTextEncoder'))
         decode_head['text_encoder'] = {**(clip or {}), **encoder}
-        backbone = {**(clip or {}), **backbone}
+        if _is_clip_tower(backbone):
+            backbone = {**(clip or {}), **backbone}
         super().__init__(backbone=backbone, decode_head=decode_head, **kwargs)
-        if self.backbone.embed_dim != self.decode_head.text_encoder.embed_dim:
+        last = self.neck if self.with_neck else self.backbone
+        self.check_embed_dim(last, 'neck' if self.with_neck else 'backbone')
+
+    def check_embed_dim(self, module: nn.Module, role: str) -> None:
+        """Makes sure that a module ends in the joint space of the text encoder.
+
+        Raises:
+            ValueError: If its ``embed_dim`` is another, or it has none.
+        """
+        width, wanted = getattr(module, 'embed_dim', None), self.decode_head.text_encoder.embed_dim
+        if width != wanted:
             raise ValueError(
-                f'The tower gives {self.backbone.embed_dim} channels, the text encoder '
-                f'{self.decode_head.text_encoder.embed_dim}: they belong to different CLIP models.'
+                f'The {role}, a {type(module).__name__}, has embed_dim={width}, the text encoder '
+                f'{wanted}: use towers of the same CLIP, or a neck dict(type="EmbeddingHead", '
+                f'embed_dim={wanted}, ...).'
             )
 
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:
@@ -51,11 +65,19 @@ class LanguageSegmentor(EncoderDecoder):
         """Logits of images ``(B, 3, H, W)``.
 
         Returns:
-            ``(B, K, h', w')`` on the head's grid in whole mode, ``(B, K, H, W)`` in slide mode.
+            ``(B, K, h', w')`` on the head's grid in whole mode; ``(B, K, H, W)`` in slide mode, and
+            if an image is padded, as padding is then cut off in pixels.
         """
         logits = self.decode_head(self.extract_feat(inputs))
-        if self.test_cfg.get('mode', 'whole') == 'slide':
+        padded = any(any(meta.get('img_padding_size', ())) for meta in batch_img_metas)
+        if padded or self.test_cfg.get('mode', 'whole') == 'slide':
             logits = F.interpolate(
                 logits, size=inputs.shape[2:], mode='bilinear', align_corners=self.align_corners
             )
         return logits
+
+
+def _is_clip_tower(config: dict) -> bool:
+    kind = config.get('type')
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(kind, type) and issubclass(kind, CLIPTower)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Sequence
@@ -18,6 +19,12 @@ from .templates import get_templates
 from .vocabulary import Vocabulary
 
 BPE_SIZE = 49408
+
+
+@functools.cache
+def _tokenizer() -> open_clip.SimpleTokenizer:
+    # To read its merges takes longer than to build a small model.
+    return open_clip.SimpleTokenizer()
 
 
 @MODELS.register_module()
@@ -69,7 +76,7 @@ class OpenCLIPTextEncoder(nn.Module):
         self.context_length = len(clip.positional_embedding)
         self.embed_dim = _projected_width(clip.text_projection, self.token_width)
         self.logit_scale = math.exp(clip.logit_scale.item())
-        self.tokenizer = open_clip.SimpleTokenizer()
+        self.tokenizer = _tokenizer()
         self.requires_grad_(False)
         self.eval()
         self._register_state_dict_hook(_drop_public_weights)

@@ -79,7 +79,8 @@ class Vocabulary:
 
         ``background`` may be left out; ``source`` may say where the names come from. A bare file
         name that is not in the working folder is looked up among the shipped ones (``ade150.json``,
-        ``cityscapes.json``, ``coco_stuff171.json``, ``context59.json``, ``voc20.json``).
+        ``cityscapes.json``, ``coco_stuff171.json``, ``context59.json``, ``voc20.json``, and
+        MaskCLIP's spellings, such as ``voc20_maskclip.json``).
 
         Raises:
             FileNotFoundError: If there is no such file.

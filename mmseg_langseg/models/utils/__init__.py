@@ -1,5 +1,6 @@
 """Small tensor functions that several parts share."""
 
+from .frozen_tower import FrozenTower
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
 from .momentum_teacher import MomentumTeacher
 from .segments import (
@@ -12,8 +13,10 @@ from .segments import (
 )
 from .similarity import cosine_map
 from .spherical_kmeans import seed_centroids, spherical_kmeans
+from .warp_features import warp_features
 
 __all__ = [
+    'FrozenTower',
     'MomentumTeacher',
     'Segments',
     'bilinear_matrix',
@@ -27,4 +30,5 @@ __all__ = [
     'segment_pixels',
     'slot_in_image',
     'spherical_kmeans',
+    'warp_features',
 ]

@@ -58,6 +58,22 @@ def test_padded_slide_batch_keeps_the_images_sizes():
     assert [tuple(r.pred_sem_seg.data.shape[1:]) for r in results] == [(40, 56), (72, 33)]
 
 
+@pytest.mark.parametrize('sizes', [[(40, 56), (64, 32)], [(37, 50)]])
+def test_padding_of_a_whole_image_is_cut_off_in_pixels(sizes):
+    preprocessor = dict(type='CLIPDataPreProcessor', size_divisor=8)
+    model = pixelclip(data_preprocessor=preprocessor)
+    model.decode_head.feature_size = None
+    model.set_vocabulary(WORDS)
+    batch = images(*sizes)
+    padded = model.data_preprocessor(dict(inputs=list(batch)), False)['inputs']
+    with torch.no_grad():
+        grid = model.eval().encode_decode(padded, [{}] * len(batch))
+    assert grid.shape[2:] == (padded.shape[2] // 8, padded.shape[3] // 8)
+    full = torch.nn.functional.interpolate(grid, size=padded.shape[2:], mode='bilinear')
+    for own, (height, width), result in zip(full, sizes, predict(model, batch), strict=True):
+        torch.testing.assert_close(result.seg_logits.data, own[:, :height, :width])
+
+
 def test_logits_are_cosines_with_the_text():
     model = pixelclip()
     model.set_vocabulary(WORDS)
@@ -119,7 +135,7 @@ def test_clear_errors():
 
 def test_tower_and_text_of_different_models():
     wide = dict(CONV, embed_dim=16)
-    with pytest.raises(ValueError, match=r'12 channels.*16'):
+    with pytest.raises(ValueError, match=r'embed_dim=12.*16'):
         MODELS.build(
             dict(
                 type='LanguageSegmentor',

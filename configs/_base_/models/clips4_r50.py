@@ -1,0 +1,22 @@
+# CLIP-S4 with the student and teacher of distilled_r50.py. Three losses, their level and what they
+# compare are the paper's; every number is a choice (docs/clips4_choices.md).
+_base_ = './distilled_r50.py'
+model = dict(
+    type='CLIPS4',
+    decode_head=dict(
+        type='CLIPS4Head',
+        text_encoder=dict(type='OpenCLIPTextEncoder', cache_dir='~/.cache/mmseg_langseg'),
+        templates='maskclip',  # 85: 80 of ImageNet and 5 more (MaskCLIP)
+        known=[],  # the dataset's config names them
+        negatives=['object', 'thing', 'stuff', 'background', 'scene'],
+        clusterer=dict(type='UnknownPrototypes', num_clusters=128, momentum=0.99, patience=500),
+        grid=(4, 4),  # HSG, stage 2
+        iterations=10,  # SPML
+        loss_contrast=dict(type='PixelSegmentContrastLoss', kappa=16.0, loss_weight=1.0),
+        loss_embedding=dict(type='EmbeddingConsistencyLoss', loss_weight=1.0),
+        loss_semantic=dict(
+            type='SemanticConsistencyLoss', threshold=0.5, scale=20.0, loss_weight=1.0
+        ),
+    ),
+)
+custom_hooks = [dict(type='DatasetVocabularyHook'), dict(type='MaskClusteringHook', interval=50)]

@@ -1,0 +1,41 @@
+# What CLIP-S4 and MaskCLIP+ share here: the student and the frozen teacher. Neither is known of
+# CLIP-S4; both are choices (specs/clips4.md, 1.8 and 5).
+clip = dict(arch='ViT-B-16-quickgelu', pretrained='openai')
+norm_cfg = dict(type='SyncBN', requires_grad=True)  # on one process the Runner makes it BN
+model = dict(
+    clip=clip,
+    data_preprocessor=dict(
+        type='CLIPDataPreProcessor',
+        # ImageNet's values for the student and for the teacher (MaskCLIP).
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        teacher_size=(512, 512),  # aspect ratio not kept; 32 x 32 features
+    ),
+    # MoCo-v2 in its place: type='ResNet', init_cfg=dict(type='Pretrained', prefix='backbone.',
+    # checkpoint=...) with mmpretrain's mocov2_resnet50_8xb32-coslr-200e_in1k.
+    backbone=dict(
+        type='ResNetV1c',
+        depth=50,
+        num_stages=4,
+        out_indices=(0, 1, 2, 3),
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 2, 4),
+        contract_dilation=True,
+        norm_cfg=norm_cfg,
+        init_cfg=dict(type='Pretrained', checkpoint='open-mmlab://resnet50_v1c'),
+    ),
+    neck=dict(
+        type='EmbeddingHead',
+        embed_dim=512,  # of the CLIP's joint space
+        head=dict(
+            type='PSPHead',
+            in_channels=2048,
+            in_index=3,
+            channels=512,
+            pool_scales=(1, 2, 3, 6),
+            norm_cfg=norm_cfg,
+        ),
+    ),
+    teacher=dict(type='CLIPVisionTransformer', readout='value'),
+    test_cfg=dict(mode='whole'),
+)

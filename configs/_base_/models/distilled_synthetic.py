@@ -1,0 +1,37 @@
+# What CLIP-S4 and MaskCLIP+ share on the embedded world: our tiny CLIP as the teacher, and a student
+# that starts as its copy, since there is no ImageNet model of this size. Chosen on 'tune'.
+clip = dict(
+    arch=dict(
+        embed_dim=64,
+        vision_cfg=dict(
+            timm_model_name='langseg_resnet_tiny', timm_pool='', timm_proj='linear', image_size=64
+        ),
+        text_cfg=dict(context_length=77, vocab_size=49408, width=64, heads=4, layers=2),
+    ),
+    pretrained='embedded:clip_resnet_tiny_seed0',
+)
+model = dict(
+    clip=clip,
+    data_preprocessor=dict(type='CLIPDataPreProcessor'),
+    backbone=dict(type='CLIPTimmTower', trainable='all'),
+    teacher=dict(type='CLIPTimmTower'),
+    test_cfg=dict(mode='whole'),
+)
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=3e-4, weight_decay=0.01),
+    clip_grad=dict(max_norm=1.0),
+    paramwise_cfg=dict(norm_decay_mult=0.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', by_epoch=False, begin=0, end=30, start_factor=0.03),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=300, T_max=300, eta_min_ratio=0.1),
+]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=300, val_interval=300)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+custom_hooks = [
+    dict(type='DatasetVocabularyHook'),
+    dict(type='MaskClusteringHook', interval=50, histogram_interval=300),
+]
+randomness = dict(seed=0)

@@ -1,0 +1,3 @@
+# MaskCLIP+ on COCO-Stuff, only the known names used in training.
+_base_ = './plus_r50_cocostuff.py'
+model = dict(decode_head=dict(names={{_base_.known_words}}))

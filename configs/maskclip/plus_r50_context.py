@@ -1,0 +1,14 @@
+# MaskCLIP+ on Context59, all names used in training.
+_base_ = [
+    '../_base_/models/maskclip_plus_r50.py',
+    '../_base_/datasets/context_views.py',
+    '../_base_/schedules/maskclip_plus_4k.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    decode_head=dict(vocabulary='context59_maskclip.json', names='context59_maskclip.json')
+)
+train_dataloader = dict(
+    batch_size=16,  # as in the official code: one process of 16, or 4 of 4
+    dataset=dict(pipeline={{_base_.single_view_pipeline}}),
+)

@@ -1,0 +1,3 @@
+# MaskCLIP+ on the embedded world with all 17 names.
+_base_ = './plus_resnet_synthetic_known-only.py'
+model = dict(decode_head=dict(names={{_base_.names}}))

@@ -1,0 +1,55 @@
+"""Several random views of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmcv.transforms import BaseTransform, Compose
+from mmseg.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class AugmentedViews(BaseTransform):
+    """Run a pipeline several times on copies of an image and its maps.
+
+    The views of CLIP-S⁴: each has its own draw of geometry and colours; the un-augmented image
+    stays for the frozen teacher.
+
+    Required keys: ``img``; ``seg_fields`` (optional): keys of maps (H, W).
+
+    Added keys: ``views``, list of ``num_views`` results of the inner pipeline.
+
+    Args:
+        transforms: Configs of the inner pipeline; ``RandomView`` is its only geometric step, as
+            it alone records what it does.
+        num_views: Views of each image.
+
+    Raises:
+        ValueError: ``num_views`` is less than 1.
+    """
+
+    def __init__(self, transforms: Sequence[dict], num_views: int = 2) -> None:
+        if num_views < 1:
+            raise ValueError(f'num_views should be at least 1, got {num_views}')
+        self.transforms = Compose(transforms)
+        self.num_views = num_views
+
+    def transform(self, results: dict) -> dict | None:
+        """Add the views; ``None`` if the inner pipeline gives up on one, as mmcv's steps do."""
+        views = [self.transforms(_copy(results)) for _ in range(self.num_views)]
+        if any(view is None for view in views):
+            return None
+        results['views'] = views
+        return results
+
+    def __repr__(self) -> str:
+        """Name and arguments."""
+        return f'{type(self).__name__}(transforms={self.transforms}, num_views={self.num_views})'
+
+
+def _copy(results: dict) -> dict:
+    """Copy what a pipeline may write into: the image and the maps."""
+    view = dict(results, seg_fields=list(results.get('seg_fields', [])))
+    for key in ('img', *view['seg_fields']):
+        view[key] = results[key].copy()
+    return view

@@ -1,0 +1,71 @@
+"""Loading of dense features that CLIP gave for an image earlier."""
+
+from __future__ import annotations
+
+import io
+
+import mmengine.fileio as fileio
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+from mmseg_langseg.masks.errors import FeatureFileError
+
+
+@TRANSFORMS.register_module()
+class LoadCLIPFeatures(BaseTransform):
+    """Load the frozen teacher's dense features of the whole, un-augmented image.
+
+    They stand in for the teacher's forward pass. No crop or flip may come before the views: the
+    features know nothing of it.
+
+    Required keys: ``feature_path`` (.npy).
+
+    Added keys: ``clip_features``, float16 (D, h0, w0).
+
+    Args:
+        backend_args: File backend of mmengine.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Add the features.
+
+        Raises:
+            ValueError: The data set names no feature file.
+            FeatureFileError: The file is missing, damaged, or holds something else.
+        """
+        path = results.get('feature_path')
+        if path is None:
+            raise ValueError(
+                f'the sample of {results.get("img_path")} names no feature file; give the data '
+                "set data_prefix=dict(feature_path='folder')"
+            )
+        results['clip_features'] = self._read(path)
+        return results
+
+    def _read(self, path: str) -> np.ndarray:
+        try:
+            content = fileio.get(path, backend_args=self.backend_args)
+        except OSError as error:
+            raise FeatureFileError(f'{path}: features cannot be read ({error})') from error
+        try:
+            features = np.load(io.BytesIO(content), allow_pickle=False)
+        except Exception as error:  # A damaged header fails in many ways.
+            raise FeatureFileError(
+                f'{path}: features cannot be decoded, perhaps truncated ({error})'
+            ) from error
+        shape = getattr(features, 'shape', None)
+        if shape is None or len(shape) != 3 or features.dtype != np.float16:
+            raise FeatureFileError(
+                f'{path}: expected one float16 array (D, h, w), got '
+                f'{type(features).__name__} of shape {shape}, type '
+                f'{getattr(features, "dtype", None)}'
+            )
+        return features
+
+    def __repr__(self) -> str:
+        """Name and arguments."""
+        return f'{type(self).__name__}(backend_args={self.backend_args})'

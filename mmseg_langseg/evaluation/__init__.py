@@ -1,0 +1,24 @@
+"""Metrics, and the unsupervised ways to use embeddings."""
+
+from .confusion import class_iou, count_pixels
+from .embeddings import EmbeddedBatch, embed_images, label_and_prediction
+from .kmeans_hungarian import cluster_embeddings, evaluate_kmeans, hungarian_iou
+from .known_unknown_iou_metric import KnownUnknownIoUMetric, group_means
+from .protocol_result import ProtocolResult
+from .retrieval import evaluate_retrieval, retrieve_labels
+
+__all__ = [
+    'EmbeddedBatch',
+    'KnownUnknownIoUMetric',
+    'ProtocolResult',
+    'class_iou',
+    'cluster_embeddings',
+    'count_pixels',
+    'embed_images',
+    'evaluate_kmeans',
+    'evaluate_retrieval',
+    'group_means',
+    'hungarian_iou',
+    'label_and_prediction',
+    'retrieve_labels',
+]

@@ -1,0 +1,46 @@
+"""The size that large images are cut into regions at."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def shrink_image(image: np.ndarray, max_pixels: int) -> np.ndarray:
+    """Average an image down to about ``max_pixels`` pixels, keeping its aspect ratio.
+
+    Args:
+        image: (H, W, 3) uint8.
+        max_pixels: Pixels of the result, about; a smaller image stays as it is.
+
+    Returns:
+        uint8 (h, w, 3).
+
+    Raises:
+        ValueError: The image is not (H, W, 3) uint8, or has no pixel.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f'expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}')
+    height, width = image.shape[:2]
+    factor = (max_pixels / (height * width)) ** 0.5
+    if factor >= 1:
+        return np.ascontiguousarray(image)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def enlarge_regions(regions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a region map to the size (H, W) of its image, by nearest neighbour.
+
+    Args:
+        regions: (h, w) int.
+        size: (H, W).
+
+    Returns:
+        (H, W), of the same ids.
+    """
+    rows, columns = (
+        (2 * np.arange(full) + 1) * small // (2 * full)
+        for full, small in zip(size, regions.shape, strict=True)
+    )
+    return regions[rows[:, None], columns]

@@ -1,0 +1,141 @@
+"""Prototypes of what has no name (CLIP-S⁴)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather, all_reduce
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from mmseg_langseg.models.utils import seed_centroids, spherical_kmeans
+
+from .base_clusterer import BaseClusterer
+
+
+@MODELS.register_module()
+class UnknownPrototypes(BaseClusterer):
+    """Unit prototypes of CLIP's segment embeddings that no known class claims.
+
+    CLIP-S⁴ (CVPR 2023) learns prototypes of unknown classes by clustering during training; how is
+    not known. Here: spherical k-means before training (driven by ``MaskClusteringHook``), then each
+    prototype follows the segments it was given, as an exponential moving average on the sphere;
+    one that was given none for ``patience`` iterations starts anew from a segment of the batch.
+    They live in CLIP's space, which does not move, and are equal on 1 and on N processes. All
+    state is in buffers: a training checkpoint keeps it, gradients never reach it.
+
+    Args:
+        num_clusters: K_u. The group's earlier work reports that fewer than 128 hurt on VOC.
+        embed_dim: D, given by the head.
+        momentum: Share of the old prototype in the new one, in [0, 1].
+        patience: Iterations without a segment after which a prototype starts anew.
+        seed: Of the random start and of all draws; the global random state is not touched.
+
+    Raises:
+        ValueError: If ``momentum`` or ``patience`` is out of range.
+    """
+
+    prototypes: Tensor
+    idle: Tensor
+    steps: Tensor
+
+    def __init__(
+        self,
+        num_clusters: int,
+        embed_dim: int,
+        momentum: float = 0.99,
+        patience: int = 500,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(num_clusters)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f'momentum={momentum}: expected a number from 0 to 1.')
+        if patience < 1:
+            raise ValueError(f'patience={patience}: expected at least 1 iteration.')
+        self.momentum = momentum
+        self.patience = patience
+        self.seed = seed
+        start = torch.randn(num_clusters, embed_dim, generator=_generator(seed))
+        self.register_buffer('prototypes', F.normalize(start, dim=1))
+        self.register_buffer('idle', torch.zeros(num_clusters, dtype=torch.long))
+        self.register_buffer('steps', torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def initialise(self, features: Tensor) -> None:
+        """Sets the prototypes to the clusters of features, by spherical k-means.
+
+        Args:
+            features: ``(M, D)``, in any order. Fewer than K_u of them set as many prototypes; the
+                others keep their random start until they are re-seeded.
+        """
+        rows = F.normalize(features.float(), dim=1)
+        rows = rows[rows.any(1)]
+        if not len(rows):
+            return
+        # Processes hand their features over in another order than one process does.
+        rows = rows[self._lottery(rows, 0).argsort()][None]
+        count = min(self.num_clusters, rows.shape[1])
+        _, centroids = spherical_kmeans(rows, seed_centroids(rows, count, self.seed), 20)
+        self.prototypes[:count] = centroids[0]
+
+    @torch.no_grad()
+    def assign(self, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
+        """The nearest of its own prototypes for each feature, ``(M, D) -> (M,)`` int64."""
+        own = self.prototypes if prototypes is None else prototypes
+        return self.logits(features, own).argmax(1)
+
+    @torch.no_grad()
+    def update(self, ids: Tensor, features: Tensor | None = None) -> None:
+        """Moves the prototypes towards the features of all processes; a collective call.
+
+        Args:
+            ids: ``(M,)`` int64 prototype of each feature; M may be 0.
+            features: ``(M, D)``. Zero rows say nothing and are left out.
+
+        Raises:
+            ValueError: If there are no features.
+        """
+        if features is None:
+            raise ValueError('features=None: UnknownPrototypes follows the features (M, D).')
+        rows = F.normalize(features.float(), dim=1)
+        ids, rows = ids[rows.any(1)], rows[rows.any(1)]
+        before = self.usage.clone()
+        super().update(ids)
+        used = self.usage > before
+        sums = torch.zeros_like(self.prototypes).index_add(0, ids, rows)
+        all_reduce(sums)
+        means = F.normalize(sums, dim=1)
+        moved = F.normalize(self.momentum * self.prototypes + (1 - self.momentum) * means, dim=1)
+        self.prototypes.copy_(torch.where(used[:, None], moved, self.prototypes))
+        self.idle.copy_(torch.where(used, 0, self.idle + 1))
+        self.steps += 1
+        self._reseed(rows)
+
+    def _reseed(self, rows: Tensor) -> None:
+        """Dead prototypes take rows of the global batch, the same ones on every process."""
+        dead = (self.idle >= self.patience).nonzero()[:, 0]
+        if not len(dead):
+            return
+        # The winners of a lottery of all rows, whichever process holds them.
+        draws = self._lottery(rows, int(self.steps))
+        best = draws.topk(min(len(dead), len(rows))).indices
+        offers = rows.new_zeros(len(dead), rows.shape[1])
+        offers[: len(best)] = rows[best]
+        prizes = rows.new_full((len(dead),), -torch.inf)
+        prizes[: len(best)] = draws[best]
+        offers, prizes = torch.cat(all_gather(offers)), torch.cat(all_gather(prizes))
+        winners = prizes.topk(len(dead)).indices
+        winners = winners[prizes[winners] > -torch.inf]
+        dead = dead[: len(winners)]
+        self.prototypes[dead] = offers[winners]
+        self.idle[dead] = 0
+
+    def _lottery(self, rows: Tensor, draw: int) -> Tensor:
+        """A number ``(M,)`` for each row that depends on nothing but the row and the draw."""
+        generator = _generator(self.seed + 1 + draw)
+        direction = torch.randn(rows.shape[1], generator=generator).to(rows)
+        return (rows * direction).sum(1)
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,200 @@
+"""CLIP-S⁴'s training head: segments and three losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.dist import all_reduce
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.utils import (
+    Segments,
+    find_segments,
+    region_labels,
+    segment_embeddings,
+    segment_pixels,
+)
+
+from .language_head import LanguageHead
+
+
+@MODELS.register_module()
+class CLIPS4Head(LanguageHead):
+    """Cuts embeddings into segments and scores them with the losses of CLIP-S⁴ (CVPR 2023).
+
+    At test time it is a plain :class:`LanguageHead`. Which parts are the paper's and which are ours
+    stands in docs/clips4_choices.md.
+
+    Args:
+        known: Names of the known classes, see :meth:`Vocabulary.parse`; may be empty. They are the
+            only names that training reads.
+        negatives: Words of nothing in particular; they take probability from the known classes
+            when it is decided whether a segment is one of them.
+        clusterer: Config of ``UnknownPrototypes``. None: segments that no known class claims have
+            no part in the semantic loss.
+        grid: Rows and columns of the clusters that a view starts from, see :func:`find_segments`.
+        iterations: Iterations of that clustering.
+        loss_contrast: Config of ``PixelSegmentContrastLoss``; None leaves the loss out, here and
+            below.
+        loss_embedding: Config of ``EmbeddingConsistencyLoss``.
+        loss_semantic: Config of ``SemanticConsistencyLoss``.
+        mean_momentum: Of the running mean of CLIP's segment embeddings, for ``centred`` decisions.
+        **kwargs: See :class:`LanguageHead`.
+
+    Raises:
+        ValueError: If every loss is None, or the semantic loss has no class to choose.
+    """
+
+    known_rows: Tensor
+    negative_rows: Tensor
+    image_mean: Tensor
+    last_assignment: Tensor | None
+
+    def __init__(
+        self,
+        known: str | Sequence[str] = (),
+        negatives: Sequence[str] = (),
+        clusterer: dict | None = None,
+        grid: tuple[int, int] = (4, 4),
+        iterations: int = 10,
+        loss_contrast: dict | None = None,
+        loss_embedding: dict | None = None,
+        loss_semantic: dict | None = None,
+        mean_momentum: float = 0.99,
+        feature_size: tuple[int, int] | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(feature_size=feature_size, **kwargs)
+        losses = (loss_contrast, loss_embedding, loss_semantic)
+        if not any(losses):
+            raise ValueError('No loss: give loss_contrast, loss_embedding or loss_semantic.')
+        self.loss_contrast, self.loss_embedding, self.loss_semantic = (
+            MODELS.build(loss) if loss else None for loss in losses
+        )
+        self.known = Vocabulary.parse(known) if len(known) else None
+        self.negatives = Vocabulary.from_names(negatives) if len(negatives) else None
+        width = self.text_encoder.embed_dim
+        self.clusterer = None
+        if clusterer is not None:
+            self.clusterer = MODELS.build({**clusterer, 'embed_dim': width})
+        if loss_semantic and self.known is None and self.clusterer is None:
+            raise ValueError(
+                'known=() and clusterer=None: the semantic loss has no class to choose; name known '
+                'classes, give UnknownPrototypes, or leave loss_semantic out.'
+            )
+        self.grid, self.iterations = tuple(grid), iterations
+        self.mean_momentum = mean_momentum
+        self.register_buffer('known_rows', torch.zeros(0, width), persistent=False)
+        self.register_buffer('negative_rows', torch.zeros(0, width), persistent=False)
+        self.register_buffer('image_mean', torch.zeros(width))
+        self.last_assignment = self.last_features = None
+
+    def loss(
+        self, embeddings: Tensor, clip: Tensor, regions: Tensor, image_index: Tensor
+    ) -> dict[str, Tensor]:
+        """Computes the losses of a batch of N views of B images.
+
+        Args:
+            embeddings: ``(N, D, h, w)`` of the student, with gradient.
+            clip: ``(N, D, h, w)`` CLIP's embeddings of the same pixels; zero where it has none.
+            regions: ``(N, h, w)`` int64 regions of the un-augmented image, negative: ignored.
+            image_index: ``(N,)`` int64, the image of each view.
+
+        Returns:
+            The losses, and for the log, without gradient: ``segments`` (number a view); with the
+            semantic loss ``unknown_share`` of the segments that no known class claims, and
+            ``cosine_known`` and ``cosine_unknown``, the mean cosine of our segments with the class
+            that CLIP chose.
+        """
+        segments = find_segments(embeddings, regions, self.grid, self.iterations)
+        ours = segment_embeddings(embeddings, segments)
+        theirs = segment_embeddings(clip, segments)
+        result = dict(segments=ours.new_tensor(len(ours) / len(embeddings)))
+        if self.loss_contrast is not None:
+            pixels, ids = segment_pixels(embeddings, segments)
+            labels = region_labels(segments, image_index)
+            result[self.loss_contrast.loss_name] = self.loss_contrast(pixels, ids, ours, labels)
+        if self.loss_embedding is not None:
+            result[self.loss_embedding.loss_name] = self.loss_embedding(ours, theirs)
+        if self.loss_semantic is not None:
+            result.update(self._semantic(ours, theirs))
+        return result
+
+    def _semantic(self, ours: Tensor, theirs: Tensor) -> dict[str, Tensor]:
+        self._update_image_mean(theirs)
+        known, unknown = self.known_texts(), self.unknown_rows()
+        targets = self.decide(theirs)
+        name = self.loss_semantic.loss_name
+        result = {name: self.loss_semantic(ours, targets, known, unknown, self.image_mean)}
+        counted, claimed = targets >= 0, (targets >= 0) & (targets < len(known))
+        if self.clusterer is not None:
+            self.last_features = theirs[counted & ~claimed]
+            self.last_assignment = targets[counted & ~claimed] - len(known)
+        with torch.no_grad():
+            chosen = torch.cat([known, unknown])[targets.clamp_min(0)]
+            cosine = torch.cosine_similarity(ours.float(), chosen, dim=1)
+            for group, rows in (('known', claimed), ('unknown', counted & ~claimed)):
+                result[f'cosine_{group}'] = cosine[rows].sum() / rows.sum().clamp_min(1)
+            share = (counted & ~claimed).sum() / counted.sum().clamp_min(1)
+        return {**result, 'unknown_share': share}
+
+    def decide(self, clip_segments: Tensor) -> Tensor:
+        """CLIP's choice of class for its segment embeddings ``(S, D)``, see ``decide_classes``."""
+        return self.loss_semantic.decide(
+            clip_segments,
+            self.known_texts(),
+            self.unknown_rows(),
+            self.negative_rows if self.negatives is not None else None,
+            self.image_mean,
+            self.text_encoder.logit_scale,
+        )
+
+    @torch.no_grad()
+    def unknown_features(self, clip: Tensor, regions: Tensor) -> Tensor:
+        """CLIP's embeddings of the regions that no known class claims.
+
+        What ``MaskClusteringHook`` initialises the prototypes with.
+
+        Args:
+            clip: ``(N, D, h, w)``; zero where CLIP has none.
+            regions: ``(N, h, w)`` int64, negative: ignored.
+
+        Returns:
+            ``(M, D)`` float32 of norm 1.
+        """
+        rows = segment_embeddings(clip, find_segments(clip, regions, (1, 1), 1))
+        rows = rows[rows.any(1)]
+        self._update_image_mean(rows)
+        if self.loss_semantic.threshold is None:
+            # Such a decision compares with prototypes, and there are none yet.
+            return rows
+        return rows[self.decide(rows) >= len(self.known_texts())]
+
+    def known_texts(self) -> Tensor:
+        """Text prototypes ``(K, D)`` of the known classes, computed once, on first use."""
+        if self.known is not None and not len(self.known_rows):
+            self.known_rows = self._encode(self.known)
+        if self.negatives is not None and not len(self.negative_rows):
+            self.negative_rows = self._encode(self.negatives)
+        return self.known_rows
+
+    def unknown_rows(self) -> Tensor:
+        """Prototypes ``(U, D)`` of the unknown classes; U is 0 without a clusterer."""
+        return self.known_rows[:0] if self.clusterer is None else self.clusterer.prototypes
+
+    def _encode(self, vocabulary: Vocabulary) -> Tensor:
+        rows = self.text_encoder.encode_vocabulary(vocabulary, self.templates)
+        return rows.to(self.known_rows)
+
+    @torch.no_grad()
+    def _update_image_mean(self, clip_segments: Tensor) -> None:
+        """Moves the mean of CLIP's embeddings, which all processes share."""
+        rows = clip_segments[clip_segments.any(1)]
+        total = torch.cat([rows.sum(0), rows.new_tensor([len(rows)])])
+        all_reduce(total)
+        mean = total[:-1] / total[-1].clamp_min(1)
+        momentum = self.mean_momentum if self.image_mean.any() else 0.0
+        self.image_mean.lerp_(mean.to(self.image_mean), 1 - momentum)

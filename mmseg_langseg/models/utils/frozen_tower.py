@@ -1,0 +1,56 @@
+"""A CLIP tower that nothing trains and no checkpoint holds."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+class FrozenTower(nn.Module):
+    """The frozen CLIP image tower that CLIP-S⁴ and MaskCLIP+ learn from.
+
+    The tower follows this module from device to device and is otherwise invisible: it is in no
+    ``parameters()``, so in no optimiser and no distributed wrapper, always in evaluation mode, and
+    rebuilt from its public weights instead of being saved. Only random weights (``pretrained`` is
+    None), which nothing could rebuild, are part of a checkpoint.
+
+    Args:
+        tower: Config of a CLIP tower, such as ``CLIPVisionTransformer`` with the read-out
+            ``'value'`` (MaskCLIP). What it says of training is overruled.
+    """
+
+    def __init__(self, tower: dict) -> None:
+        super().__init__()
+        built = MODELS.build({**tower, 'trainable': 'none'}).eval()
+        # Not registered as a child, which is what keeps it out of all lists.
+        object.__setattr__(self, 'tower', built)
+        self.embed_dim = built.embed_dim
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Dense features of images.
+
+        Args:
+            images: ``(B, 3, H, W)``, normalised.
+
+        Returns:
+            ``(B, D, h, w)`` float32 of norm 1 along D.
+        """
+        return F.normalize(self.tower(images)[-1].float(), dim=1)
+
+    def _apply(self, function, recurse: bool = True) -> FrozenTower:
+        """Moves the tower with the module (``to``, ``cuda``, ``half``...)."""
+        self.tower._apply(function)
+        return super()._apply(function)
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars) -> None:
+        """Adds what the tower itself saves: nothing, if its weights are public."""
+        self.tower.state_dict(destination=destination, prefix=prefix, keep_vars=keep_vars)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        """Loads random weights back; public ones stay as they were built."""
+        own = {k[len(prefix) :]: v for k, v in state_dict.items() if k.startswith(prefix)}
+        if own:
+            self.tower.load_state_dict(own)

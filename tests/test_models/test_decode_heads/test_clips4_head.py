@@ -1,0 +1,388 @@
+"""CLIP-S⁴'s training head against loops over pixels and segments, and its degenerate cases."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+
+from mmseg_langseg.models.utils import find_segments
+from tests.tiny import VIT
+
+KNOWN = ['cat', 'dog', 'grass']
+DIM = 12
+LOSSES = ('loss_contrast', 'loss_embedding', 'loss_semantic')
+
+
+def clips4_head(**changes):
+    torch.manual_seed(0)
+    config = dict(
+        type='CLIPS4Head',
+        text_encoder=dict(type='OpenCLIPTextEncoder', arch=VIT, pretrained=None),
+        templates='single',
+        known=KNOWN,
+        clusterer=dict(type='UnknownPrototypes', num_clusters=4),
+        grid=(1, 1),
+        iterations=2,
+        loss_contrast=dict(type='PixelSegmentContrastLoss', loss_weight=0.5),
+        loss_embedding=dict(type='EmbeddingConsistencyLoss', loss_weight=2.0),
+        loss_semantic=dict(type='SemanticConsistencyLoss', threshold=0.4),
+    )
+    return MODELS.build({**config, **changes})
+
+
+def batch(seed=1):
+    """Four views of two images; every region of an image is in both of its views."""
+    generator = torch.Generator().manual_seed(seed)
+    embeddings, clip = torch.randn(2, 4, DIM, 3, 5, generator=generator)
+    regions = torch.randint(-1, 3, (4, 3, 5), generator=generator)
+    return embeddings.requires_grad_(), clip, regions, torch.tensor([0, 0, 1, 1])
+
+
+def members_of(embeddings, regions, grid):
+    """The places (view, y, x) of each segment, and its (view, region)."""
+    ids = find_segments(embeddings, regions, grid, 2).ids
+    members = {}
+    for place in (regions >= 0).nonzero().tolist():
+        n, y, x = place
+        key = (n, int(regions[n, y, x])) if grid == (1, 1) else int(ids[n, y, x])
+        members.setdefault(key, []).append((n, y, x))
+    return [members[key] for key in sorted(members)]
+
+
+def mean_direction(features, places):
+    rows = [F.normalize(features[n, :, y, x], dim=0) for n, y, x in places]
+    return F.normalize(torch.stack(rows).sum(0), dim=0)
+
+
+def slow_contrast(embeddings, members, ours, label, kappa=16.0):
+    terms = []
+    for own, places in enumerate(members):
+        positives = [s for s in range(len(members)) if label[s] == label[own] and s != own]
+        counted = [s for s in range(len(members)) if s != own or not positives]
+        for n, y, x in places:
+            pixel = F.normalize(embeddings[n, :, y, x], dim=0)
+            weight = [torch.exp(kappa * pixel @ segment) for segment in ours]
+            above = sum(weight[s] for s in positives or [own])
+            terms.append(-torch.log(above / sum(weight[s] for s in counted)))
+    return sum(terms) / len(terms)
+
+
+def slow_decision(row, known, negatives, unknown, threshold, scale):
+    weights = [math.exp(scale * float(row @ text)) for text in [*known, *negatives]]
+    best = max(range(len(known)), key=lambda k: weights[k])
+    if weights[best] / sum(weights) >= threshold:
+        return best
+    return len(known) + max(range(len(unknown)), key=lambda k: float(row @ unknown[k]))
+
+
+@pytest.mark.parametrize('grid', [(1, 1), (2, 2)])
+@pytest.mark.parametrize('negatives', [(), ('thing', 'stuff')])
+def test_losses_are_put_together_from_their_definitions(grid, negatives):
+    head = clips4_head(grid=grid, negatives=negatives)
+    embeddings, clip, regions, image_index = batch()
+    head.text_encoder.logit_scale = scale = 40.0
+    words = [f'A photo of a {name} in the scene' for name in (*KNOWN, *negatives)]
+    texts = head.text_encoder.encode_texts(words)
+
+    members = members_of(embeddings.detach(), regions, grid)
+    ours = [mean_direction(embeddings, places) for places in members]
+    theirs = torch.stack([mean_direction(clip, places) for places in members])
+    label = [(int(image_index[p[0][0]]), int(regions[p[0]])) for p in members]
+    targets = [
+        slow_decision(row, texts[:3], texts[3:], head.clusterer.prototypes, 0.4, scale)
+        for row in theirs
+    ]
+    assert {target >= 3 for target in targets} == {True, False}  # both kinds occur
+    expected = dict(
+        loss_contrast=0.5 * slow_contrast(embeddings, members, ours, label),
+        loss_embedding=2 * sum(1 - v @ u for v, u in zip(ours, theirs, strict=True)) / len(ours),
+        loss_semantic=head.loss_semantic(
+            torch.stack(ours),
+            torch.tensor(targets),
+            texts[:3],
+            head.clusterer.prototypes,
+            theirs.mean(0),
+        ),
+    )
+    (expected_grad,) = torch.autograd.grad(sum(expected.values()), embeddings)
+
+    found = head.loss(embeddings, clip, regions, image_index)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
+    (grad,) = torch.autograd.grad(sum(found[name] for name in LOSSES), embeddings)
+    torch.testing.assert_close(grad, expected_grad, rtol=1e-3, atol=1e-5)
+
+    unknown = torch.tensor(targets) >= 3
+    assert float(found['segments']) == len(members) / 4
+    assert float(found['unknown_share']) == pytest.approx(float(unknown.float().mean()))
+    assert head.last_assignment.tolist() == [target - 3 for target in targets if target >= 3]
+    torch.testing.assert_close(head.last_features, theirs[unknown])
+    torch.testing.assert_close(head.image_mean, theirs.mean(0))
+
+
+def crafted():
+    """One view of four pixels, each a region: sure, unsure, sure, unsure; known words are axes."""
+    axes = torch.eye(DIM)
+    clip = torch.stack([axes[0], axes[0] + axes[1], axes[2], axes[5] + 0.1 * axes[0]])
+    generator = torch.Generator().manual_seed(3)
+    embeddings = torch.randn(1, DIM, 1, 4, generator=generator, requires_grad=True)
+    return embeddings, clip.T[None, :, None], torch.arange(4).view(1, 1, 4), torch.zeros(1).long()
+
+
+def crafted_head(**changes):
+    head = clips4_head(**changes)
+    head.known_rows = torch.eye(DIM)[:3].clone()
+    head.text_encoder.logit_scale = 5.0
+    if head.clusterer is not None:
+        head.clusterer.prototypes.copy_(torch.eye(DIM)[4:8])
+        head.clusterer.prototypes[0] = F.normalize(torch.eye(DIM)[:2].sum(0), dim=0)
+    return head
+
+
+THRESHOLD = dict(type='SemanticConsistencyLoss', threshold=0.6)
+
+
+def test_what_is_logged():
+    head = crafted_head(loss_semantic=THRESHOLD)
+    embeddings, clip, regions, index = crafted()
+    result = head.loss(embeddings, clip, regions, index)
+    assert float(result['segments']) == 4
+    assert float(result['unknown_share']) == 0.5
+    assert head.last_assignment.tolist() == [0, 1]
+    ours = F.normalize(embeddings[0, :, 0].T, dim=1)
+    known = (ours[0] @ head.known_rows[0] + ours[2] @ head.known_rows[2]) / 2
+    unknown = (ours[1] @ head.clusterer.prototypes[0] + ours[3] @ head.clusterer.prototypes[1]) / 2
+    torch.testing.assert_close(result['cosine_known'], known.detach())
+    torch.testing.assert_close(result['cosine_unknown'], unknown.detach())
+    # Names with 'loss' are added up and trained on; no other may be.
+    assert {name for name in result if 'loss' in name} == set(LOSSES)
+    assert not any(value.requires_grad for name, value in result.items() if 'loss' not in name)
+
+
+def test_without_a_clusterer_only_accepted_segments_are_in_the_semantic_loss():
+    head = crafted_head(clusterer=None, loss_semantic=THRESHOLD)
+    embeddings, clip, regions, index = crafted()
+    result = head.loss(embeddings, clip, regions, index)
+    assert float(result['unknown_share']) == 0.5 and float(result['cosine_unknown']) == 0
+    assert head.last_assignment is None
+    result['loss_semantic'].backward()
+    assert embeddings.grad[0, :, 0].any(0).tolist() == [True, False, True, False]
+    ours = F.normalize(embeddings.detach()[0, :, 0].T, dim=1)[[0, 2]]
+    logits = head.loss_semantic.scale * ours @ head.known_rows.T
+    expected = F.cross_entropy(logits, torch.tensor([0, 2]))
+    torch.testing.assert_close(result['loss_semantic'].detach(), expected)
+
+
+def test_negatives_take_probability():
+    head = crafted_head(negatives=['thing'], loss_semantic=THRESHOLD)
+    clip = torch.eye(DIM)[:3]
+    head.negative_rows = F.normalize(torch.eye(DIM)[:1] + 0.1 * torch.eye(DIM)[8:9], dim=1)
+    choice = head.decide(clip)
+    # The word of nothing in particular is as near to the first segment as its class is.
+    assert choice[0] >= 3 and choice[1:].tolist() == [1, 2]
+    assert crafted_head(loss_semantic=THRESHOLD).decide(clip).tolist() == [0, 1, 2]
+
+
+def test_training_reads_known_words_and_negatives_only():
+    head = clips4_head(negatives=['thing'])
+    read, original = [], head.text_encoder.encode_texts
+    head.text_encoder.encode_texts = lambda texts: read.extend(texts) or original(texts)
+    first = head.loss(*batch())
+    expected = {f'A photo of a {name} in the scene' for name in (*KNOWN, 'thing')}
+    assert set(read) == expected and len(read) == 4
+    head.loss(*batch())
+    assert len(read) == 4  # once
+    again = clips4_head(negatives=['thing'], vocabulary='cat; zebra; sky; sea').loss(*batch())
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_what_a_checkpoint_holds():
+    head = clips4_head(negatives=['thing'])
+    head.loss(*batch())
+    own = {key for key in head.state_dict() if not key.startswith('text_encoder.')}
+    state = ('prototypes', 'idle', 'steps', 'usage')
+    assert own == {'image_mean', *(f'clusterer.{name}' for name in state)}
+
+
+# --- Degenerate cases --------------------------------------------------------------------------
+
+
+def one_view_only(regions):
+    regions.copy_(torch.arange(4).view(4, 1, 1).expand_as(regions))
+
+
+def empty_view(regions):
+    regions[1] = -1
+
+
+def nothing(regions):
+    regions.fill_(-1)
+
+
+def one_pixel(regions):
+    regions.fill_(0)
+    regions[0, 1, 2] = 2
+
+
+def single_valid_pixel(regions):
+    regions.fill_(-1)
+    regions[3, 0, 0] = 7
+
+
+@pytest.mark.parametrize('grid', [(1, 1), (4, 4)])
+@pytest.mark.parametrize('known', [KNOWN, (), ['cat']])
+@pytest.mark.parametrize('clusters', [4, 1, None])
+@pytest.mark.parametrize(
+    'change', [one_view_only, empty_view, nothing, one_pixel, single_valid_pixel]
+)
+def test_degenerate_regions(heads, change, known, clusters, grid):
+    if not known and clusters is None:
+        return
+    head = heads(tuple(known), clusters)
+    head.grid = grid
+    embeddings, clip, regions, index = batch()
+    change(regions)
+    result = head.loss(embeddings, clip * (regions >= 0)[:, None], regions, index)
+    assert all(torch.isfinite(value).all() for value in result.values()), result
+    (grad,) = torch.autograd.grad(sum(result[name] for name in LOSSES), embeddings)
+    assert torch.isfinite(grad).all()
+    assert not grad.permute(0, 2, 3, 1)[regions < 0].any()
+    if change is nothing:
+        assert all(float(value) == 0 for value in result.values())
+    elif change is not single_valid_pixel:
+        assert float(result['loss_contrast']) > 0
+
+
+@pytest.fixture(scope='module')
+def heads():
+    """Heads by their known names and number of prototypes: text towers take time to build."""
+    built = {}
+
+    def get(known, clusters):
+        if (known, clusters) not in built:
+            clusterer = clusters and dict(type='UnknownPrototypes', num_clusters=clusters)
+            built[known, clusters] = clips4_head(known=known, clusterer=clusterer)
+        return built[known, clusters]
+
+    return get
+
+
+@pytest.mark.parametrize(('threshold', 'share'), [(0.0, 0.0), (1.0, 1.0)])
+def test_all_targets_known_and_all_unknown(threshold, share):
+    head = clips4_head(loss_semantic=dict(type='SemanticConsistencyLoss', threshold=threshold))
+    embeddings, clip, regions, index = batch()
+    result = head.loss(embeddings, clip, regions, index)
+    assert float(result['unknown_share']) == share
+    kind = 'unknown' if share == 0 else 'known'
+    assert float(result[f'cosine_{kind}']) == 0
+    assert float(result['loss_semantic']) > 0
+    assert (len(head.last_assignment) > 0) == (share == 1)
+    head.clusterer.update(head.last_assignment, head.last_features)
+
+
+def test_no_known_names():
+    head = clips4_head(known=())
+    embeddings, clip, regions, index = batch()
+    result = head.loss(embeddings, clip, regions, index)
+    assert float(result['unknown_share']) == 1 and float(result['cosine_known']) == 0
+    theirs = torch.stack([mean_direction(clip, m) for m in members_of(clip, regions, (1, 1))])
+    nearest = (theirs @ head.clusterer.prototypes.T).argmax(1)
+    assert torch.equal(head.last_assignment, nearest)
+
+
+def test_a_segment_that_clip_did_not_see_has_no_target():
+    head = clips4_head()
+    embeddings, clip, regions, index = batch()
+    regions[0] = 5
+    clip[0] = 0
+    segments = len(members_of(clip, regions, (1, 1)))
+    result = head.loss(embeddings, clip, regions, index)
+    assert 0 < float(result['unknown_share']) < 1
+    unknown = len(head.last_assignment)
+    assert float(result['unknown_share']) == pytest.approx(unknown / (segments - 1))
+    (grad,) = torch.autograd.grad(
+        result['loss_embedding'] + result['loss_semantic'], embeddings, retain_graph=True
+    )
+    assert not grad[0].any() and grad[2].any()
+
+
+# --- The running mean and the features that prototypes start from ------------------------------
+
+
+def test_mean_of_clips_segments():
+    head, means = clips4_head(mean_momentum=0.8), []
+    for seed in (1, 2):
+        _, clip, regions, _ = data = batch(seed)
+        rows = [mean_direction(clip, places) for places in members_of(clip, regions, (1, 1))]
+        means.append(torch.stack(rows).mean(0))
+        head.loss(*data)
+    expected = 0.8 * means[0] + 0.2 * means[1]
+    torch.testing.assert_close(head.image_mean, expected)
+    embeddings, clip, regions, index = batch()
+    head.loss(embeddings, clip, torch.full_like(regions, -1), index)
+    # A batch without a segment says nothing.
+    torch.testing.assert_close(head.image_mean, expected)
+
+
+@pytest.mark.parametrize('decision', ['two_level', 'joint', 'centred'])
+def test_features_that_prototypes_start_from(decision):
+    loss = dict(type='SemanticConsistencyLoss', threshold=0.6, decision=decision)
+    head = crafted_head(loss_semantic=loss, grid=(3, 3))
+    _, clip, regions, _ = crafted()
+    clip = torch.cat([2 * clip, torch.zeros_like(clip)])
+    regions = torch.cat([regions, regions + 4])
+    regions[0, 0, 1] = -1
+    rows = head.unknown_features(clip, regions)
+    # The other decisions weigh prototypes, of which there are none yet.
+    kept = [3] if decision == 'two_level' else [0, 2, 3]
+    torch.testing.assert_close(rows, F.normalize(clip[0, :, 0].T[kept], dim=1))
+    expected = F.normalize(clip[0, :, 0].T[[0, 2, 3]], dim=1).mean(0)
+    torch.testing.assert_close(head.image_mean, expected)
+    assert head.unknown_features(clip, torch.full_like(regions, -1)).shape == (0, DIM)
+
+
+# --- What is refused and what is left out ------------------------------------------------------
+
+
+def test_losses_may_be_left_out():
+    head = clips4_head(loss_contrast=None, loss_semantic=None, known=(), clusterer=None)
+    assert set(head.loss(*batch())) == {'segments', 'loss_embedding'}
+
+
+def test_prototypes_serve_the_semantic_loss_only():
+    head = clips4_head(loss_semantic=None)
+    assert head.clusterer is None
+    assert set(head.loss(*batch())) == {'segments', 'loss_embedding', 'loss_contrast'}
+    assert head.last_assignment is None
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict.fromkeys(LOSSES), 'No loss'),
+        (dict(known=(), clusterer=None), r'known=\(\) and clusterer=None'),
+    ],
+)
+def test_nothing_to_learn_from(changes, message):
+    with pytest.raises(ValueError, match=message):
+        clips4_head(**changes)
+
+
+def test_at_test_time_it_is_a_language_head():
+    head = clips4_head(vocabulary='tree; sky')
+    features = torch.randn(1, DIM, 3, 4)
+    plain = MODELS.build(
+        dict(
+            type='LanguageHead',
+            text_encoder=dict(type='OpenCLIPTextEncoder', arch=VIT, pretrained=None),
+            templates='single',
+            feature_size=None,
+        )
+    )
+    plain.text_encoder = head.text_encoder
+    plain.set_vocabulary(head.vocabulary)
+    scores = head((features,))
+    assert scores.shape == (1, 2, 3, 4)
+    assert torch.equal(scores, plain((features,)))

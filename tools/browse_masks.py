@@ -1,0 +1,193 @@
+"""Draws masks or regions over their images, and prints how many and how large they are.
+
+    python tools/browse_masks.py data/photos/images data/photos/masks work_dirs/drawn
+    python tools/browse_masks.py data/photos/images data/photos/regions sheet.png --sheet --max 24
+
+MASKS is a folder of tools/generate_masks.py or any other of the same layout: for images/a/1.jpg
+masks/a/1.json (SA-1B's JSON) or masks/a/1.png (a region map).
+"""
+
+import argparse
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from mmseg_langseg.apis.overlay import class_colours
+from mmseg_langseg.masks import (
+    BadFileError,
+    ImageSource,
+    decode_image,
+    open_image_source,
+    read_mask_file,
+    read_region_map,
+    regions_to_rles,
+    write_whole_file,
+)
+
+# Upper bounds of the areas, as shares of the image.
+AREAS = (0.0001, 0.001, 0.01, 0.1, 1.0)
+SHEET_WIDTH, CELL = 6, 320
+
+
+def find_masks(root: Path, name: str) -> Path:
+    """The mask file of an image: JSON or, if there is none, PNG.
+
+    Raises:
+        BadFileError: If there is neither.
+    """
+    stem = root / PurePosixPath(name)
+    for suffix in ('.json', '.png'):
+        if stem.with_suffix(suffix).is_file():
+            return stem.with_suffix(suffix)
+    raise BadFileError(f'{name}: no mask file in {root}')
+
+
+def load_masks(path: Path, size: tuple[int, int]) -> list[dict]:
+    """Reads the masks of an image of a height and width as COCO RLEs.
+
+    Raises:
+        BadFileError: If the file is damaged or of another image.
+    """
+    if path.suffix == '.json':
+        return read_mask_file(path, size)
+    return regions_to_rles(read_region_map(path, size))
+
+
+def draw_masks(image: np.ndarray, rles: list[dict]) -> np.ndarray:
+    """Paints masks over an image (uint8 (H, W, 3)): large ones first, each with its outline."""
+    drawn = image.copy()
+    colours = class_colours(len(rles))
+    order = sorted(range(len(rles)), key=lambda i: -int(coco_mask.area(rles[i])))
+    for i in order:
+        mask = coco_mask.decode(rles[i])
+        inside = mask.astype(bool)
+        drawn[inside] = (0.5 * image[inside] + 0.5 * colours[i]).astype(np.uint8)
+        edge = inside & ~cv2.erode(np.pad(mask, 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1].view(
+            bool
+        )
+        drawn[edge] = colours[i]
+    return drawn
+
+
+class Statistics:
+    """Counts masks, their areas, and the share of each image that is in a mask."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.shares: list[float] = []
+        self.coverages: list[float] = []
+
+    def add(self, rles: list[dict], size: tuple[int, int]) -> None:
+        """Adds the masks of an image of a height and width."""
+        pixels = size[0] * size[1]
+        self.counts.append(len(rles))
+        self.shares += [float(coco_mask.area(rle)) / pixels for rle in rles]
+        covered = float(coco_mask.area(coco_mask.merge(rles))) if rles else 0.0
+        self.coverages.append(covered / pixels)
+
+    def __str__(self) -> str:
+        """A few lines."""
+        counts = np.array(self.counts)
+        lines = [
+            f'images            {len(counts)}',
+            f'masks             {counts.sum()}',
+            f'masks an image    mean {counts.mean():.1f}, median {np.median(counts):.0f}, '
+            f'from {counts.min()} to {counts.max()}; {(counts == 0).sum()} images have none',
+            f'coverage          mean {np.mean(self.coverages):.1%}, '
+            f'from {min(self.coverages):.1%} to {max(self.coverages):.1%}',
+            'area, share of the image',
+        ]
+        histogram = np.histogram(self.shares, bins=(0, *AREAS))[0]
+        for lower, upper, number in zip((0, *AREAS), AREAS, histogram, strict=False):
+            share = number / max(len(self.shares), 1)
+            bar = '#' * round(40 * share)
+            lines.append(f'  {lower:>7.2%} to {upper:>7.2%} {number:>8} {share:>6.1%} {bar}')
+        return '\n'.join(lines)
+
+
+def browse(
+    source: ImageSource, masks: Path, out: Path | None, sheet: bool = False, limit: int = 100
+) -> Statistics:
+    """Draws images until the limit, and counts the masks of all.
+
+    Args:
+        source: The images.
+        masks: Folder of the mask files.
+        out: Folder, or file of the contact sheet; ``None`` draws nothing.
+        sheet: Draw one contact sheet.
+        limit: Images to draw.
+
+    Raises:
+        ValueError: If no image has usable masks, or the sheet is to be another kind of file.
+    """
+    if sheet and (out is None or out.suffix not in ('.png', '.jpg')):
+        raise ValueError(f"the sheet should be a .png or .jpg file, got '{out}'")
+    statistics, cells = Statistics(), []
+    for name in source.names:
+        try:
+            image = decode_image(source.read(name))
+            rles = load_masks(find_masks(masks, name), image.shape[:2])
+        except (OSError, BadFileError) as error:
+            print(f'{name}: {error}')
+            continue
+        statistics.add(rles, image.shape[:2])
+        if out is None or len(statistics.counts) > limit:
+            continue
+        if sheet:
+            cells.append(_cell(draw_masks(image, rles)))
+        else:
+            _write_image(out / PurePosixPath(name).with_suffix('.jpg'), draw_masks(image, rles))
+    if not statistics.counts:
+        raise ValueError(f"no image has usable masks in '{masks}'")
+    if cells:
+        _write_image(out, _join(cells))
+    return statistics
+
+
+def _cell(image: np.ndarray) -> np.ndarray:
+    """The image within a square."""
+    factor = (CELL - 4) / max(image.shape[:2])
+    width, height = (max(1, round(side * factor)) for side in image.shape[1::-1])
+    cell = np.full((CELL, CELL, 3), 255, np.uint8)
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    top, left = (CELL - height) // 2, (CELL - width) // 2
+    cell[top : top + height, left : left + width] = small
+    return cell
+
+
+def _join(cells: list[np.ndarray]) -> np.ndarray:
+    columns = min(SHEET_WIDTH, len(cells))
+    cells = cells + [np.full_like(cells[0], 255)] * (-len(cells) % columns)
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+    return np.vstack(rows)
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    write_whole_file(path, cv2.imencode(path.suffix, image[..., ::-1])[1].tobytes())
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        'images', metavar='IMAGES', type=Path, help='folder of images, tar, or text file of paths'
+    )
+    parser.add_argument('masks', metavar='MASKS', type=Path, help='folder of the mask files')
+    parser.add_argument(
+        'out', metavar='OUT', type=Path, nargs='?', help='folder to draw to; default: only count'
+    )
+    parser.add_argument('--sheet', action='store_true', help='OUT is one picture of all')
+    parser.add_argument('--max', type=int, default=100, help='images to draw; all are counted')
+    parser.add_argument('--root', type=Path, help="folder that a list's paths lie in")
+    args = parser.parse_args(argv)
+    try:
+        source = open_image_source(args.images, args.root, exclude=args.masks)
+        statistics = browse(source, args.masks, args.out, args.sheet, args.max)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'browse_masks: {error}') from error
+    print(statistics)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Make masks in several processes, one for each GPU: tools/dist_generate_masks.sh PROCESSES INPUT OUT [options of tools/generate_masks.py]
+# GPUs: those of CUDA_VISIBLE_DEVICES, else all, in turns; without a GPU the processes share the CPU.
+# Of several machines each takes its part: NNODES, NODE_RANK.
+set -euo pipefail
+if [ $# -lt 3 ]; then
+    echo "usage: $0 PROCESSES INPUT OUT [options of tools/generate_masks.py]" >&2
+    exit 2
+fi
+processes=$1
+tools=$(cd "$(dirname "$0")" && pwd)
+shards=$((processes * ${NNODES:-1}))
+first=$((processes * ${NODE_RANK:-0}))
+
+# Each process is one thread's work; idle OpenMP threads would slow the others down.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
+export PYTHONPATH="$(dirname "$tools")${PYTHONPATH:+:$PYTHONPATH}"
+if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then
+    IFS=, read -ra gpus <<<"$CUDA_VISIBLE_DEVICES"
+else
+    mapfile -t gpus < <(nvidia-smi --query-gpu=index --format=csv,noheader 2>/dev/null || true)
+fi
+
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true' INT TERM
+for ((i = 0; i < processes; i++)); do
+    # One bar is enough: the shards take equally long.
+    quiet=()
+    if ((i > 0)); then quiet=(--quiet); fi
+    if ((${#gpus[@]} > 0)); then
+        export CUDA_VISIBLE_DEVICES="${gpus[i % ${#gpus[@]}]}"
+    fi
+    python "$tools/generate_masks.py" "${@:2}" --shard "$((first + i))/$shards" "${quiet[@]}" &
+    pids+=($!)
+done
+status=0
+for pid in "${pids[@]}"; do
+    wait "$pid" || status=1
+done
+exit $status

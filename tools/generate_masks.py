@@ -1,0 +1,85 @@
+"""Makes masks or region maps for a folder, a list, or a tar of images; no labels needed.
+
+    python tools/generate_masks.py data/photos/images data/photos/masks
+    python tools/generate_masks.py data/photos/images data/photos/regions --format regions
+    python tools/generate_masks.py sa_000020.tar masks --generator sam --shard 3/8 \
+        --options model=vit_h checkpoint=sam_vit_h_4b8939.pth points_per_batch=256
+
+One file an image, in the same tree. Files that are complete are left alone, so a run that was
+killed goes on where it stopped. docs/masks.md explains the formats and the generators.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from mmengine.config import DictAction
+
+from mmseg_langseg.masks import (
+    GENERATORS,
+    build_generator,
+    generate_masks,
+    open_image_source,
+    parse_shard,
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        'input', metavar='INPUT', type=Path, help='folder of images, tar, or text file of paths'
+    )
+    parser.add_argument('out', metavar='OUT', type=Path, help='folder of the files to make')
+    parser.add_argument('--generator', choices=GENERATORS, default='felzenszwalb')
+    parser.add_argument(
+        '--format',
+        choices=('sa1b', 'regions'),
+        default='sa1b',
+        help='sa1b: JSON of masks, for PixelCLIP; regions: 16-bit PNG, for CLIP-S4',
+    )
+    parser.add_argument(
+        '--options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help="the generator's settings, see docs/masks.md",
+    )
+    parser.add_argument(
+        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='a part: 0/N to N-1/N'
+    )
+    parser.add_argument(
+        '--root', type=Path, help="folder that a list's paths lie in; default: the list's own"
+    )
+    parser.add_argument(
+        '--device',
+        default='cuda' if torch.cuda.is_available() else 'cpu',
+        help='where sam and dino compute; default: %(default)s',
+    )
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    try:
+        source = open_image_source(args.input, args.root, exclude=args.out)
+        generator = build_generator(args.generator, args.device, **args.options)
+        report = generate_masks(
+            source, args.out, generator, args.generator, args.format, args.shard, not args.quiet
+        )
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        raise SystemExit(f'generate_masks: {error}') from error
+    kind = 'regions' if args.format == 'regions' else 'masks'
+    print(
+        f'{args.out}: {report.images} images, {report.made} files made, {report.kept} kept, '
+        f'{report.masks} {kind}, {len(report.unreadable)} could not be used'
+    )
+    for name, reason in report.unreadable[:10]:
+        print(f'  {name}: {reason}')
+    if report.unreadable:
+        print(f"the whole list is in '{args.out / '.manifest'}'")
+
+
+if __name__ == '__main__':
+    main()

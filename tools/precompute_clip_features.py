@@ -1,0 +1,190 @@
+"""Runs the frozen teacher of a CLIP-S4 or MaskCLIP+ config once over its training images.
+
+    python tools/precompute_clip_features.py configs/clips4/r50_voc.py data/VOCdevkit/VOC2012/features
+    python tools/precompute_clip_features.py configs/clips4/r50_voc.py features --shard 3/8
+
+One file an image, float16 (D, h, w), in the tree of the images. Files that are complete are left
+alone, so a run that was killed goes on where it stopped. configs/clips4/README.md shows the config
+that trains with them.
+"""
+
+import argparse
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+from torch import Tensor
+from tqdm import tqdm
+
+from mmseg_langseg.apis.launch import load_config
+from mmseg_langseg.masks import (
+    GenerationManifest,
+    ImageFileError,
+    parse_shard,
+    remove_leftovers,
+    write_whole_file,
+)
+from mmseg_langseg.models.utils import FrozenTower
+
+
+class Teacher:
+    """The teacher as a training with this config sees images."""
+
+    def __init__(self, cfg: Config, device: str) -> None:
+        if cfg.model.get('teacher') is None:
+            raise ValueError(
+                f'{cfg.filename}: model.teacher is None; give the config with the teacher whose '
+                'features are wanted, such as configs/clips4/r50_voc.py'
+            )
+        tower = {**cfg.model.get('clip', {}), **cfg.model.teacher}
+        loader = next(step for step in cfg.train_dataloader.dataset.pipeline if 'Load' in step.type)
+        self.tower = FrozenTower(tower).to(device)
+        self.preprocessor = MODELS.build(cfg.model.data_preprocessor).to(device)
+        self.load = TRANSFORMS.build(loader)
+        self.settings = dict(
+            teacher=tower,
+            weights=self._digest(),
+            image_loader=loader,
+            data_preprocessor=cfg.model.data_preprocessor,
+        )
+
+    def _digest(self) -> str:
+        """What tells the weights of two teachers apart, also random ones."""
+        digest = hashlib.sha256()
+        for parameter in self.tower.tower.parameters():
+            digest.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def __call__(self, path: str) -> Tensor:
+        """Features (D, h, w) of an image file."""
+        image = self.load(dict(img_path=path))['img']
+        image = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+        # The preprocessor wants views as well; they do not change what the teacher gets.
+        batch = dict(inputs=dict(views=[image[None]], image=[image]))
+        return self.tower(self.preprocessor(batch, True)['inputs']['image'])[0]
+
+
+def list_images(cfg: Config, out: Path) -> dict[str, Path]:
+    """Training images of a config and the file of each, sorted.
+
+    Raises:
+        ValueError: Two images would share a file, or the images are no files.
+    """
+    dataset = cfg.train_dataloader.dataset.copy()
+    # The files that the run is about to make.
+    if dataset.get('data_prefix'):
+        dataset.data_prefix.pop('feature_path', None)
+    dataset = DATASETS.build(dataset)
+    root = dataset.data_prefix.get('img_path')
+    if not root:
+        raise ValueError(f'{cfg.filename}: its {type(dataset).__name__} has no image files')
+    files, owner = {}, {}
+    for index in range(len(dataset)):
+        image = dataset.get_data_info(index)['img_path']
+        file = (out / os.path.relpath(image, root)).with_suffix('.npy')
+        if file in owner:
+            raise ValueError(f'{owner[file]} and {image} would have the same feature file')
+        owner[file] = image
+        files[image] = file
+    return dict(sorted(files.items()))
+
+
+def is_complete(path: Path, width: int) -> bool:
+    """Whether features are there, without reading them: the map fails if bytes are missing."""
+    try:
+        features = np.load(path, mmap_mode='r', allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return features.ndim == 3 and features.shape[0] == width and features.dtype == np.float16
+
+
+def look_up(files: dict[str, Path], width: int) -> list[str]:
+    """Remove what killed runs left, and name the images to do."""
+    folders: dict[Path, set[str]] = {}
+    for path in files.values():
+        folders.setdefault(path.parent, set()).add(path.name)
+    for folder, names in folders.items():
+        if folder.is_dir():
+            remove_leftovers(folder, names)
+    return [image for image, path in files.items() if not is_complete(path, width)]
+
+
+def write_features(path: Path, features: Tensor) -> int:
+    """Write features as float16; the number of bytes."""
+    content = io.BytesIO()
+    np.save(content, features.half().cpu().numpy())
+    write_whole_file(path, content.getvalue())
+    return content.tell()
+
+
+def precompute(args: argparse.Namespace) -> dict[str, int]:
+    """Make the files of a shard; counts of what was made, kept, and could not be used."""
+    cfg = load_config(args.config, cfg_options=args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    index, count = args.shard
+    files = dict(list(list_images(cfg, args.out).items())[index::count])
+    teacher = Teacher(cfg, args.device)
+    manifest = GenerationManifest(args.out, args.shard)
+    manifest.start(teacher.settings, ('torch', 'open_clip_torch'), files.values())
+    todo = look_up(files, teacher.tower.embed_dim)
+    counts = dict(images=len(files), kept=len(files) - len(todo), made=0, bytes=0)
+    unreadable = []
+    bar = tqdm(
+        todo,
+        total=len(files),
+        initial=counts['kept'],
+        desc=f'features {index}/{count}',
+        unit='image',
+        disable=args.quiet,
+    )
+    for image in bar:
+        try:
+            features = teacher(image)
+        except ImageFileError as error:
+            unreadable.append((image, str(error)))
+            continue
+        counts['bytes'] += write_features(files[image], features)
+        counts['made'] += 1
+    kept = dict(images=counts['images'], files=counts['kept'] + counts['made'])
+    manifest.finish({**kept, 'unreadable': len(unreadable)}, unreadable)
+    return {**counts, 'unreadable': len(unreadable)}
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', metavar='CONFIG', help='training config with a teacher')
+    parser.add_argument('out', metavar='OUT', type=Path, help='folder of the files to make')
+    parser.add_argument(
+        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='a part: 0/N to N-1/N'
+    )
+    parser.add_argument('--device', default=get_device(), help='default: a GPU if there is one')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> dict[str, int]:
+    args = parse_args(argv)
+    try:
+        counts = precompute(args)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'precompute_clip_features: {error}') from error
+    print(
+        f'{args.out}: {counts["images"]} images, {counts["made"]} files made '
+        f'({counts["bytes"] / 2**20:.1f} MiB), {counts["kept"]} kept, '
+        f'{counts["unreadable"]} could not be used'
+    )
+    if counts['unreadable']:
+        print(f"they are listed in '{args.out / '.manifest'}'")
+    return counts
+
+
+if __name__ == '__main__':
+    main()

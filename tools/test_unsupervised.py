@@ -1,0 +1,93 @@
+"""Evaluates embeddings without words: ``python tools/test_unsupervised.py CONFIG [CHECKPOINT]``.
+
+k-means over the embeddings with Hungarian matching, or nearest-neighbour retrieval. Prints the
+mIoU together with the protocol in words (docs/clips4_evaluation.md).
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS
+from torch.utils.data import DataLoader
+
+from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
+from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        default='none',
+        help='weights; omitted or "none" tests the untrained model',
+    )
+    parser.add_argument('--protocol', choices=['kmeans', 'retrieval'], default='kmeans')
+    parser.add_argument('--clusters', type=int, help='k-means: default the number of classes')
+    parser.add_argument('--points', type=int, default=50_000, help='k-means: cells clustered')
+    parser.add_argument('--seed', type=int, default=0, help='k-means: of points and centroids')
+    parser.add_argument('--neighbours', type=int, default=20, help='retrieval: how many vote')
+    parser.add_argument(
+        '--memory-split',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='retrieval: what makes the test dataset the labelled one that is looked up, e.g. '
+        "ann_file=ImageSets/Segmentation/train.txt; default: the config's memory_split",
+    )
+    parser.add_argument(
+        '--memory-images',
+        type=int,
+        default=2000,
+        help='retrieval: at most so many images, evenly spaced over the memory split',
+    )
+    parser.add_argument('--work-dir', help='folder for the log')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override the config, e.g. test_dataloader.batch_size=4 key="[a,b]"',
+    )
+    return parser.parse_args(argv)
+
+
+def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoader:
+    """Loader of the labelled images that are looked up: the test loader on another split."""
+    changes = changes or cfg.get('memory_split')
+    if not changes:
+        raise ValueError(
+            f'{cfg.filename} has no `memory_split`: say with --memory-split KEY=VALUE what turns '
+            'its test_dataloader.dataset into the labelled training split.'
+        )
+    loader = Config(dict(dataset=cfg.test_dataloader.dataset.to_dict()))
+    loader.merge_from_dict({f'dataset.{key}': value for key, value in changes.items()})
+    dataset = DATASETS.build(loader.dataset)
+    if max_images < len(dataset):
+        dataset.get_subset_(np.linspace(0, len(dataset) - 1, max_images).astype(int).tolist())
+    return Runner.build_dataloader({**cfg.test_dataloader, 'dataset': dataset})
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
+    args = parse_args(argv)
+    cfg = load_config(args.config, args.work_dir, args.cfg_options)
+    cfg.load_from = None if args.checkpoint == 'none' else check_checkpoint(args.checkpoint)
+    cfg.resume = False
+    runner = launch_runner(cfg)
+    runner.load_or_resume()
+    loader = Runner.build_dataloader(cfg.test_dataloader)
+    if args.protocol == 'kmeans':
+        result = evaluate_kmeans(runner.model, loader, args.clusters, args.seed, args.points)
+    else:
+        memory = memory_loader(cfg, args.memory_split, args.memory_images)
+        result = evaluate_retrieval(runner.model, loader, memory, args.neighbours)
+    runner.logger.info(f'mIoU {result.miou:.2f} %\nProtocol: {result.protocol}')
+    return dict(mIoU=result.miou, protocol=result.protocol)
+
+
+if __name__ == '__main__':
+    main()
