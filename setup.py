@@ -17,6 +17,7 @@ BASE = [
     'opencv-python>=4.8',
     'pillow>=10.1',
     'pycocotools>=2.0.7',
+    'scikit-image>=0.22',
     'scipy>=1.11',
     'timm>=1.0.9',
     'torch>=2.1',
@@ -41,7 +42,7 @@ EXTRAS = {
         'torch>=2.1,<2.6',
         'torchvision>=0.16,<0.21',
     ],
-    'tests': ['pytest>=7.4', 'ruff==0.17.6'],
+    'tests': ['pytest>=7.4', 'pytest-xdist>=3.5', 'ruff==0.17.6', 'segment-anything>=1.0'],
     'sam': ['segment-anything>=1.0'],
 }
 

@@ -1,7 +1,9 @@
-"""Option lines of docs/ablations.md: each names keys that exist and gives a model that builds."""
+"""Pages of options name keys that exist: lines build a model, choices are the defaults."""
 
 import argparse
+import ast
 import copy
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config, DictAction
 from mmengine.optim import build_optim_wrapper
-from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 
 from mmseg_langseg.models.clusterers import ArgmaxClusterer
 from mmseg_langseg.models.text_encoders import FixedNames, FreeCentroids
@@ -17,6 +19,7 @@ from tests.test_configs import tiny_model
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / 'docs' / 'ablations.md'
+CHOICES = ROOT / 'docs' / 'clips4_choices.md'
 CONFIGS = [f'configs/pixelclip/{name}.py' for name in ('vit-b16_coco', 'convnext-b_sa1b')]
 
 
@@ -135,3 +138,71 @@ def test_tower_lines_do_what_they_say():
     assert not any(p.requires_grad for p in model.backbone.parameters())
     _, model = build(line_with('trainable=all'))
     assert all(p.requires_grad for p in model.backbone.parameters())
+
+
+def choices():
+    """Rows of the tables of choices: what, default, tags, key."""
+    lines = CHOICES.read_text(encoding='utf-8').splitlines()
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines if line[:1] == '|']
+    return [row for row in rows if len(row) == 4 and row[0] != 'choice' and set(row[0]) != {'-'}]
+
+
+def keys_of_choices():
+    return [row[3].strip('`') for row in choices() if row[3] != '–']
+
+
+def value_of(cfg, key):
+    """What a config says, or what the part that the key belongs to does without it."""
+    *path, last = key.split('.')
+    for part in path:
+        cfg = cfg[int(part)] if isinstance(cfg, list) else cfg[part]
+    if last in cfg:
+        return cfg[last]
+    registries = (MODELS, DATASETS, TRANSFORMS, HOOKS, METRICS)
+    kind = next(found for registry in registries if (found := registry.get(cfg.type)))
+    for base in kind.__mro__:
+        parameters = inspect.signature(base).parameters
+        if last in parameters:
+            return parameters[last].default
+    raise KeyError(key)
+
+
+def test_choices_have_tags_and_keys_are_named_once():
+    assert len(choices()) >= 90 and len(set(keys_of_choices())) == len(keys_of_choices()) >= 60
+    for what, _, tags, _ in choices():
+        assert re.fullmatch(r'\[(C|C1|L|P|R)\]( \[(L|R)\])?', tags), what
+
+
+def test_choices_have_the_keys_and_defaults_of_the_config():
+    cfg = Config.fromfile(ROOT / 'configs' / 'clips4' / 'r50_voc.py')
+    for what, default, _, key in choices():
+        if key == '–':
+            continue
+        value = value_of(cfg, key.strip('`'))
+        literal = re.match('`(.*?)`', default)
+        if literal is None:
+            assert key in ('`model.decode_head.known`', '`model.decode_head.vocabulary`',
+                           '`test_evaluator.unknown`'), what  # fmt: skip
+            continue
+        expected = ast.literal_eval(literal[1])
+        value = tuple(value) if isinstance(expected, tuple) else value
+        assert value == expected, f'{what}: the page says {expected}, the config has {value}'
+
+
+@pytest.mark.parametrize(
+    'registry, name, plumbing',
+    [
+        (MODELS, 'CLIPS4Head', {'loss_contrast', 'loss_embedding', 'loss_semantic', 'clusterer'}),
+        (MODELS, 'PixelSegmentContrastLoss', set()),
+        (MODELS, 'EmbeddingConsistencyLoss', set()),
+        (MODELS, 'SemanticConsistencyLoss', set()),
+        (MODELS, 'UnknownPrototypes', {'embed_dim'}),
+        (TRANSFORMS, 'RandomView', set()),
+        (TRANSFORMS, 'LoadRegionMap', {'backend_args'}),
+        (TRANSFORMS, 'AugmentedViews', {'transforms'}),
+    ],
+)
+def test_no_choice_is_missing(registry, name, plumbing):
+    named = {key.rpartition('.')[2] for key in keys_of_choices()}
+    arguments = set(inspect.signature(registry.get(name)).parameters) - {'kwargs', 'loss_name'}
+    assert not arguments - plumbing - named

@@ -1,7 +1,7 @@
 """Runs the frozen teacher of a CLIP-S4 or MaskCLIP+ config once over its training images.
 
-    python tools/precompute_clip_features.py configs/clips4/r50_voc.py data/VOCdevkit/VOC2012/features
-    python tools/precompute_clip_features.py configs/clips4/r50_voc.py features --shard 3/8
+    python tools/precompute_clip_features.py configs/clips4/r50_voc.py OUT
+    python tools/precompute_clip_features.py configs/clips4/r50_voc.py OUT --shard 3/8
 
 One file an image, float16 (D, h, w), in the tree of the images. Files that are complete are left
 alone, so a run that was killed goes on where it stopped. configs/clips4/README.md shows the config
@@ -44,15 +44,24 @@ class Teacher:
                 'features are wanted, such as configs/clips4/r50_voc.py'
             )
         tower = {**cfg.model.get('clip', {}), **cfg.model.teacher}
-        loader = next(step for step in cfg.train_dataloader.dataset.pipeline if 'Load' in step.type)
         self.tower = FrozenTower(tower).to(device)
         self.preprocessor = MODELS.build(cfg.model.data_preprocessor).to(device)
-        self.load = TRANSFORMS.build(loader)
+        loaders = [
+            step
+            for step in cfg.train_dataloader.dataset.pipeline
+            if step.type in ('LoadUnlabeledImage', 'LoadImageFromFile')
+        ]
+        if len(loaders) != 1:
+            raise ValueError(f'{cfg.filename}: its pipeline has no LoadUnlabeledImage')
+        self.load = TRANSFORMS.build(loaders[0])
         self.settings = dict(
             teacher=tower,
             weights=self._digest(),
-            image_loader=loader,
-            data_preprocessor=cfg.model.data_preprocessor,
+            loader=loaders[0],
+            mean=self.preprocessor.mean.flatten().tolist(),
+            std=self.preprocessor.std.flatten().tolist(),
+            bgr_to_rgb=self.preprocessor.bgr_to_rgb,
+            teacher_size=self.preprocessor.teacher_size,
         )
 
     def _digest(self) -> str:

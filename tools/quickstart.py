@@ -94,7 +94,7 @@ def print_groups(rows: list[ComparisonRow]) -> None:
     print(f'\n{"known / unknown / harmonic mean":<32}{"mIoU":>24}{"centred":>24}')
     for row in rows:
         cells = [
-            ' / '.join(f'{row.groups[kind][group]:.1f}' for group in ('known', 'unknown', 'harmonic'))
+            ' / '.join(f'{value:.1f}' for value in row.groups[kind].values())
             for kind in ('raw', 'centred')
         ]
         print(f'{row.name:<32}{cells[0]:>24}{cells[1]:>24}')
@@ -116,8 +116,8 @@ def draw_picture(config: str, row: ComparisonRow, path: Path, scenes: int = 8) -
     canvas = Image.new('RGB', (picture.width + 190, picture.height), 'white')
     canvas.paste(picture, (90, 0))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=15)
-    for row, text in enumerate(['image', 'truth', 'CLIP', row.name]):
-        draw.text((6, row * 128 + 56), text, fill='black', font=font)
+    for place, text in enumerate(['image', 'truth', 'CLIP', row.name]):
+        draw.text((6, place * 128 + 56), text, fill='black', font=font)
     for number, name in enumerate(CLASSES):
         top, left = 8 + number * 29, picture.width + 98
         draw.rectangle((left, top, left + 16, top + 16), fill=tuple(palette[number].tolist()))

@@ -13,11 +13,18 @@ model = dict(
         templates='single',
         known={{_base_.known}},
         clusterer=dict(type='UnknownPrototypes', num_clusters=32),
-        grid=(1, 1),
+        grid=(1, 1),  # segments are regions, as in HSG's first stage
         loss_contrast=dict(type='PixelSegmentContrastLoss', kappa=16.0, loss_weight=0.2),
         loss_embedding=dict(type='EmbeddingConsistencyLoss', loss_weight=2.0),
         loss_semantic=dict(
-            type='SemanticConsistencyLoss', threshold=0.4, scale=20.0, loss_weight=0.2
+            type='SemanticConsistencyLoss',
+            threshold=0.6,
+            smoothing=0.5,
+            scale=20.0,
+            softmax='separate',
+            unknown_scale=10.0,
+            unknown_weight=0.5,
+            loss_weight=0.2,
         ),
     ),
 )

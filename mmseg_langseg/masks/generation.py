@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -136,8 +136,8 @@ class _Run:
                 self.files[name] = out / _target(name, file_format)
             else:
                 self._skip(name, f'{first} has the same mask file')
-        if source.root is not None:
-            _check_overwrite(self.files.values(), source)
+        if file_format == 'regions' and source.root is not None:
+            _check_overwrite(out, owner, source)
 
     def look_up(self) -> list[str]:
         """Remove what killed runs left, count what is complete, and name the images to do."""
@@ -192,13 +192,16 @@ class _Run:
 
 
 def _target(name: str, file_format: str) -> str:
-    return str(PurePosixPath(name).with_suffix(SUFFIXES[file_format]))
+    return os.path.splitext(name)[0] + SUFFIXES[file_format]
 
 
-def _check_overwrite(files: Iterable[Path], source: ImageSource) -> None:
-    images = {os.path.realpath(source.root / name) for name in source.names}
-    for path in files:
-        if os.path.realpath(path) in images:
+def _check_overwrite(out: Path, targets: Iterable[str], source: ImageSource) -> None:
+    """Refuse to write region maps where images are."""
+    root, out_root = os.path.realpath(source.root), os.path.realpath(out)
+    images = {os.path.join(root, name) for name in source.names}
+    for target in targets:
+        path = os.path.join(out_root, target)
+        if path in images:
             raise ValueError(f"the masks would overwrite the image '{path}'; give another folder")
 
 

@@ -183,13 +183,24 @@ def _offset_and_clusters(rank):
     model = zero_shot()
     LogitCentringHook(SCENES, num_images=7, batch_size=2).before_test(fake_runner(model))
     centroids = pixelclip(prompts=dict(type='FreeCentroids', num_clusters=3))
-    batch = _batches(rank)
-    runner = SimpleNamespace(iter=0, model=centroids, logger=Mock(), train_dataloader=batch)
+    runner = _collecting_runner(centroids, _batches(rank))
     MaskClusteringHook(init_batches=2).before_train(runner)
     centres = centroids.decode_head.prompts.centroids.detach()
     # As arrays: a tensor cannot be read from the queue once the process that made it has ended.
     offset = model.decode_head.logit_offset
     return offset.numpy(), centres.numpy(), runner.logger.info.call_args.args[0]
+
+
+def _collecting_runner(model, batches):
+    cfg = SimpleNamespace(train_dataloader=None)
+    return SimpleNamespace(
+        iter=0,
+        model=model,
+        logger=Mock(),
+        cfg=cfg,
+        seed=0,
+        build_dataloader=lambda *_, **__: batches,
+    )
 
 
 def _batches(rank):
@@ -207,9 +218,7 @@ def test_two_processes_agree_on_offset_and_first_clusters():
     np.testing.assert_array_equal(offset0, offset1)
 
     one = pixelclip(prompts=dict(type='FreeCentroids', num_clusters=3))
-    runner = SimpleNamespace(
-        iter=0, model=one, logger=Mock(), train_dataloader=_batches(0) + _batches(1)
-    )
+    runner = _collecting_runner(one, _batches(0) + _batches(1))
     MaskClusteringHook(init_batches=4).before_train(runner)
     assert text0 == 'Clusters initialised from 14 mask features.'
     assert text0 == runner.logger.info.call_args.args[0]

@@ -1,5 +1,5 @@
-# What CLIP-S4 and MaskCLIP+ share on the embedded world: our tiny CLIP as the teacher, and a student
-# that starts as its copy, since there is no ImageNet model of this size. Chosen on 'tune'.
+# What CLIP-S4 and MaskCLIP+ share on the embedded world: our tiny CLIP as the teacher, and a
+# student that starts as its copy, as there is no ImageNet model of this size. Chosen on tune.
 clip = dict(
     arch=dict(
         embed_dim=64,

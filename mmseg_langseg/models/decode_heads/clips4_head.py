@@ -11,7 +11,6 @@ from torch import Tensor
 
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
-    Segments,
     find_segments,
     region_labels,
     segment_embeddings,
@@ -33,8 +32,8 @@ class CLIPS4Head(LanguageHead):
             only names that training reads.
         negatives: Words of nothing in particular; they take probability from the known classes
             when it is decided whether a segment is one of them.
-        clusterer: Config of ``UnknownPrototypes``. None: segments that no known class claims have
-            no part in the semantic loss.
+        clusterer: Config of ``UnknownPrototypes``, which serve the semantic loss. None: segments
+            that no known class claims have no part in it.
         grid: Rows and columns of the clusters that a view starts from, see :func:`find_segments`.
         iterations: Iterations of that clustering.
         loss_contrast: Config of ``PixelSegmentContrastLoss``; None leaves the loss out, here and
@@ -78,7 +77,7 @@ class CLIPS4Head(LanguageHead):
         self.negatives = Vocabulary.from_names(negatives) if len(negatives) else None
         width = self.text_encoder.embed_dim
         self.clusterer = None
-        if clusterer is not None:
+        if clusterer is not None and loss_semantic:
             self.clusterer = MODELS.build({**clusterer, 'embed_dim': width})
         if loss_semantic and self.known is None and self.clusterer is None:
             raise ValueError(
@@ -126,19 +125,21 @@ class CLIPS4Head(LanguageHead):
     def _semantic(self, ours: Tensor, theirs: Tensor) -> dict[str, Tensor]:
         self._update_image_mean(theirs)
         known, unknown = self.known_texts(), self.unknown_rows()
-        targets = self.decide(theirs)
-        name = self.loss_semantic.loss_name
-        result = {name: self.loss_semantic(ours, targets, known, unknown, self.image_mean)}
-        counted, claimed = targets >= 0, (targets >= 0) & (targets < len(known))
+        targets, clusters = self.decide(theirs), None
+        seen, others = theirs.any(1), targets >= len(known)
+        claimed = (targets >= 0) & ~others
         if self.clusterer is not None:
-            self.last_features = theirs[counted & ~claimed]
-            self.last_assignment = targets[counted & ~claimed] - len(known)
+            clusters = self.clusterer.assign(theirs).masked_fill(~seen, -1)
+            clustered = seen if self.loss_semantic.clusters_all else others
+            self.last_features, self.last_assignment = theirs[clustered], clusters[clustered]
+        loss = self.loss_semantic(ours, targets, known, unknown, self.image_mean, clusters)
+        result = {self.loss_semantic.loss_name: loss}
         with torch.no_grad():
             chosen = torch.cat([known, unknown])[targets.clamp_min(0)]
             cosine = torch.cosine_similarity(ours.float(), chosen, dim=1)
-            for group, rows in (('known', claimed), ('unknown', counted & ~claimed)):
+            for group, rows in (('known', claimed), ('unknown', others)):
                 result[f'cosine_{group}'] = cosine[rows].sum() / rows.sum().clamp_min(1)
-            share = (counted & ~claimed).sum() / counted.sum().clamp_min(1)
+            share = (seen & ~claimed).sum() / seen.sum().clamp_min(1)
         return {**result, 'unknown_share': share}
 
     def decide(self, clip_segments: Tensor) -> Tensor:
@@ -154,9 +155,10 @@ class CLIPS4Head(LanguageHead):
 
     @torch.no_grad()
     def unknown_features(self, clip: Tensor, regions: Tensor) -> Tensor:
-        """CLIP's embeddings of the regions that no known class claims.
+        """CLIP's embeddings of the regions that the prototypes stand for.
 
-        What ``MaskClusteringHook`` initialises the prototypes with.
+        What ``MaskClusteringHook`` initialises them with: all regions, or those that no known class
+        claims (see ``SemanticConsistencyLoss.clusters_all``).
 
         Args:
             clip: ``(N, D, h, w)``; zero where CLIP has none.
@@ -168,8 +170,8 @@ class CLIPS4Head(LanguageHead):
         rows = segment_embeddings(clip, find_segments(clip, regions, (1, 1), 1))
         rows = rows[rows.any(1)]
         self._update_image_mean(rows)
-        if self.loss_semantic.threshold is None:
-            # Such a decision compares with prototypes, and there are none yet.
+        if self.loss_semantic.clusters_all or self.loss_semantic.threshold is None:
+            # (Without a threshold the decision compares with prototypes, and there are none yet.)
             return rows
         return rows[self.decide(rows) >= len(self.known_texts())]
 
@@ -195,6 +197,8 @@ class CLIPS4Head(LanguageHead):
         rows = clip_segments[clip_segments.any(1)]
         total = torch.cat([rows.sum(0), rows.new_tensor([len(rows)])])
         all_reduce(total)
-        mean = total[:-1] / total[-1].clamp_min(1)
+        if not total[-1]:
+            return
+        mean = total[:-1] / total[-1]
         momentum = self.mean_momentum if self.image_mean.any() else 0.0
         self.image_mean.lerp_(mean.to(self.image_mean), 1 - momentum)

@@ -8,6 +8,7 @@ from .semantic_consistency_loss import (
     SemanticConsistencyLoss,
     decide_classes,
     semantic_consistency,
+    smooth,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     'global_mean',
     'pixel_segment_contrast',
     'semantic_consistency',
+    'smooth',
 ]

@@ -19,7 +19,7 @@ def pixel_segment_contrast(
     labels: Tensor,
     kappa: float = 16.0,
     exclude_self: bool = True,
-    chunk: int = 4096,
+    chunk: int = 1024,
 ) -> Tensor:
     """Mean over pixels of ``-log(sum over S+ of e^(kappa z·v) / sum over S+ and S- of the same)``.
 
@@ -49,13 +49,12 @@ def pixel_segment_contrast(
         Scalar float32.
     """
     with torch.autocast(pixels.device.type, enabled=False):
-        pixels = F.normalize(pixels.float(), dim=1)
         everyone, start = gather_rows(F.normalize(segments.float(), dim=1))
         # Other processes have other images: their segments are positives of no pixel here.
         all_labels = labels.new_full((len(everyone),), -1)
         all_labels[start : start + len(labels)] = labels
         own = segment_of_pixel + start
-        total = pixels.new_zeros(())
+        total = everyone.new_zeros(())
         for part, part_own in zip(pixels.split(chunk), own.split(chunk), strict=True):
             total = total + checkpoint(
                 _summed_contrast,
@@ -75,7 +74,8 @@ def _summed_contrast(
     pixels: Tensor, own: Tensor, segments: Tensor, labels: Tensor, kappa: float, exclude_self: bool
 ) -> Tensor:
     """Sum of the contrast over some pixels; ``own`` counts in the rows of ``segments``."""
-    logits = kappa * pixels @ segments.T
+    # Here and not before: of all pixels, a copy would be as large as the features.
+    logits = kappa * F.normalize(pixels.float(), dim=1) @ segments.T
     positive = labels[own][:, None] == labels
     counted = torch.ones_like(positive)
     if exclude_self:
@@ -104,7 +104,7 @@ class PixelSegmentContrastLoss(nn.Module):
         self,
         kappa: float = 16.0,
         exclude_self: bool = True,
-        chunk: int = 4096,
+        chunk: int = 1024,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_contrast',
     ) -> None:
@@ -112,7 +112,7 @@ class PixelSegmentContrastLoss(nn.Module):
         if kappa <= 0:
             raise ValueError(f'kappa={kappa}: expected a positive concentration, such as 16.')
         if chunk < 1:
-            raise ValueError(f'chunk={chunk}: expected at least 1 pixel; 4096 takes little memory.')
+            raise ValueError(f'chunk={chunk}: expected at least 1 pixel; 1024 takes little memory.')
         self.kappa = kappa
         self.exclude_self = exclude_self
         self.chunk = chunk

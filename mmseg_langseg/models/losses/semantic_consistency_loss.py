@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .covered_pixel_bce_loss import global_mean
 
 DECISIONS = ('two_level', 'joint', 'centred')
+SOFTMAXES = ('joint', 'separate')
 
 
 @torch.no_grad()
@@ -27,8 +28,8 @@ def decide_classes(
     image with text are far below those of image with image, so one raw arg-max would choose
     unknown classes almost always; how the paper avoids it is not known. Hence two levels: the best
     known class counts if its probability, ``softmax(logit_scale cos)`` over the known classes and
-    the negatives, reaches the threshold; otherwise the nearest unknown prototype does. Without
-    known (or unknown) prototypes the nearest of the others is taken.
+    the negatives, reaches the threshold; otherwise the nearest unknown prototype does, and without
+    unknown prototypes nothing. Without known ones the nearest unknown one is taken.
 
     Args:
         clip_segments: ``(S, D)`` CLIP's segment embeddings u.
@@ -42,13 +43,14 @@ def decide_classes(
             larger one CLIP is sure of everything, and nothing is unknown.
 
     Returns:
-        ``(S,)`` int64: in [0, K) a known class, in [K, K + U) an unknown one, and -1 for a segment
-        whose embedding is zero (outside the image that CLIP saw).
+        ``(S,)`` int64: in [0, K) a known class, in [K, K + U) an unknown one, and -1 for neither:
+        a segment whose embedding is zero (outside the image that CLIP saw), or one that no known
+        class claims where there are no unknown prototypes.
     """
     _check_prototypes(known, unknown)
     to_known = _cosines(clip_segments, known)
     to_unknown = _cosines(clip_segments, unknown)
-    if threshold is None or not len(known) or not len(unknown):
+    if threshold is None or not len(known):
         choice = torch.cat([to_known, to_unknown], dim=1).argmax(1)
     else:
         texts = to_known
@@ -56,7 +58,8 @@ def decide_classes(
             texts = torch.cat([to_known, _cosines(clip_segments, negatives)], dim=1)
         probability = (logit_scale * texts).softmax(1)[:, : len(known)]
         best, choice = probability.max(1)
-        choice = torch.where(best >= threshold, choice, len(known) + to_unknown.argmax(1))
+        other = len(known) + to_unknown.argmax(1) if len(unknown) else torch.full_like(choice, -1)
+        choice = torch.where(best >= threshold, choice, other)
     return choice.masked_fill(~clip_segments.any(1), -1)
 
 
@@ -89,6 +92,29 @@ def semantic_consistency(
     return global_mean(total, (targets >= 0).sum())
 
 
+@torch.no_grad()
+def smooth(clip_segments: Tensor, prototypes: Tensor, share: float) -> Tensor:
+    """Draws CLIP's segment embeddings towards the prototype that each is nearest to.
+
+    Ours, not the paper's: what CLIP says of one segment is noisy, and the prototype is the mean of
+    many alike.
+
+    Args:
+        clip_segments: ``(S, D)``.
+        prototypes: ``(U, D)``; U may be 0, which changes nothing.
+        share: Of the prototype in the result, in [0, 1].
+
+    Returns:
+        ``(S, D)`` float32 of norm 1; rows of zeros stay zero.
+    """
+    rows = F.normalize(clip_segments.float(), dim=1)
+    if not len(prototypes) or not share:
+        return rows
+    nearest = F.normalize(prototypes.float(), dim=1)[_cosines(rows, prototypes).argmax(1)]
+    mixed = F.normalize((1 - share) * rows + share * nearest, dim=1)
+    return mixed * rows.any(1, keepdim=True)
+
+
 def _cosines(rows: Tensor, prototypes: Tensor) -> Tensor:
     """Cosines ``(S, K)`` in float32."""
     with torch.autocast(rows.device.type, enabled=False):
@@ -112,7 +138,15 @@ class SemanticConsistencyLoss(nn.Module):
             arg-max over all prototypes. ``centred``: the same after the means of the texts and of
             the image embeddings are taken off, on both sides; inference then needs the same.
         threshold: Least probability of a known class, for ``two_level``.
+        smoothing: Share of the nearest unknown prototype in what the decision is taken on, see
+            :func:`smooth`.
         scale: Inverse temperature of our side.
+        softmax: ``joint``: one over known classes and unknown prototypes, the literal reading.
+            ``separate``: segments that a known class claims are scored among the known classes,
+            and *every* segment, after the mean of CLIP's embeddings is taken off both sides, among
+            the prototypes. Text and prototypes, whose cosines differ in scale, so never compete.
+        unknown_scale: Inverse temperature among the prototypes, for ``separate``.
+        unknown_weight: Factor of their part, for ``separate``.
         loss_weight: Factor of the loss.
         loss_name: Name in the log.
     """
@@ -121,22 +155,39 @@ class SemanticConsistencyLoss(nn.Module):
         self,
         decision: str = 'two_level',
         threshold: float = 0.5,
+        smoothing: float = 0.0,
         scale: float = 20.0,
+        softmax: str = 'joint',
+        unknown_scale: float = 10.0,
+        unknown_weight: float = 1.0,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_semantic',
     ) -> None:
         super().__init__()
         if decision not in DECISIONS:
             raise ValueError(f'decision={decision!r}: expected one of {", ".join(DECISIONS)}.')
-        if not 0 <= threshold <= 1:
-            raise ValueError(f'threshold={threshold}: expected a probability in [0, 1].')
-        if scale <= 0:
-            raise ValueError(f'scale={scale}: expected a positive inverse temperature.')
+        if softmax not in SOFTMAXES:
+            raise ValueError(f'softmax={softmax!r}: expected one of {", ".join(SOFTMAXES)}.')
+        for name, share in (('threshold', threshold), ('smoothing', smoothing)):
+            if not 0 <= share <= 1:
+                raise ValueError(f'{name}={share}: expected a number in [0, 1].')
+        for name, value in (('scale', scale), ('unknown_scale', unknown_scale)):
+            if value <= 0:
+                raise ValueError(f'{name}={value}: expected a positive inverse temperature.')
         self.decision = decision
         self.threshold = threshold if decision == 'two_level' else None
+        self.smoothing = smoothing
         self.scale = scale
+        self.softmax = softmax
+        self.unknown_scale = unknown_scale
+        self.unknown_weight = unknown_weight
         self.loss_weight = loss_weight
         self.loss_name = loss_name
+
+    @property
+    def clusters_all(self) -> bool:
+        """Whether the prototypes stand for all segments, not only for those nobody claims."""
+        return self.smoothing > 0 or self.softmax == 'separate'
 
     def decide(
         self,
@@ -157,7 +208,8 @@ class SemanticConsistencyLoss(nn.Module):
             image_mean: ``(D,)`` (running) mean of CLIP's segment embeddings, for ``centred``.
             logit_scale: The CLIP's own, for ``two_level``.
         """
-        rows, known, unknown = self._centre(clip_segments, known, unknown, image_mean)
+        rows = smooth(clip_segments, unknown, self.smoothing)
+        rows, known, unknown = self._centre(rows, known, unknown, image_mean)
         choice = decide_classes(rows, known, unknown, negatives, self.threshold, logit_scale)
         # Centring moves a zero embedding away from zero.
         return choice.masked_fill(~clip_segments.any(1), -1)
@@ -169,10 +221,36 @@ class SemanticConsistencyLoss(nn.Module):
         known: Tensor,
         unknown: Tensor,
         image_mean: Tensor | None = None,
+        clusters: Tensor | None = None,
     ) -> Tensor:
-        """See :func:`semantic_consistency`; ``image_mean`` as in :meth:`decide`."""
-        rows, known, unknown = self._centre(embeddings, known, unknown, image_mean)
-        return self.loss_weight * semantic_consistency(rows, targets, known, unknown, self.scale)
+        """Computes the loss.
+
+        Args:
+            embeddings: See :func:`semantic_consistency`.
+            targets: ``(S,)`` from :meth:`decide`.
+            known: ``(K, D)``.
+            unknown: ``(U, D)``.
+            image_mean: As in :meth:`decide`; for ``separate`` too.
+            clusters: ``(S,)`` int64 nearest prototype of CLIP's embedding of every segment, -1 for
+                none; for ``separate``.
+
+        Returns:
+            Scalar float32.
+        """
+        rows, texts, prototypes = self._centre(embeddings, known, unknown, image_mean)
+        if self.softmax == 'joint' or not len(unknown):
+            loss = semantic_consistency(rows, targets, texts, prototypes, self.scale)
+            return self.loss_weight * loss
+        if image_mean is None or clusters is None:
+            raise ValueError('separate needs image_mean (D,) and clusters (S,), got None.')
+        loss = 0.0
+        if len(known):
+            claimed = targets.masked_fill(targets >= len(known), -1)
+            loss = semantic_consistency(rows, claimed, texts, prototypes[:0], self.scale)
+        mean = image_mean.detach().float()
+        rows, prototypes = (F.normalize(x.float(), dim=1) - mean for x in (embeddings, unknown))
+        among = semantic_consistency(rows, clusters, known[:0], prototypes, self.unknown_scale)
+        return self.loss_weight * (loss + self.unknown_weight * among)
 
     def _centre(
         self, rows: Tensor, known: Tensor, unknown: Tensor, image_mean: Tensor | None

@@ -49,8 +49,11 @@ class FrozenTower(nn.Module):
         """Adds what the tower itself saves: nothing, if its weights are public."""
         self.tower.state_dict(destination=destination, prefix=prefix, keep_vars=keep_vars)
 
-    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, *args
+    ) -> None:
         """Loads random weights back; public ones stay as they were built."""
         own = {k[len(prefix) :]: v for k, v in state_dict.items() if k.startswith(prefix)}
+        missing_keys.extend(prefix + key for key in self.tower.state_dict() if key not in own)
         if own:
-            self.tower.load_state_dict(own)
+            self.tower.load_state_dict(own, strict=False)

@@ -261,7 +261,7 @@ def test_two_processes_equal_one():
             torch.testing.assert_close(state2[name], value)
         torch.testing.assert_close(prototypes2, prototypes, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(mean2, mean)
-        assert text2 == text and 'from 16 mask features' in text
+        assert text2 == text and 'from 32 mask features' in text
     # What must never drift apart is equal to the last bit.
     for first, second in zip(flat(results[0][:2]), flat(results[1][:2]), strict=True):
         assert torch.equal(first, second)

@@ -82,7 +82,7 @@ def slow_decision(row, known, negatives, unknown, threshold, scale):
 def test_losses_are_put_together_from_their_definitions(grid, negatives):
     head = clips4_head(grid=grid, negatives=negatives)
     embeddings, clip, regions, image_index = batch()
-    head.text_encoder.logit_scale = scale = 40.0
+    head.text_encoder.logit_scale = scale = 10.0 if negatives else 4.0
     words = [f'A photo of a {name} in the scene' for name in (*KNOWN, *negatives)]
     texts = head.text_encoder.encode_texts(words)
 
@@ -250,9 +250,9 @@ def test_degenerate_regions(heads, change, known, clusters, grid):
     assert torch.isfinite(grad).all()
     assert not grad.permute(0, 2, 3, 1)[regions < 0].any()
     if change is nothing:
-        assert all(float(value) == 0 for value in result.values())
+        assert all(float(value.detach()) == 0 for value in result.values())
     elif change is not single_valid_pixel:
-        assert float(result['loss_contrast']) > 0
+        assert float(result['loss_contrast'].detach()) > 0
 
 
 @pytest.fixture(scope='module')
@@ -277,7 +277,7 @@ def test_all_targets_known_and_all_unknown(threshold, share):
     assert float(result['unknown_share']) == share
     kind = 'unknown' if share == 0 else 'known'
     assert float(result[f'cosine_{kind}']) == 0
-    assert float(result['loss_semantic']) > 0
+    assert float(result['loss_semantic'].detach()) > 0
     assert (len(head.last_assignment) > 0) == (share == 1)
     head.clusterer.update(head.last_assignment, head.last_features)
 

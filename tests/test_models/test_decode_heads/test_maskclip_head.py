@@ -12,8 +12,10 @@ from mmseg_langseg.models.decode_heads.maskclip_head import (
     denoise_prompts,
     smooth_by_keys,
 )
-from tests.test_models.test_backbones.test_clip_towers import RN_ARCH
-from tests.tiny import VIT
+from tests import golden
+from tests.test_configs import load as load_config
+from tests.test_models.test_backbones.test_clip_towers import normalise
+from tests.tiny import RESNET, VIT
 
 
 def head(kind='MaskCLIPHead', arch=VIT, **options):
@@ -129,9 +131,22 @@ def test_keys_of_a_vit_are_those_of_its_last_attention():
     assert torch.equal(tower(images)[0], features)
 
 
+@pytest.mark.parametrize('case', ['native', 'nonsquare'])
+def test_the_official_activation_and_eps_give_the_official_features(tmp_path, case):
+    official = load_config('maskclip/vit-b16_voc_official.py').model.clip.arch
+    arch = golden.vit_arch()
+    arch.update(quick_gelu=official.quick_gelu)
+    arch['vision_cfg'].update(norm_kwargs=official.vision_cfg.norm_kwargs)
+    tower = CLIPVisionTransformer(arch, golden.vit_file(tmp_path), 'value').eval()
+    arrays = golden.load('dense_variants')
+    (features,) = tower(normalise(arrays[f'{case}.image_u8']))
+    expected = torch.from_numpy(arrays[f'{case}.maskclip']).permute(0, 3, 1, 2)
+    torch.testing.assert_close(features, expected, rtol=0, atol=1e-5)
+
+
 def test_keys_of_a_resnet_are_those_of_its_attention_pool():
     torch.manual_seed(0)
-    tower = CLIPResNet(RN_ARCH, with_keys=True).eval()
+    tower = CLIPResNet(RESNET, with_keys=True).eval()
     images = torch.randn(1, 3, 96, 64)
     keys, features = tower(images)
     pool, seen = tower.visual.attnpool, []

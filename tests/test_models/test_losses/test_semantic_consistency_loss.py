@@ -10,6 +10,7 @@ from mmseg_langseg.models.losses import (
     SemanticConsistencyLoss,
     decide_classes,
     semantic_consistency,
+    smooth,
 )
 from tests.distributed import run_processes
 
@@ -99,7 +100,12 @@ def test_no_known_and_no_unknown_prototypes(threshold):
     no_known = decide_classes(u, NONE, unknown, negatives, threshold)
     assert no_known.tolist() == [best(row, unknown) for row in u]
     no_unknown = decide_classes(u, known, NONE, negatives, threshold)
-    assert no_unknown.tolist() == [best(row, known) for row in u]
+    expected = [best(row, known) for row in u]
+    if threshold is not None:  # what no known class claims is left out
+        claimed = reference_decision(u, known, unknown, negatives, threshold)
+        expected = [-1 if c >= len(known) else c for c in claimed]
+        assert -1 in expected
+    assert no_unknown.tolist() == expected
 
 
 def test_no_prototype_at_all_is_an_error():
@@ -163,7 +169,65 @@ def test_centring_says_what_it_needs():
         loss.decide(u, known[:1], unknown, image_mean=u.mean(0))
 
 
-@pytest.mark.parametrize('settings', [{'decision': 'raw'}, {'threshold': 2}, {'scale': 0}])
+@pytest.mark.parametrize('share', [0.0, 0.3, 1.0])
+def test_smoothing_goes_towards_the_nearest_prototype(share):
+    u, _, _, prototypes, _ = _data()
+    u[3] = 0
+    found = smooth(5 * u, 2 * prototypes, share)
+    for row, result in zip(u, found, strict=True):
+        if not row.any():
+            assert not result.any()
+            continue
+        nearest = F.normalize(prototypes[best(row, prototypes)], dim=0)
+        mixed = (1 - share) * F.normalize(row, dim=0) + share * nearest
+        torch.testing.assert_close(result, mixed / mixed.norm())
+    assert torch.equal(smooth(u, prototypes[:0], share), F.normalize(u, dim=1))
+
+
+def test_the_decision_is_taken_on_what_is_smoothed():
+    u, _, known, unknown, _ = _data()
+    loss = SemanticConsistencyLoss(threshold=0.9, smoothing=0.8)
+    found = loss.decide(u, known, unknown, logit_scale=10.0)
+    plain = decide_classes(u, known, unknown, threshold=0.9, logit_scale=10.0)
+    expected = decide_classes(
+        smooth(u, unknown, 0.8), known, unknown, threshold=0.9, logit_scale=10.0
+    )
+    assert torch.equal(found, expected) and not torch.equal(found, plain)
+    assert loss.clusters_all and not SemanticConsistencyLoss().clusters_all
+
+
+@pytest.mark.parametrize('known', [3, 0])
+def test_separate_softmaxes(known):
+    u, v, known, unknown, _ = _data(known=known)
+    u, unknown = F.normalize(u, dim=1), F.normalize(unknown, dim=1)
+    targets = torch.arange(len(v)) % (len(known) + len(unknown))
+    clusters = torch.arange(len(v)) % len(unknown)
+    targets[4] = clusters[4] = -1
+    mean = u.mean(0)
+    loss = SemanticConsistencyLoss(
+        softmax='separate', scale=15.0, unknown_scale=8.0, unknown_weight=0.3, loss_weight=2.0
+    )
+    found = loss(3 * v, targets, known, unknown, mean, clusters)
+    claimed = targets.masked_fill(targets >= len(known), -1)
+    among_known = reference_loss(v, claimed, known, 15.0) if len(known) else 0
+    rows = F.normalize(v, dim=1) - mean
+    among_unknown = reference_loss(rows, clusters, unknown - mean, 8.0)
+    assert float(found) == pytest.approx(2 * (among_known + 0.3 * among_unknown), rel=1e-5)
+    with pytest.raises(ValueError, match='separate needs image_mean'):
+        loss(v, targets, known, unknown)
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        {'decision': 'raw'},
+        {'threshold': 2},
+        {'scale': 0},
+        {'smoothing': -0.1},
+        {'softmax': 'both'},
+        {'unknown_scale': 0},
+    ],
+)
 def test_bad_settings_name_the_value(settings):
     with pytest.raises(ValueError, match=f'{next(iter(settings))}='):
         SemanticConsistencyLoss(**settings)

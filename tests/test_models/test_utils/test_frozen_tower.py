@@ -104,11 +104,11 @@ def test_it_is_always_in_evaluation_mode():
 )
 def test_no_optimiser_holds_it(paramwise):
     model = Owner(PUBLIC)
-    config = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1))
+    config = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, weight_decay=0.1))
     if paramwise:
         config['paramwise_cfg'] = paramwise
     wrapper = build_optim_wrapper(model, ConfigDict(config))
-    held = {id(p) for group in wrapper.param_groups for p in group['params']}
+    held = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
     assert held == {id(p) for p in model.student.parameters()}
 
 

@@ -1,0 +1,119 @@
+"""CLIP-S⁴ on the embedded scenes: killed and resumed, on two processes, tested with all names."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner.checkpoint import _load_checkpoint
+from mmseg.registry import HOOKS
+
+from mmseg_langseg.apis import run_test, run_training
+from tests.scripts import ROOT
+from tests.test_tools.test_train_and_test import run_script
+
+# Views without chance: a resumed run need not repeat the draws of the one before, and two
+# processes draw other numbers than one.
+CONFIG = """
+_base_ = [{base!r}]
+views_pipeline = [
+    dict(type='LoadSyntheticScene', with_masks=True),
+    dict(type='LoadRegionMap', source='masks'),
+    dict(type='AugmentedViews', num_views=2, transforms=[
+        dict(type='RandomView', crop_size=(64, 64), ratio_range=(1.0, 1.0), flip_prob=0.0)]),
+    dict(type='PackViews'),
+]
+train_dataloader = dict(batch_size=4, dataset=dict(num_scenes=40, pipeline=views_pipeline))
+test_dataloader = dict(batch_size=8, dataset=dict(num_scenes=8))
+model = dict(decode_head=dict(clusterer=dict(num_clusters=8, momentum=0.5, patience=2)))
+custom_hooks = [dict(type='DatasetVocabularyHook'),
+                dict(type='MaskClusteringHook', interval=3, init_batches=2)]
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
+train_cfg = dict(max_iters=4, val_interval=100)
+"""
+STATE = ('clusterer.prototypes', 'clusterer.idle', 'clusterer.steps', 'image_mean')
+
+
+class Killed(Exception):
+    pass
+
+
+@HOOKS.register_module()
+class KillAfterThree(Hook):
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 3:
+            raise Killed
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp('config') / 'clips4.py'
+    base = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
+    path.write_text(CONFIG.format(base=str(base)), encoding='utf-8')
+    return path
+
+
+@pytest.fixture(scope='module')
+def whole(config, tmp_path_factory):
+    """A run of four iterations without an interruption."""
+    work = tmp_path_factory.mktemp('whole')
+    train(config, work)
+    return work / 'iter_4.pth'
+
+
+def train(config, work, resume=False, hooks=()):
+    cfg = Config.fromfile(config)
+    cfg.experiment_name = f'{work.name}_{resume}'
+    cfg.custom_hooks = [*cfg.custom_hooks, *hooks]
+    return run_training(cfg, work_dir=str(work), resume=resume)
+
+
+def outcome(checkpoint):
+    """Losses of all iterations, and what the head remembers."""
+    saved = _load_checkpoint(str(checkpoint), map_location='cpu')
+    history = saved['message_hub']['log_scalars']
+    losses = {name: torch.tensor(history[f'train/{name}'].data[0]) for name in LOSSES}
+    state = {name: saved['state_dict'][f'decode_head.{name}'] for name in STATE}
+    return losses, state
+
+
+LOSSES = ('loss', 'loss_contrast', 'loss_embedding', 'loss_semantic', 'unknown_share')
+
+
+def test_a_killed_run_resumes_to_the_same_losses_and_prototypes(config, whole, tmp_path):
+    losses, state = outcome(whole)
+    assert all(len(values) == 4 and values.isfinite().all() for values in losses.values())
+    assert (losses['unknown_share'] > 0).all()
+    # Prototypes died and started anew; that, too, is to be the same.
+    assert int(state['clusterer.steps']) == 4 and state['clusterer.idle'].max() < 2
+
+    with pytest.raises(Killed):
+        train(config, tmp_path, hooks=[dict(type='KillAfterThree')])
+    assert not (tmp_path / 'iter_4.pth').exists()
+    _, halfway = outcome(tmp_path / 'iter_2.pth')
+    assert not torch.equal(halfway['clusterer.prototypes'], state['clusterer.prototypes'])
+    train(config, tmp_path, resume=True)
+    resumed_losses, resumed_state = outcome(tmp_path / 'iter_4.pth')
+    torch.testing.assert_close(resumed_losses, losses, rtol=0, atol=0)
+    torch.testing.assert_close(resumed_state, state, rtol=0, atol=0)
+
+
+@pytest.mark.multiprocess
+def test_two_processes_train_the_same_prototypes(config, whole, tmp_path):
+    options = ['--cfg-options', 'train_dataloader.batch_size=2']
+    arguments = [config, 2, '--work-dir', tmp_path, *options]
+    done = run_script('dist_train.sh', *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    losses, state = outcome(tmp_path / 'iter_4.pth')
+    expected_losses, expected = outcome(whole)
+    torch.testing.assert_close(state, expected, rtol=1e-4, atol=1e-5)
+    for name in ('loss', 'loss_contrast', 'loss_embedding', 'loss_semantic'):
+        torch.testing.assert_close(losses[name], expected_losses[name], rtol=1e-3, atol=1e-4)
+
+
+def test_tested_with_all_names_known_and_unknown(config, whole, tmp_path):
+    figures = run_test(str(config), str(whole), work_dir=str(tmp_path))
+    known, unknown = figures['mIoU_known'], figures['mIoU_unknown']
+    assert 0 < known <= 100 and 0 <= unknown <= 100
+    harmony = 2 * known * unknown / (known + unknown)
+    assert figures['hIoU'] == pytest.approx(harmony, abs=0.02)
+    assert figures['mIoU'] == pytest.approx((12 * known + 5 * unknown) / 17, abs=0.02)
