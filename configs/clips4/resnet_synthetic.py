@@ -28,4 +28,4 @@ model = dict(
         ),
     ),
 )
-default_hooks = dict(checkpoint=dict(interval=300))
+default_hooks = dict(checkpoint=dict(interval=450))

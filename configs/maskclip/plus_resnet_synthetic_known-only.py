@@ -15,4 +15,4 @@ model = dict(
         scale=20.0,
     ),
 )
-default_hooks = dict(checkpoint=dict(interval=300))
+default_hooks = dict(checkpoint=dict(interval=450))

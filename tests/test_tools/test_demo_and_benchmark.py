@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from PIL import Image
+
+from tests.scripts import load_script
+from tests.test_configs import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
@@ -88,3 +92,44 @@ def test_benchmark_of_pooling_agrees_and_saves_memory():
     added = [int(row.partition('(+')[2].partition(')')[0]) for row in (upsampled, transposed)]
     if 'CPU' in done.stdout:
         assert added[0] > added[1] + 100  # 2 x 256 x 256 x 256 floats are 128 MiB
+
+
+@pytest.fixture
+def benchmark_module(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+    return load_script('tools/benchmark.py')
+
+
+def test_benchmark_of_a_clips4_step_with_the_teacher_and_without(benchmark_module, tmp_path):
+    cfg = Config.fromfile(ROOT / 'configs' / 'clips4' / 'r50_voc.py')
+    cfg.model = tiny_model(cfg)
+    cfg.model.data_preprocessor.teacher_size = (32, 32)
+    cfg.dump(tmp_path / 'tiny.py')
+    sizes = ['--image-size', '64', '64', '--grid', '4', '4', '--regions', '3', '--batch-size', '2']
+    common = [str(tmp_path / 'tiny.py'), '--steps', '1', '--device', 'cpu', *sizes]
+    for options in ([], ['--cfg-options', 'model.teacher=None']):
+        args = benchmark_module.parse_args([*common, *options])
+        figures = benchmark_module.run_one('train', 'training step', args)
+        assert figures['cpu_seconds'] > 0 and figures['images_per_second'] > 0
+        assert 'ms/step (CPU ' in benchmark_module.format_row('training step', figures)
+
+
+def test_benchmark_of_the_parts_of_clips4(benchmark_module):
+    sizes = ['--channels', '16', '--grid', '8', '8', '--regions', '3', '--image-size', '40', '48']
+    what = ['--what', 'contrast', 'views', '--batch-size', '1', '--steps', '1', '--device', 'cpu']
+    args = benchmark_module.parse_args([*what, *sizes])
+    for group in args.what:
+        for name in benchmark_module.MEASUREMENTS[group]:
+            figures = benchmark_module.run_one(group, name, args)
+            assert figures['seconds'] > 0, name
+            # Two views of three regions, each cut into up to 16 clusters; noise is cut.
+            assert 2 * 3 < figures.get('segments', 7) <= 2 * 3 * 16
+    with pytest.raises(SystemExit):
+        benchmark_module.parse_args(['--what', 'contrast', 'train'])
+
+
+def test_made_up_regions_are_the_cells_of_random_places(benchmark_module):
+    regions = benchmark_module.random_regions(2, (9, 12), 5)
+    assert regions.shape == (2, 9, 12) and regions.dtype.is_signed
+    assert not regions[0].equal(regions[1])
+    assert set(regions.unique().tolist()) <= set(range(5)) and len(regions.unique()) > 1

@@ -12,10 +12,19 @@ model = dict(
         clusterer=dict(type='UnknownPrototypes', num_clusters=128, momentum=0.99, patience=500),
         grid=(4, 4),  # HSG, stage 2
         iterations=10,  # SPML
-        loss_contrast=dict(type='PixelSegmentContrastLoss', kappa=16.0, loss_weight=1.0),
-        loss_embedding=dict(type='EmbeddingConsistencyLoss', loss_weight=1.0),
+        # Weights and forms: best on the embedded world (docs/clips4_synthetic.md), unproven here.
+        loss_contrast=dict(type='PixelSegmentContrastLoss', kappa=16.0, loss_weight=0.2),  # HSG
+        loss_embedding=dict(type='EmbeddingConsistencyLoss', loss_weight=2.0),
         loss_semantic=dict(
-            type='SemanticConsistencyLoss', threshold=0.5, scale=20.0, loss_weight=1.0
+            type='SemanticConsistencyLoss',
+            decision='two_level',
+            threshold=0.6,
+            smoothing=0.5,
+            scale=20.0,
+            softmax='separate',
+            unknown_scale=10.0,
+            unknown_weight=0.5,
+            loss_weight=0.2,
         ),
     ),
 )

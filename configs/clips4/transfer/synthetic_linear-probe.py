@@ -6,7 +6,7 @@ _base_ = [
     '../../_base_/datasets/synthetic.py',
     '../../_base_/default_runtime.py',
 ]
-load_from = 'work_dirs/resnet_synthetic/iter_300.pth'  # the trained student
+load_from = 'work_dirs/resnet_synthetic/iter_450.pth'  # the trained student
 model = dict(
     _delete_=True,
     type='LinearProbe',

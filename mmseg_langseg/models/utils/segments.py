@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .spherical_kmeans import spherical_kmeans
 
@@ -96,7 +97,7 @@ def segment_pixels(embeddings: Tensor, segments: Segments) -> tuple[Tensor, Tens
     """
     inside = segments.ids >= 0
     rows = embeddings.permute(0, 2, 3, 1)[inside]
-    return F.normalize(rows.float(), dim=1), segments.ids[inside]
+    return _UnitRows.apply(rows.float()), segments.ids[inside]
 
 
 def segment_embeddings(embeddings: Tensor, segments: Segments) -> Tensor:
@@ -136,3 +137,28 @@ def _intersect(clusters: Tensor, regions: Tensor, valid: Tensor, num_clusters: i
     ids[valid] = index
     place = found // num_clusters
     return Segments(ids, place // num_regions, place % num_regions)
+
+
+class _UnitRows(torch.autograd.Function):
+    """Rows ``(P, D)`` of norm 1, zero rows kept.
+
+    As ``F.normalize``, whose backward pass however holds five more tensors of the size of the
+    features, where this one holds one.
+    """
+
+    @staticmethod
+    def forward(ctx, rows: Tensor) -> Tensor:
+        """Divides by the norm; by infinity where it is 0."""
+        norm = rows.norm(dim=1, keepdim=True)
+        norm = norm.masked_fill(norm == 0, torch.inf)
+        unit = rows / norm
+        ctx.save_for_backward(unit, norm)
+        return unit
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> Tensor:
+        """What is left of the gradient across the row, divided by the norm."""
+        unit, norm = ctx.saved_tensors
+        along = (grad[:, None] @ unit[:, :, None])[:, 0]
+        return torch.addcmul(grad, unit, along, value=-1).div_(norm)
