@@ -19,6 +19,7 @@ model = dict(
         loss_semantic=dict(
             type='SemanticConsistencyLoss',
             threshold=0.6,
+            calibrate=True,
             smoothing=0.5,
             scale=20.0,
             softmax='separate',

@@ -1,8 +1,13 @@
 """Data sets that MMSegmentation lacks, and their pipeline steps."""
 
+from .ade20k_847 import ADE20K847Dataset
+from .coco_object import COCOObjectDataset
+from .coco_stuff27 import COCOStuff27Dataset
 from .folder_seg_dataset import FolderSegDataset
+from .pascal_context459 import PascalContext459Dataset
 from .pascal_voc20 import PascalVOC20Dataset
 from .synthetic_scenes import SyntheticScenesDataset
+from .tar_backend import TarBackend
 from .transforms import (
     AugmentedViews,
     LoadCLIPFeatures,
@@ -10,6 +15,7 @@ from .transforms import (
     LoadSyntheticScene,
     LoadUnlabeledImage,
     LoadUnlabeledMasks,
+    LoadWideAnnotations,
     PackMaskInputs,
     PackViews,
     RandomView,
@@ -20,19 +26,25 @@ from .transforms import (
 from .unlabeled_mask_dataset import UnlabeledMaskDataset
 
 __all__ = [
+    'ADE20K847Dataset',
     'AugmentedViews',
+    'COCOObjectDataset',
+    'COCOStuff27Dataset',
     'FolderSegDataset',
     'LoadCLIPFeatures',
     'LoadRegionMap',
     'LoadSyntheticScene',
     'LoadUnlabeledImage',
     'LoadUnlabeledMasks',
+    'LoadWideAnnotations',
     'PackMaskInputs',
     'PackViews',
+    'PascalContext459Dataset',
     'PascalVOC20Dataset',
     'RandomView',
     'StrongView',
     'SyntheticScenesDataset',
+    'TarBackend',
     'UnlabeledMaskDataset',
     'pixel_index_map',
     'view_matrix',

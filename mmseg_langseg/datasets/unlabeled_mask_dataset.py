@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import mmengine
 import mmengine.fileio as fileio
@@ -28,6 +27,9 @@ class UnlabeledMaskDataset(BaseSegDataset):
           masks/a/1.json      both prefixes may name one folder, as SA-1B's tars unpack
           features/a/1.npy    optional: CLIP's dense features, made in advance
 
+    Tars need not be unpacked: with ``data_root='tar://data/sa1b'`` every tar below is a folder of
+    its name, see :class:`TarBackend`.
+
     Files are listed and paired before training starts; their content is checked when a sample is
     loaded. Use ``LoadUnlabeledImage``, ``LoadUnlabeledMasks`` (or ``LoadRegionMap`` for region
     maps, with ``mask_suffix='.png'``) and ``LoadCLIPFeatures`` to load them.
@@ -38,7 +40,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
             (``feature_path``). Without ``mask_path`` the images come without masks (for masks that
             are made online), without ``feature_path`` without features.
         ann_file: Text file that lists the images to use, one path per line, relative to the image
-            folder, with or without the suffix. Empty: all images.
+            folder, with or without the suffix; one listed twice counts once. Empty: all images.
         img_suffix: Suffix of the images, or several.
         mask_suffix: Suffix of the mask files.
         on_bad_file: 'skip' takes another sample at random in place of one whose files cannot be
@@ -47,8 +49,10 @@ class UnlabeledMaskDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: A folder or the list does not exist.
+        OSError: A folder cannot be listed.
         MaskFileError: An image has no mask file (with 'stop'), or none has.
         FeatureFileError: The same of feature files.
+        BadFileError: Images of one stem would share a file (with 'stop'), or a tar is damaged.
         ValueError: There is no image to use, or ``on_bad_file`` is unknown.
     """
 
@@ -108,6 +112,9 @@ class UnlabeledMaskDataset(BaseSegDataset):
         if not images:
             source = self.ann_file or f'{img_dir} (suffixes {", ".join(self.img_suffix)})'
             raise ValueError(f'no image in {source}')
+        images = sorted(set(images))
+        if mask_dir is not None or feature_dir is not None:
+            images = self._drop_namesakes(images)
         images = self._drop_unpaired(images, mask_dir, self.mask_suffix, 'mask', MaskFileError)
         images = self._drop_unpaired(images, feature_dir, '.npy', 'feature', FeatureFileError)
         return [
@@ -117,7 +124,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
                 feature_path=self._partner(image, feature_dir, '.npy'),
                 seg_fields=[],
             )
-            for image in sorted(images)
+            for image in images
         ]
 
     def prepare_data(self, idx: int) -> dict | None:
@@ -148,11 +155,32 @@ class UnlabeledMaskDataset(BaseSegDataset):
 
     def _listed_images(self) -> list[str]:
         """Images named in ``ann_file``, with their suffix."""
-        if not Path(self.ann_file).is_file():
+        if not fileio.isfile(self.ann_file, self.backend_args):
             raise FileNotFoundError(f'image list {self.ann_file} does not exist')
         lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
         names = [line.strip() for line in lines if line.strip()]
         return [name if self._suffix_of(name) else name + self.img_suffix[0] for name in names]
+
+    def _drop_namesakes(self, images: list[str]) -> list[str]:
+        """Keep the first of the images that differ in their suffix only.
+
+        They would share their files, which ``tools/generate_masks.py`` makes for the first.
+        """
+        first: dict[str, str] = {}
+        for image in images:
+            first.setdefault(self._stem(image), image)
+        if len(first) == len(images):
+            return images
+        dropped = sorted(set(images) - set(first.values()))
+        message = (
+            f'{len(dropped)} of {len(images)} images have the stem of another, whose files they '
+            f'would share, the first: {", ".join(dropped[:3])}'
+        )
+        if self.on_bad_file == 'stop':
+            raise BadFileError(message)
+        self._num_unpaired += len(dropped)
+        self._warn(f'{message}; they are skipped')
+        return list(first.values())
 
     def _drop_unpaired(
         self, images: list[str], folder: str | None, suffix: str, kind: str, error: type
@@ -181,15 +209,19 @@ class UnlabeledMaskDataset(BaseSegDataset):
             raise FileNotFoundError(
                 f'folder {folder} does not exist; data_root is {self.data_root!r}'
             )
-        return list(
-            fileio.list_dir_or_file(
-                folder,
-                list_dir=False,
-                suffix=suffix,
-                recursive=True,
-                backend_args=self.backend_args,
+        try:
+            return list(
+                fileio.list_dir_or_file(
+                    folder,
+                    list_dir=False,
+                    suffix=suffix,
+                    recursive=True,
+                    backend_args=self.backend_args,
+                )
             )
-        )
+        except OSError as error:
+            reason = f'{folder} cannot be listed completely ({error.strerror})'
+            raise OSError(error.errno, reason, error.filename) from error
 
     def _partner(self, image: str, folder: str | None, suffix: str) -> str | None:
         """Path of the file that belongs to an image."""

@@ -9,17 +9,19 @@ from .generation_manifest import GenerationManifest
 from .generator_factory import GENERATORS, build_generator
 from .image_sources import ImageSource, decode_image, open_image_source
 from .kmeans import batched_kmeans
+from .mask_filter import MaskFilter
 from .mask_generator import MaskGenerator
 from .mask_partition import masks_to_regions
 from .merge_regions import merge_regions
 from .region_files import read_region_map, write_region_map
 from .region_generator import RegionGenerator, regions_to_rles
 from .rle import lookup_rles, rle_run_lengths
-from .sa1b import read_mask_file, write_mask_file
+from .sa1b import read_mask_annotations, read_mask_file, write_mask_file
 from .sam_generator import SAMGenerator
 from .shard import parse_shard
 from .slic import slic_regions
 from .superpixel_generator import SuperpixelGenerator
+from .tar_index import TarIndex
 from .whole_file import remove_leftovers, write_whole_file
 
 __all__ = [
@@ -33,10 +35,12 @@ __all__ = [
     'ImageFileError',
     'ImageSource',
     'MaskFileError',
+    'MaskFilter',
     'MaskGenerator',
     'RegionGenerator',
     'SAMGenerator',
     'SuperpixelGenerator',
+    'TarIndex',
     'batched_kmeans',
     'build_generator',
     'decode_image',
@@ -47,6 +51,7 @@ __all__ = [
     'merge_regions',
     'open_image_source',
     'parse_shard',
+    'read_mask_annotations',
     'read_mask_file',
     'read_region_map',
     'regions_to_rles',

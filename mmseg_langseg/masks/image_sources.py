@@ -84,16 +84,20 @@ def open_image_source(
     return source
 
 
-def decode_image(content: bytes) -> np.ndarray:
+def decode_image(
+    content: bytes, channel_order: str = 'rgb', backend: str = 'cv2'
+) -> np.ndarray:
     """Decode an image as MMSegmentation's loader does: turned as its EXIF data say, 8-bit colour.
 
     A JPEG that was cut off is refused, whereas OpenCV 4 would fill it up with grey.
 
     Args:
         content: Content of an image file.
+        channel_order: 'rgb' or 'bgr'.
+        backend: Decoder, one of mmcv's: 'cv2', 'turbojpeg', 'pillow' or 'tifffile'.
 
     Returns:
-        uint8 (H, W, 3), RGB.
+        uint8 (H, W, 3).
 
     Raises:
         ImageFileError: The content is no image, or not all of one.
@@ -105,12 +109,12 @@ def decode_image(content: bytes) -> np.ndarray:
     if content.startswith(b'\xff\xd8') and end < scan:
         raise ImageFileError('the JPEG is cut off')
     try:
-        image = mmcv.imfrombytes(content, flag='color', channel_order='bgr', backend='cv2')
+        image = mmcv.imfrombytes(content, flag='color', channel_order='bgr', backend=backend)
     except (OSError, ValueError, AssertionError, cv2.error) as error:
         raise ImageFileError(f'cannot be decoded ({error})') from error
     if image is None:
         raise ImageFileError('cannot be decoded')
-    return np.ascontiguousarray(image[..., ::-1])
+    return image if channel_order == 'bgr' else np.ascontiguousarray(image[..., ::-1])
 
 
 def _from_folder(root: Path, exclude: str | os.PathLike | None) -> ImageSource:

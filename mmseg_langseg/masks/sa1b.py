@@ -6,7 +6,8 @@ One file per image::
      "annotations": [{"id": 0, "segmentation": {"size": [H, W], "counts": "..."},
                       "bbox": [x, y, w, h], "area": 123, ...}, ...]}
 
-Only ``image.width``, ``image.height`` and ``annotations[*].segmentation`` are read.
+Of an image only its sides and its name are read, of a mask its segmentation and, to filter masks,
+its ``predicted_iou`` and ``stability_score``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 import mmengine.fileio as fileio
@@ -44,6 +46,31 @@ def read_mask_file(
         MaskFileError: The file is missing or not JSON, lacks a key, is of another image size, or
             holds a broken RLE. The message names the file and the annotation.
     """
+    annotations = read_mask_annotations(path, image_size, backend_args=backend_args)
+    return [annotation['segmentation'] for annotation in annotations]
+
+
+def read_mask_annotations(
+    path: str | os.PathLike,
+    image_size: tuple[int, int] | None = None,
+    image_name: str | None = None,
+    backend_args: dict | None = None,
+) -> list[dict]:
+    """Read and check the masks of one image with whatever else the file says of each.
+
+    Args:
+        path: Mask file in SA-1B's JSON format.
+        image_size: (height, width) of the image the masks must belong to; ``None``: not compared.
+        image_name: Path of this image; a file that names another stem is refused. ``None``, or a
+            file without a name: not compared.
+        backend_args: File backend of mmengine.
+
+    Returns:
+        The annotations; their ``segmentation`` is as :func:`read_mask_file` gives it.
+
+    Raises:
+        MaskFileError: As of :func:`read_mask_file`, or the file names another image.
+    """
     content = _load_json(path, backend_args)
     image = _get(content, 'image', dict, path)
     size = (_get(image, 'height', int, path), _get(image, 'width', int, path))
@@ -53,8 +80,19 @@ def read_mask_file(
             f'the image has {image_size[0]} x {image_size[1]}; '
             'were the images resized without their masks?'
         )
+    own_name = image.get('file_name')
+    if image_name is not None and isinstance(own_name, str) and own_name:
+        if PurePath(own_name).stem != PurePath(image_name).stem:
+            raise MaskFileError(
+                f"{path}: these are the masks of the image '{own_name}', not of '{image_name}'; "
+                "if the image was renamed, change 'file_name' or remove it"
+            )
     annotations = _get(content, 'annotations', list, path)
-    return [_read_rle(ann, size, f'{path}, annotation {i}') for i, ann in enumerate(annotations)]
+    for i, annotation in enumerate(annotations):
+        where = f'{path}, annotation {i}'
+        rle = _read_rle(annotation, size, where)
+        annotation['segmentation'] = rle
+    return annotations
 
 
 def write_mask_file(

@@ -30,7 +30,7 @@ custom_hooks = [dict(type='DatasetVocabularyHook'),
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 train_cfg = dict(max_iters=4, val_interval=100)
 """
-STATE = ('clusterer.prototypes', 'clusterer.idle', 'clusterer.steps', 'image_mean')
+STATE = ('clusterer.prototypes', 'clusterer.idle', 'clusterer.steps', 'image_mean.value')
 
 
 class Killed(Exception):

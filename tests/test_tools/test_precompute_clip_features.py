@@ -116,7 +116,7 @@ def test_training_with_the_features_is_training_with_the_teacher(tool, config, t
     without = MODELS.build(cfg.model).train()
     without.load_state_dict(with_teacher.state_dict())
     # The first forward pass moved the batch norms' running means, which training does not read.
-    without.decode_head.image_mean.zero_()
+    without.decode_head.image_mean.value.zero_()
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     found = losses(without, dataset)
     assert found.keys() == expected.keys() and 'loss_semantic' in found

@@ -19,6 +19,7 @@ model = dict(
             type='SemanticConsistencyLoss',
             decision='two_level',
             threshold=0.6,
+            calibrate=True,
             smoothing=0.5,
             scale=20.0,
             softmax='separate',

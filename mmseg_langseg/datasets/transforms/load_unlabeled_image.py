@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-import cv2
-from mmcv.transforms import LoadImageFromFile
+import mmengine.fileio as fileio
+from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks import ImageFileError
+from mmseg_langseg.masks import ImageFileError, decode_image
 
 
 @TRANSFORMS.register_module()
-class LoadUnlabeledImage(LoadImageFromFile):
-    """mmcv's image loader; an image that cannot be read or decoded is an ``ImageFileError``.
+class LoadUnlabeledImage(BaseTransform):
+    """Load an image; one that cannot be read or decoded is an ``ImageFileError``.
 
-    The decoding backends fail in different ways (an exception of their own, or no image at all).
-    With one kind of error :class:`UnlabeledMaskDataset` can skip the image or stop.
+    mmcv's loader decodes in the same way, but its backends fail in different ways (an exception of
+    their own, or no image at all) and fill up a JPEG that was cut off with grey. With one kind of
+    error :class:`UnlabeledMaskDataset` can skip the image or stop.
+
+    Required keys: ``img_path``.
+
+    Added keys: ``img`` ((H, W, 3) uint8 BGR, turned as the EXIF data say), ``img_shape``,
+    ``ori_shape``.
+
+    Args:
+        imdecode_backend: Decoder, one of mmcv's.
+        backend_args: File backend of mmengine.
     """
 
+    def __init__(self, imdecode_backend: str = 'cv2', backend_args: dict | None = None) -> None:
+        self.imdecode_backend = imdecode_backend
+        self.backend_args = backend_args
+
     def transform(self, results: dict) -> dict:
-        """Load ``results['img_path']`` into ``results['img']``, (H, W, 3) uint8 BGR.
+        """Add the image.
 
         Raises:
-            ImageFileError: The image is missing or cannot be decoded.
+            ImageFileError: The image is missing, empty, cut off, or cannot be decoded.
         """
+        path = results['img_path']
         try:
-            return super().transform(results)
-        except (OSError, ValueError, AssertionError, cv2.error) as error:
-            raise ImageFileError(
-                f'{results["img_path"]}: image cannot be read or decoded ({error})'
-            ) from error
+            content = fileio.get(path, backend_args=self.backend_args)
+            results['img'] = decode_image(content, 'bgr', self.imdecode_backend)
+        except (OSError, ImageFileError) as error:
+            raise ImageFileError(f'{path}: image cannot be read or decoded ({error})') from error
+        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        """Name and arguments."""
+        return (
+            f'{type(self).__name__}(imdecode_backend={self.imdecode_backend!r}, '
+            f'backend_args={self.backend_args})'
+        )

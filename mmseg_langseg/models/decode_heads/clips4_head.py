@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from mmengine.dist import all_reduce
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
+    RunningMean,
     find_segments,
     region_labels,
     segment_embeddings,
@@ -40,7 +41,7 @@ class CLIPS4Head(LanguageHead):
             below.
         loss_embedding: Config of ``EmbeddingConsistencyLoss``.
         loss_semantic: Config of ``SemanticConsistencyLoss``.
-        mean_momentum: Of the running mean of CLIP's segment embeddings, for ``centred`` decisions.
+        mean_momentum: Of the running mean of CLIP's pixel embeddings, which some decisions need.
         **kwargs: See :class:`LanguageHead`.
 
     Raises:
@@ -49,7 +50,6 @@ class CLIPS4Head(LanguageHead):
 
     known_rows: Tensor
     negative_rows: Tensor
-    image_mean: Tensor
     last_assignment: Tensor | None
 
     def __init__(
@@ -85,10 +85,9 @@ class CLIPS4Head(LanguageHead):
                 'classes, give UnknownPrototypes, or leave loss_semantic out.'
             )
         self.grid, self.iterations = tuple(grid), iterations
-        self.mean_momentum = mean_momentum
         self.register_buffer('known_rows', torch.zeros(0, width), persistent=False)
         self.register_buffer('negative_rows', torch.zeros(0, width), persistent=False)
-        self.register_buffer('image_mean', torch.zeros(width))
+        self.image_mean = RunningMean(width, mean_momentum)
         self.last_assignment = self.last_features = None
 
     def loss(
@@ -119,11 +118,11 @@ class CLIPS4Head(LanguageHead):
         if self.loss_embedding is not None:
             result[self.loss_embedding.loss_name] = self.loss_embedding(ours, theirs)
         if self.loss_semantic is not None:
+            self._update_image_mean(clip, regions)
             result.update(self._semantic(ours, theirs))
         return result
 
     def _semantic(self, ours: Tensor, theirs: Tensor) -> dict[str, Tensor]:
-        self._update_image_mean(theirs)
         known, unknown = self.known_texts(), self.unknown_rows()
         targets, clusters = self.decide(theirs), None
         seen, others = theirs.any(1), targets >= len(known)
@@ -132,7 +131,7 @@ class CLIPS4Head(LanguageHead):
             clusters = self.clusterer.assign(theirs).masked_fill(~seen, -1)
             clustered = seen if self.loss_semantic.clusters_all else others
             self.last_features, self.last_assignment = theirs[clustered], clusters[clustered]
-        loss = self.loss_semantic(ours, targets, known, unknown, self.image_mean, clusters)
+        loss = self.loss_semantic(ours, targets, known, unknown, self.image_mean.value, clusters)
         result = {self.loss_semantic.loss_name: loss}
         with torch.no_grad():
             chosen = torch.cat([known, unknown])[targets.clamp_min(0)]
@@ -149,7 +148,7 @@ class CLIPS4Head(LanguageHead):
             self.known_texts(),
             self.unknown_rows(),
             self.negative_rows if self.negatives is not None else None,
-            self.image_mean,
+            self.image_mean.value,
             self.text_encoder.logit_scale,
         )
 
@@ -167,9 +166,9 @@ class CLIPS4Head(LanguageHead):
         Returns:
             ``(M, D)`` float32 of norm 1.
         """
+        self._update_image_mean(clip, regions)
         rows = segment_embeddings(clip, find_segments(clip, regions, (1, 1), 1))
         rows = rows[rows.any(1)]
-        self._update_image_mean(rows)
         if self.loss_semantic.clusters_all or self.loss_semantic.threshold is None:
             # (Without a threshold the decision compares with prototypes, and there are none yet.)
             return rows
@@ -191,14 +190,6 @@ class CLIPS4Head(LanguageHead):
         rows = self.text_encoder.encode_vocabulary(vocabulary, self.templates)
         return rows.to(self.known_rows)
 
-    @torch.no_grad()
-    def _update_image_mean(self, clip_segments: Tensor) -> None:
-        """Moves the mean of CLIP's embeddings, which all processes share."""
-        rows = clip_segments[clip_segments.any(1)]
-        total = torch.cat([rows.sum(0), rows.new_tensor([len(rows)])])
-        all_reduce(total)
-        if not total[-1]:
-            return
-        mean = total[:-1] / total[-1]
-        momentum = self.mean_momentum if self.image_mean.any() else 0.0
-        self.image_mean.lerp_(mean.to(self.image_mean), 1 - momentum)
+    def _update_image_mean(self, clip: Tensor, regions: Tensor) -> None:
+        """Takes in CLIP's pixels: each counts once, where a mean of segments favours small ones."""
+        self.image_mean.update(F.normalize(clip.permute(0, 2, 3, 1)[regions >= 0].float(), dim=1))

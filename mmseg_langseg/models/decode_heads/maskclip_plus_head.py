@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmseg_langseg.models.losses import global_mean
 from mmseg_langseg.models.text_encoders import Vocabulary
-from mmseg_langseg.models.utils import cosine_map
+from mmseg_langseg.models.utils import RunningMean, cosine_map
 
 from .language_head import LanguageHead
 from .maskclip_head import denoise_prompts
@@ -32,6 +32,8 @@ class MaskCLIPPlusHead(LanguageHead):
             zero-shot ones change after a tenth of the schedule.
         prompt_denoising: See ``MaskCLIPHead``; for the pseudo-labels, view by view, at the CLIP's
             own logit scale.
+        calibrate: Take off each name's mean cosine with CLIP's pixels before the arg-max, see
+            :func:`decide_classes`; not MaskCLIP+'s, for a fair comparison with our CLIP-S⁴.
         **kwargs: See :class:`LanguageHead`.
 
     Raises:
@@ -46,6 +48,7 @@ class MaskCLIPPlusHead(LanguageHead):
         scale: float = 20.0,
         self_training_from: int | None = None,
         prompt_denoising: float | None = None,
+        calibrate: bool = False,
         feature_size: tuple[int, int] | None = None,
         **kwargs,
     ) -> None:
@@ -58,6 +61,7 @@ class MaskCLIPPlusHead(LanguageHead):
         self.scale = scale
         self.self_training_from = self_training_from
         self.prompt_denoising = prompt_denoising
+        self.image_mean = RunningMean(self.text_encoder.embed_dim) if calibrate else None
         # Counts over resumed runs, so it is saved.
         self.register_buffer('iterations', torch.zeros((), dtype=torch.long))
         self.register_buffer('names_text', torch.zeros(0), persistent=False)
@@ -93,6 +97,10 @@ class MaskCLIPPlusHead(LanguageHead):
         if self.self_training_from is not None and self.iterations >= self.self_training_from:
             return logits.argmax(1)
         scores = cosine_map(clip, self._text())
+        if self.image_mean is not None:
+            pixels = clip.permute(0, 2, 3, 1).flatten(0, 2).float()
+            self.image_mean.update(F.normalize(pixels, dim=1))
+            scores = scores - (self._text() @ self.image_mean.value)[:, None, None]
         if self.prompt_denoising is not None:
             scores = denoise_prompts(scores, self.prompt_denoising, self.text_encoder.logit_scale)
         return scores.argmax(1)

@@ -19,7 +19,7 @@ def pixel_segment_contrast(
     labels: Tensor,
     kappa: float = 16.0,
     exclude_self: bool = True,
-    chunk: int = 1024,
+    chunk: int = 512,
 ) -> Tensor:
     """Mean over pixels of ``-log(sum over S+ of e^(kappa z·v) / sum over S+ and S- of the same)``.
 
@@ -104,7 +104,7 @@ class PixelSegmentContrastLoss(nn.Module):
         self,
         kappa: float = 16.0,
         exclude_self: bool = True,
-        chunk: int = 1024,
+        chunk: int = 512,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_contrast',
     ) -> None:
@@ -112,7 +112,7 @@ class PixelSegmentContrastLoss(nn.Module):
         if kappa <= 0:
             raise ValueError(f'kappa={kappa}: expected a positive concentration, such as 16.')
         if chunk < 1:
-            raise ValueError(f'chunk={chunk}: expected at least 1 pixel; 1024 takes little memory.')
+            raise ValueError(f'chunk={chunk}: expected at least 1 pixel; 512 takes little memory.')
         self.kappa = kappa
         self.exclude_self = exclude_self
         self.chunk = chunk

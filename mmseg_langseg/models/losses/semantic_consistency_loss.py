@@ -21,6 +21,7 @@ def decide_classes(
     negatives: Tensor | None = None,
     threshold: float | None = 0.5,
     logit_scale: float = 100.0,
+    image_mean: Tensor | None = None,
 ) -> Tensor:
     """CLIP's choice among known and unknown classes for each segment, the target ``q_s``.
 
@@ -41,6 +42,9 @@ def decide_classes(
             prototypes, with the scales mixed.
         logit_scale: The CLIP's own, ``OpenCLIPTextEncoder.logit_scale``; 100 for OpenAI's. At a
             larger one CLIP is sure of everything, and nothing is unknown.
+        image_mean: ``(D,)`` mean of CLIP's unit embeddings, to calibrate two levels with: from each
+            word's cosines their mean is taken off, ``u·t - m·t``, since some words are close to all
+            images. (Label-free; ours.)
 
     Returns:
         ``(S,)`` int64: in [0, K) a known class, in [K, K + U) an unknown one, and -1 for neither:
@@ -53,9 +57,10 @@ def decide_classes(
     if threshold is None or not len(known):
         choice = torch.cat([to_known, to_unknown], dim=1).argmax(1)
     else:
-        texts = to_known
-        if negatives is not None:
-            texts = torch.cat([to_known, _cosines(clip_segments, negatives)], dim=1)
+        words = known if negatives is None else torch.cat([known.float(), negatives.float()])
+        texts = _cosines(clip_segments, words)
+        if image_mean is not None:
+            texts = texts - image_mean.float() @ F.normalize(words.float(), dim=1).T
         probability = (logit_scale * texts).softmax(1)[:, : len(known)]
         best, choice = probability.max(1)
         other = len(known) + to_unknown.argmax(1) if len(unknown) else torch.full_like(choice, -1)
@@ -138,6 +143,7 @@ class SemanticConsistencyLoss(nn.Module):
             arg-max over all prototypes. ``centred``: the same after the means of the texts and of
             the image embeddings are taken off, on both sides; inference then needs the same.
         threshold: Least probability of a known class, for ``two_level``.
+        calibrate: For ``two_level``: take off each word's mean cosine, see :func:`decide_classes`.
         smoothing: Share of the nearest unknown prototype in what the decision is taken on, see
             :func:`smooth`.
         scale: Inverse temperature of our side.
@@ -155,6 +161,7 @@ class SemanticConsistencyLoss(nn.Module):
         self,
         decision: str = 'two_level',
         threshold: float = 0.5,
+        calibrate: bool = False,
         smoothing: float = 0.0,
         scale: float = 20.0,
         softmax: str = 'joint',
@@ -176,6 +183,7 @@ class SemanticConsistencyLoss(nn.Module):
                 raise ValueError(f'{name}={value}: expected a positive inverse temperature.')
         self.decision = decision
         self.threshold = threshold if decision == 'two_level' else None
+        self.calibrate = calibrate
         self.smoothing = smoothing
         self.scale = scale
         self.softmax = softmax
@@ -205,12 +213,16 @@ class SemanticConsistencyLoss(nn.Module):
             known: ``(K, D)``.
             unknown: ``(U, D)``.
             negatives: ``(G, D)``, for ``two_level``.
-            image_mean: ``(D,)`` (running) mean of CLIP's segment embeddings, for ``centred``.
+            image_mean: ``(D,)`` (running) mean of CLIP's pixel embeddings, for ``centred`` and
+                ``calibrate``.
             logit_scale: The CLIP's own, for ``two_level``.
         """
+        if self.calibrate and image_mean is None:
+            raise ValueError('image_mean=None: calibrate needs the mean of CLIP embeddings, (D,).')
         rows = smooth(clip_segments, unknown, self.smoothing)
         rows, known, unknown = self._centre(rows, known, unknown, image_mean)
-        choice = decide_classes(rows, known, unknown, negatives, self.threshold, logit_scale)
+        mean = image_mean if self.calibrate else None
+        choice = decide_classes(rows, known, unknown, negatives, self.threshold, logit_scale, mean)
         # Centring moves a zero embedding away from zero.
         return choice.masked_fill(~clip_segments.any(1), -1)
 

@@ -37,6 +37,10 @@ class CLIPS4(DistilledSegmentor):
 
     @torch.no_grad()
     def mask_features(self, inputs: dict[str, Tensor], data_samples: list) -> Tensor:
-        """CLIP's embeddings ``(M, D)`` of a batch's regions that no known class claims."""
-        batch = self.view_batch(inputs, data_samples)
-        return self.decode_head.unknown_features(batch.clip, batch.regions)
+        """CLIP's embeddings ``(M, D)`` of a batch's regions, on its own grid.
+
+        Returns:
+            See ``CLIPS4Head.unknown_features``.
+        """
+        clip, valid = self.teacher_views(inputs, data_samples)
+        return self.decode_head.unknown_features(clip, self.view_regions(data_samples, valid))

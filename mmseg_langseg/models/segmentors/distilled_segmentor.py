@@ -62,10 +62,7 @@ class DistilledSegmentor(LanguageSegmentor):
         embeddings = self.extract_feat(views)[-1]
         size = embeddings.shape[-2:]
         clip, valid = self.teacher_views(inputs, data_samples, size)
-        regions = torch.cat([sample.regions for sample in data_samples]).to(views.device)
-        # float32 holds every 16-bit region exactly.
-        regions = F.interpolate(regions[:, None].float(), size=size, mode='nearest-exact')[:, 0]
-        regions = regions.long().masked_fill(~valid, -1)
+        regions = self.view_regions(data_samples, valid)
         index = torch.arange(len(data_samples), device=views.device)
         return ViewBatch(
             embeddings, clip, regions, index.repeat_interleave(len(views) // len(data_samples))
@@ -73,14 +70,14 @@ class DistilledSegmentor(LanguageSegmentor):
 
     @torch.no_grad()
     def teacher_views(
-        self, inputs: dict[str, Tensor], data_samples: list, size: tuple[int, int]
+        self, inputs: dict[str, Tensor], data_samples: list, size: tuple[int, int] | None = None
     ) -> tuple[Tensor, Tensor]:
         """The teacher's features of the views.
 
         Args:
             inputs: See :meth:`view_batch`.
             data_samples: Likewise; ``regions`` are not needed.
-            size: (h, w) of the student's grid.
+            size: (h, w) of the student's grid; None: the teacher's own.
 
         Returns:
             ``(B * V, D, h, w)`` float32, zero outside the image, and ``(B * V, h, w)`` bool, where
@@ -88,7 +85,17 @@ class DistilledSegmentor(LanguageSegmentor):
         """
         matrices = torch.stack([sample.matrices for sample in data_samples])
         features = self.teacher_features(inputs)
+        size = tuple(features.shape[-2:]) if size is None else size
         return warp_features(features, matrices.to(features.device), size)
+
+    def view_regions(self, data_samples: list, valid: Tensor) -> Tensor:
+        """Regions ``(B * V, h, w)`` int64 of the views, -1 where ``valid`` of that shape is not."""
+        regions = torch.cat([sample.regions for sample in data_samples]).to(valid.device)
+        # float32 holds every 16-bit region exactly.
+        regions = F.interpolate(
+            regions[:, None].float(), size=valid.shape[-2:], mode='nearest-exact'
+        )[:, 0]
+        return regions.long().masked_fill(~valid, -1)
 
     @torch.no_grad()
     def teacher_features(self, inputs: dict[str, Tensor]) -> Tensor:

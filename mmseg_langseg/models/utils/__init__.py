@@ -3,6 +3,7 @@
 from .frozen_tower import FrozenTower
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
 from .momentum_teacher import MomentumTeacher
+from .running_mean import RunningMean
 from .segments import (
     Segments,
     find_segments,
@@ -18,6 +19,7 @@ from .warp_features import warp_features
 __all__ = [
     'FrozenTower',
     'MomentumTeacher',
+    'RunningMean',
     'Segments',
     'bilinear_matrix',
     'cosine_map',

@@ -215,7 +215,7 @@ def initialised(rank, world):
     )
     MaskClusteringHook().before_train(runner)
     head = model.decode_head
-    return head.clusterer.prototypes, head.image_mean, runner.logger.info.call_args.args[0]
+    return head.clusterer.prototypes, head.image_mean.value, runner.logger.info.call_args.args[0]
 
 
 def images_of(batch, part):
@@ -240,7 +240,7 @@ def head_losses(rank, world, empty):
     (grad,) = torch.autograd.grad(sum(losses.values()) / world, embeddings)
     head.clusterer.update(head.last_assignment, head.last_features)
     numbers = [losses[name].detach() for name in sorted(losses)]
-    return torch.stack(numbers), grad, head.image_mean, head.clusterer.prototypes
+    return torch.stack(numbers), grad, head.image_mean.value, head.clusterer.prototypes
 
 
 def everything(rank, world=2):

@@ -118,3 +118,18 @@ def test_too_few_names(names):
                 names=names,
             )
         )
+
+
+def test_calibrated_pseudo_labels_take_off_the_mean_cosine_of_each_name():
+    model = head(calibrate=True)
+    _, clip, valid = batch()
+    (text,) = model.text_encoder.encode_texts(['A photo of a dog in the scene'])
+    clip = (clip + 5 * text[:, None, None]) * valid[:, None]  # every pixel looks like a dog
+    labels = model.pseudo_labels(torch.zeros(2, 3, 3, 4), clip)
+    rows = torch.nn.functional.normalize(clip, dim=1).permute(0, 2, 3, 1)
+    mean = rows[rows.any(3)].mean(0)
+    offset = model.names_text @ mean
+    scores = rows @ model.names_text.T - offset
+    assert torch.equal(labels[valid], scores.argmax(3)[valid])
+    assert not torch.equal(labels[valid], (rows @ model.names_text.T).argmax(3)[valid])
+    assert 'image_mean.value' in model.state_dict()

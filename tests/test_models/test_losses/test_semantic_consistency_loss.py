@@ -169,6 +169,30 @@ def test_centring_says_what_it_needs():
         loss.decide(u, known[:1], unknown, image_mean=u.mean(0))
 
 
+def test_calibration_takes_off_what_a_word_says_of_every_image():
+    u, _, known, unknown, negatives = _data()
+    # The first word is close to everything.
+    common = F.normalize(torch.ones(DIM), dim=0)
+    u = F.normalize(u + 2 * common, dim=1)
+    known = torch.cat([common[None] + 0.1 * known[:1], known[1:]])
+    mean = u.mean(0)
+    words = torch.cat([known, negatives])
+    expected = []
+    for row in u:
+        logits = [10 * (cosine(row, w) - float(mean @ w / w.norm())) for w in words]
+        weights = [math.exp(logit) for logit in logits]
+        top = weights[:3].index(max(weights[:3]))
+        sure = weights[top] / sum(weights) >= 0.5
+        expected.append(top if sure else 3 + best(row, unknown))
+    loss = SemanticConsistencyLoss(calibrate=True)
+    found = loss.decide(u, known, unknown, negatives, mean, logit_scale=10.0)
+    assert found.tolist() == expected
+    plain = SemanticConsistencyLoss().decide(u, known, unknown, negatives, mean, logit_scale=10.0)
+    assert (plain == 0).sum() > (found == 0).sum()
+    with pytest.raises(ValueError, match='image_mean=None'):
+        loss.decide(u, known, unknown)
+
+
 @pytest.mark.parametrize('share', [0.0, 0.3, 1.0])
 def test_smoothing_goes_towards_the_nearest_prototype(share):
     u, _, _, prototypes, _ = _data()

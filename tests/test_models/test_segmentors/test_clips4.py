@@ -45,7 +45,7 @@ def test_gradient_reaches_backbone_and_neck_alone(loss):
     losses[loss].backward()
     for part in (model.backbone, model.neck):
         assert all(p.grad is not None for p in part.parameters())
-        assert all(any(p.grad.any() for p in part.parameters()) for _ in (0,))
+        assert any(p.grad.any() for p in part.parameters())
     assert all(p.grad is None for part in (teacher, text) for p in part.parameters())
     for name, value in model.decode_head.clusterer.named_buffers():
         assert not value.requires_grad and torch.equal(value, state[name])
@@ -99,7 +99,7 @@ def test_precomputed_features_stand_in_for_the_teacher():
     expected, logged = losses_of(model, batch)
     inputs = model.data_preprocessor(batch, True)['inputs']
     features = 3 * model.teacher(inputs['image'])  # files need not hold unit rows
-    model.decode_head.image_mean.zero_()
+    model.decode_head.image_mean.value.zero_()
     model.teacher = None
     losses, again = losses_of(model, with_features(batch, features))
     torch.testing.assert_close(losses, expected)
@@ -177,7 +177,7 @@ def test_features_that_prototypes_start_from_leave_the_model_as_it_is():
 def test_the_clip_goes_to_towers_only():
     given = []
 
-    @MODELS.register_module(name='WatchedResNet', force=True)
+    @MODELS.register_module()
     class WatchedResNet(MODELS.get('ResNetV1c')):
         def __init__(self, **kwargs):
             given.append(kwargs)

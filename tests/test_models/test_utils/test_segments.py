@@ -170,3 +170,33 @@ def test_no_valid_pixel_at_all():
     assert pixels.shape == means.shape == (0, 4) and ids.shape == (0,)
     (pixels.sum() + means.sum()).backward()
     assert torch.equal(embeddings.grad, torch.zeros_like(embeddings))
+
+
+def test_pixels_have_the_gradient_of_a_normalisation_and_one_copy_in_memory():
+    generator = torch.Generator().manual_seed(0)
+    embeddings = torch.randn(2, 5, 4, 6, generator=generator)
+    embeddings[0, :, 1, 2] = 0
+    regions = torch.randint(-1, 3, (2, 4, 6), generator=generator)
+    segments = find_segments(embeddings, regions, (1, 1), 1)
+    inside = segments.ids >= 0
+    weights = torch.randn(int(inside.sum()), 5, generator=generator)
+
+    reference = embeddings.clone().requires_grad_()
+    rows = reference.permute(0, 2, 3, 1)[inside]
+    normal = rows.detach().norm(dim=1) > 0
+    (F.normalize(rows[normal], dim=1) * weights[normal]).sum().backward()
+
+    embeddings.requires_grad_()
+    saved = {}
+
+    def keep(tensor):
+        if tensor.is_floating_point() and tensor.numel() >= weights.numel():
+            saved[tensor.data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        pixels, _ = segment_pixels(embeddings, segments)
+    assert len(saved) == 1
+    (pixels * weights).sum().backward()
+    torch.testing.assert_close(pixels[normal], F.normalize(rows[normal], dim=1))
+    torch.testing.assert_close(embeddings.grad, reference.grad)

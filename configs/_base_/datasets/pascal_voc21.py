@@ -1,0 +1,14 @@
+# PASCAL VOC 2012 validation, 20 classes and background.
+_base_ = './segmentation_test.py'
+val_dataloader = dict(
+    dataset=dict(
+        type='PascalVOCDataset',
+        data_root='data/VOCdevkit/VOC2012',
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        ann_file='ImageSets/Segmentation/val.txt',
+        pipeline={{_base_.test_pipeline}},
+    )
+)
+test_dataloader = val_dataloader
+# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+memory_split = dict(ann_file='ImageSets/Segmentation/train.txt')

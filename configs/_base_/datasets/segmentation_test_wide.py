@@ -1,0 +1,25 @@
+# segmentation_test for label maps of 16 bits: more than 255 classes, 65535 = ignored.
+_base_ = './segmentation_test.py'
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(2560, 640), keep_ratio=True),
+    dict(type='LoadWideAnnotations'),
+    dict(type='PackSegInputs'),
+]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='Resize', scale=(2560, 640), keep_ratio=True)],
+            [
+                dict(type='RandomFlip', prob=0.0, direction='horizontal'),
+                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
+            ],
+            [dict(type='LoadWideAnnotations')],
+            [dict(type='PackSegInputs')],
+        ],
+    ),
+]
+val_evaluator = dict(ignore_index=65535)
+test_evaluator = val_evaluator
