@@ -349,7 +349,14 @@ def test_pages_link_and_name_files_that_exist(page):
 
 def test_data_page_names_every_dataset_and_its_folders():
     text = (ROOT.parent / 'docs' / 'data.md').read_text(encoding='utf-8')
-    shared = {'segmentation_test', 'unlabeled_images', 'unlabeled_masks', 'views', 'maskclip_test'}
+    shared = {
+        'segmentation_test',
+        'segmentation_test_wide',
+        'unlabeled_images',
+        'unlabeled_masks',
+        'views',
+        'maskclip_test',
+    }
     shared |= {'synthetic', 'synthetic_views'}  # no files
     shared |= {'pascal_voc_aug'}  # docs/clips4_evaluation.md
     for path in sorted((ROOT / '_base_' / 'datasets').glob('*.py')):

@@ -1,41 +1,84 @@
 import json
 
 import pytest
-from mmseg.datasets import (
-    ADE20KDataset,
-    CityscapesDataset,
-    COCOStuffDataset,
-    PascalContextDataset59,
-    PascalVOCDataset,
-)
+from mmseg.registry import DATASETS
 
+import mmseg_langseg  # noqa: F401  (registers the parts)
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.text_encoders.vocabulary import SHIPPED
 
 BENCHMARKS = {
-    'ade150': ADE20KDataset,
-    'coco_stuff171': COCOStuffDataset,
-    'context59': PascalContextDataset59,
-    'cityscapes': CityscapesDataset,
-    'voc20': PascalVOCDataset,
+    'ade150': 'ADE20KDataset',
+    'ade847': 'ADE20K847Dataset',
+    'cityscapes': 'CityscapesDataset',
+    'coco_object': 'COCOObjectDataset',
+    'coco_stuff27': 'COCOStuff27Dataset',
+    'coco_stuff171': 'COCOStuffDataset',
+    'context59': 'PascalContextDataset59',
+    'context60': 'PascalContextDataset',
+    'context459': 'PascalContext459Dataset',
+    'voc20': 'PascalVOC20Dataset',
+    'voc21': 'PascalVOCDataset',
 }
+# What a file calls a class other than the dataset does. MaskCLIP's spellings are tested with the
+# splits that use them (test_evaluation).
+SPELLINGS = {
+    'voc20_sclip': dict(boat='ship', diningtable='table', tvmonitor='television monitor'),
+    'voc21_sclip': dict(boat='ship', diningtable='table', tvmonitor='television monitor'),
+    'coco_object_sclip': {},
+}
+BACKGROUNDS = {'voc21_sclip': 26, 'coco_object_sclip': 25}
+
+
+def classes_of(name):
+    return [c.strip() for c in DATASETS.get(BENCHMARKS[name]).METAINFO['classes']]
 
 
 def test_every_shipped_file_is_tested():
-    # MaskCLIP's spellings are tested with the splits that use them (test_evaluation).
     stems = {path.stem for path in SHIPPED.glob('*.json')}
-    assert {stem for stem in stems if not stem.endswith('_maskclip')} == set(BENCHMARKS)
-    assert {stem.removesuffix('_maskclip') for stem in stems} == set(BENCHMARKS)
+    others = {stem for stem in stems if stem.endswith('_maskclip')} | {'context459_openseg'}
+    assert {stem.removesuffix('_maskclip') for stem in others - {'context459_openseg'}} < stems
+    assert stems - others == {*BENCHMARKS, *SPELLINGS}
+
+
+def test_every_file_has_the_schema_and_its_source():
+    for path in SHIPPED.glob('*.json'):
+        content = json.loads(path.read_text(encoding='utf-8'))
+        assert content['source'] and content.keys() <= {'source', 'classes', 'background'}, path
+        Vocabulary.from_json(path.name)
 
 
 @pytest.mark.parametrize('name', BENCHMARKS)
-def test_shipped_names_are_those_of_mmseg(name):
+def test_shipped_names_are_those_of_the_dataset(name):
     vocabulary = Vocabulary.from_json(f'{name}.json')
-    classes = [c.strip() for c in BENCHMARKS[name].METAINFO['classes']]
-    if name == 'voc20':
-        assert classes.pop(0) == 'background'
-    assert list(vocabulary.names) == classes
-    assert vocabulary == Vocabulary.from_names(classes)
-    assert vocabulary.row_classes == tuple(range(len(classes)))
-    assert all(len(words) == 1 for words in vocabulary.rows)
-    assert json.loads((SHIPPED / f'{name}.json').read_text())['source']
+    assert list(vocabulary.names) == classes_of(name)
+    assert vocabulary.row_classes == tuple(range(vocabulary.num_classes))
+    assert not vocabulary.background
+    if name != 'ade847':
+        assert vocabulary == Vocabulary.from_names(classes_of(name))
+        assert all(len(words) == 1 for words in vocabulary.rows)
+
+
+def test_ade847_has_the_words_of_its_classes():
+    from mmseg_langseg.datasets.ade20k_full_classes import ADE847_WORDS
+
+    assert Vocabulary.from_json('ade847.json').rows == ADE847_WORDS
+
+
+@pytest.mark.parametrize('name', SPELLINGS)
+def test_words_of_sclip_map_by_index(name):
+    vocabulary, classes = Vocabulary.from_json(f'{name}.json'), classes_of(name[:-6])
+    assert list(vocabulary.names) == [SPELLINGS[name].get(c, c) for c in classes]
+    assert vocabulary.synonyms[classes.index('person')][0] == 'person in shirt'
+    rows = BACKGROUNDS.get(name, 0)
+    assert len(vocabulary.background) == rows
+    if rows:
+        # Each background word is a row of class 0; the word 'background' is none.
+        assert vocabulary.row_classes[: rows + 1] == (0,) * rows + (1,)
+        assert vocabulary.background[0] == ('sky',)
+
+
+def test_context459_is_openseg_without_blanks():
+    readable = Vocabulary.from_json('context459_openseg.json').names
+    assert [name.replace(' ', '') for name in readable] == classes_of('context459')
+    assert sum(' ' in name for name in readable) == 94

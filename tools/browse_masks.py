@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.apis.overlay import class_colours
+from mmseg_langseg.apis.mask_overlay import draw_masks
 from mmseg_langseg.masks import (
     BadFileError,
     ImageSource,
@@ -53,22 +53,6 @@ def load_masks(path: Path, size: tuple[int, int]) -> list[dict]:
     if path.suffix == '.json':
         return read_mask_file(path, size)
     return regions_to_rles(read_region_map(path, size))
-
-
-def draw_masks(image: np.ndarray, rles: list[dict]) -> np.ndarray:
-    """Paints masks over an image (uint8 (H, W, 3)): large ones first, each with its outline."""
-    drawn = image.copy()
-    colours = class_colours(len(rles))
-    order = sorted(range(len(rles)), key=lambda i: -int(coco_mask.area(rles[i])))
-    for i in order:
-        mask = coco_mask.decode(rles[i])
-        inside = mask.astype(bool)
-        drawn[inside] = (0.5 * image[inside] + 0.5 * colours[i]).astype(np.uint8)
-        edge = inside & ~cv2.erode(np.pad(mask, 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1].view(
-            bool
-        )
-        drawn[edge] = colours[i]
-    return drawn
 
 
 class Statistics:

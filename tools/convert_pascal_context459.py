@@ -1,11 +1,11 @@
 """Makes the label maps of PASCAL Context's 459 classes from its .mat files.
 
-    python tools/convert_pascal_context459.py data/VOCdevkit/VOC2010/trainval \\
-        data/VOCdevkit/VOC2010/SegmentationContext459
+    python tools/convert_pascal_context459.py data/VOCdevkit/VOC2010
 
-One 16-bit PNG a file: the number in LabelMap less one, 65535 (ignored) where it is 0. A file that
-exists is left alone, so a run that was broken off goes on where it stopped. A file that cannot be
-used is named at the end and costs nothing else.
+Reads ROOT/trainval/*.mat and writes ROOT/SegmentationContext459/*.png (16 bits): the number in
+LabelMap less one, 65535 (ignored) where it is 0. A file that exists is left alone, so a run that
+was broken off goes on where it stopped. A file that cannot be used is named at the end and costs
+nothing else.
 """
 
 import argparse
@@ -44,17 +44,17 @@ def convert_mat(path: Path) -> tuple[bytes]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('mats', metavar='MATS', type=Path, help='folder of the .mat files')
-    parser.add_argument('out', metavar='OUT', type=Path, help='folder of the label maps')
+    parser.add_argument('root', metavar='ROOT', type=Path, help='folder VOC2010')
     args = parser.parse_args(argv)
-    mats = sorted(args.mats.glob('*.mat'))
+    folder, out = args.root / 'trainval', args.root / 'SegmentationContext459'
+    mats = sorted(folder.glob('*.mat'))
     if not mats:
-        raise SystemExit(f"convert_pascal_context459: no .mat file in '{args.mats}'")
+        raise SystemExit(f"convert_pascal_context459: no .mat file in '{folder}'")
     try:
-        report = convert_files([(mat, (args.out / f'{mat.stem}.png',)) for mat in mats], convert_mat)
+        report = convert_files([(mat, (out / f'{mat.stem}.png',)) for mat in mats], convert_mat)
     except OSError as error:
         raise SystemExit(f'convert_pascal_context459: {error}') from error
-    print(f'{args.out}: {report.written} label maps written, {report.existed} existed')
+    print(f'{out}: {report.written} label maps written, {report.existed} existed')
     if report.bad:
         raise SystemExit('\n'.join([f'{len(report.bad)} files cannot be used:', *report.bad]))
 

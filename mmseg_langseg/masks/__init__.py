@@ -7,6 +7,7 @@ from .felzenszwalb import felzenszwalb_regions
 from .generation import GenerationReport, generate_masks
 from .generation_manifest import GenerationManifest
 from .generator_factory import GENERATORS, build_generator
+from .halving import halve_image, halve_images, halve_masks
 from .image_sources import ImageSource, decode_image, open_image_source
 from .kmeans import batched_kmeans
 from .mask_filter import MaskFilter
@@ -16,7 +17,7 @@ from .merge_regions import merge_regions
 from .region_files import read_region_map, write_region_map
 from .region_generator import RegionGenerator, regions_to_rles
 from .rle import lookup_rles, rle_run_lengths
-from .sa1b import read_mask_annotations, read_mask_file, write_mask_file
+from .sa1b import parse_mask_annotations, read_mask_annotations, read_mask_file, write_mask_file
 from .sam_generator import SAMGenerator
 from .shard import parse_shard
 from .slic import slic_regions
@@ -46,10 +47,14 @@ __all__ = [
     'decode_image',
     'felzenszwalb_regions',
     'generate_masks',
+    'halve_image',
+    'halve_images',
+    'halve_masks',
     'lookup_rles',
     'masks_to_regions',
     'merge_regions',
     'open_image_source',
+    'parse_mask_annotations',
     'parse_shard',
     'read_mask_annotations',
     'read_mask_file',

@@ -25,7 +25,7 @@ class ImageSource:
         root: Folder of the images; ``None`` for a tar.
         unreadable: (name, reason) of folders that cannot be listed and names that cannot be used.
         archive: The tar, if it is one.
-        members: Its entries by image name.
+        members: Its entries by name, those of other files as well.
     """
 
     names: list[str]
@@ -35,13 +35,15 @@ class ImageSource:
     members: dict[str, tarfile.TarInfo] = field(default_factory=dict)
 
     def read(self, name: str) -> bytes:
-        """Content of an image file.
+        """Content of an image, or of a file beside the images.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: It cannot be read, or there is none.
         """
         if self.archive is None:
             return (self.root / name).read_bytes()
+        if name not in self.members:
+            raise FileNotFoundError(f"the tar holds no '{name}'")
         try:
             return self.archive.extractfile(self.members[name]).read()
         except (tarfile.TarError, EOFError) as error:
@@ -84,9 +86,7 @@ def open_image_source(
     return source
 
 
-def decode_image(
-    content: bytes, channel_order: str = 'rgb', backend: str = 'cv2'
-) -> np.ndarray:
+def decode_image(content: bytes, channel_order: str = 'rgb', backend: str = 'cv2') -> np.ndarray:
     """Decode an image as MMSegmentation's loader does: turned as its EXIF data say, 8-bit colour.
 
     A JPEG that was cut off is refused, whereas OpenCV 4 would fill it up with grey.
@@ -150,14 +150,13 @@ def _from_tar(path: Path) -> ImageSource:
     source = ImageSource([], archive=archive)
     for entry in entries:
         name = PurePosixPath(entry.name)
-        if not _is_image(name.name):
-            continue
         if name.is_absolute() or '..' in name.parts:
-            source.unreadable.append((entry.name, 'leads out of the folder'))
+            if _is_image(name.name):
+                source.unreadable.append((entry.name, 'leads out of the folder'))
         else:
             # A name that occurs twice is an update: the last one counts.
             source.members[str(name)] = entry
-    source.names += source.members
+    source.names += [name for name in source.members if _is_image(PurePosixPath(name).name)]
     return source
 
 

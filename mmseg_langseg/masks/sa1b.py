@@ -71,7 +71,41 @@ def read_mask_annotations(
     Raises:
         MaskFileError: As of :func:`read_mask_file`, or the file names another image.
     """
-    content = _load_json(path, backend_args)
+    try:
+        text = fileio.get_text(str(path), backend_args=backend_args)
+    except OSError as error:
+        raise MaskFileError(f'{path}: mask file cannot be read ({error})') from error
+    except ValueError as error:
+        raise MaskFileError(f'{path}: mask file is not valid JSON ({error})') from error
+    return parse_mask_annotations(text, path, image_size, image_name)
+
+
+def parse_mask_annotations(
+    text: str | bytes,
+    path: str | os.PathLike,
+    image_size: tuple[int, int] | None = None,
+    image_name: str | None = None,
+) -> list[dict]:
+    """Check the content of a mask file.
+
+    Args:
+        text: The content.
+        path: What errors call the file.
+        image_size: As of :func:`read_mask_annotations`.
+        image_name: Likewise.
+
+    Returns:
+        The annotations, likewise.
+
+    Raises:
+        MaskFileError: Likewise.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise MaskFileError(
+            f'{path}: mask file is not valid JSON, perhaps truncated ({error})'
+        ) from error
     image = _get(content, 'image', dict, path)
     size = (_get(image, 'height', int, path), _get(image, 'width', int, path))
     if image_size is not None and size != tuple(image_size):
@@ -80,17 +114,11 @@ def read_mask_annotations(
             f'the image has {image_size[0]} x {image_size[1]}; '
             'were the images resized without their masks?'
         )
-    own_name = image.get('file_name')
-    if image_name is not None and isinstance(own_name, str) and own_name:
-        if PurePath(own_name).stem != PurePath(image_name).stem:
-            raise MaskFileError(
-                f"{path}: these are the masks of the image '{own_name}', not of '{image_name}'; "
-                "if the image was renamed, change 'file_name' or remove it"
-            )
+    if image_name is not None:
+        _check_name(image.get('file_name'), image_name, path)
     annotations = _get(content, 'annotations', list, path)
     for i, annotation in enumerate(annotations):
-        where = f'{path}, annotation {i}'
-        rle = _read_rle(annotation, size, where)
+        rle = _read_rle(annotation, size, f'{path}, annotation {i}')
         annotation['segmentation'] = rle
     return annotations
 
@@ -126,15 +154,14 @@ def write_mask_file(
     write_whole_file(path, content.encode())
 
 
-def _load_json(path: str | os.PathLike, backend_args: dict | None) -> Any:
-    try:
-        return json.loads(fileio.get_text(str(path), backend_args=backend_args))
-    except OSError as error:
-        raise MaskFileError(f'{path}: mask file cannot be read ({error})') from error
-    except ValueError as error:
+def _check_name(own_name: Any, image_name: str, path: object) -> None:
+    if not isinstance(own_name, str) or not own_name:
+        return
+    if PurePath(own_name).stem != PurePath(image_name).stem:
         raise MaskFileError(
-            f'{path}: mask file is not valid JSON, perhaps truncated ({error})'
-        ) from error
+            f"{path}: these are the masks of the image '{own_name}', not of '{image_name}'; "
+            "if the image was renamed, change 'file_name' or remove it"
+        )
 
 
 def _get(mapping: Any, key: str, expected: type | tuple[type, ...], where: object) -> Any:

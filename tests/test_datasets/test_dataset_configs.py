@@ -10,7 +10,17 @@ from mmseg_langseg.datasets import UnlabeledMaskDataset
 
 FOLDER = Path(__file__).parents[2] / 'configs/_base_/datasets'
 TEST_SETS = dict(
-    ade20k=150, cityscapes=19, coco_stuff164k=171, pascal_context59=59, pascal_voc20=20
+    ade20k=150,
+    ade20k_847=847,
+    cityscapes=19,
+    coco_object=81,
+    coco_stuff164k=171,
+    coco_stuff27=27,
+    pascal_context59=59,
+    pascal_context60=60,
+    pascal_context459=459,
+    pascal_voc20=20,
+    pascal_voc21=21,
 )
 
 
@@ -21,12 +31,22 @@ def test_test_sets_have_their_classes_and_the_papers_size(name, num_classes):
         dataset = DATASETS.get(loader.dataset.type)
         assert len(dataset.METAINFO['classes']) == num_classes
         steps = [TRANSFORMS.build(step) for step in loader.dataset.pipeline]
-        assert [type(step).__name__ for step in steps[2:]] == ['LoadAnnotations', 'PackSegInputs']
+        loader_step = 'LoadWideAnnotations' if num_classes > 255 else 'LoadAnnotations'
+        assert [type(step).__name__ for step in steps[2:]] == [loader_step, 'PackSegInputs']
         for size, resized in [((480, 640), (640, 853)), ((300, 1500), (512, 2560))]:
             image = np.zeros((*size, 3), np.uint8)
             assert steps[1](dict(img=image))['img'].shape[:2] == resized
         assert loader.batch_size == 1 and loader.sampler.type == 'DefaultSampler'
-    METRICS.build(cfg.test_evaluator)
+    metric = METRICS.build(cfg.test_evaluator)
+    assert metric.ignore_index == (65535 if num_classes > 255 else 255)
+
+
+def test_wide_pipelines_differ_in_the_label_loader_only():
+    wide = Config.fromfile(FOLDER / 'segmentation_test_wide.py')
+    usual = Config.fromfile(FOLDER / 'segmentation_test.py')
+    for key in ('test_pipeline', 'tta_pipeline'):
+        text = str(wide[key]).replace('LoadWideAnnotations', 'LoadAnnotations')
+        assert text == str(usual[key]) != str(wide[key])
 
 
 def test_tta_pipeline_builds():

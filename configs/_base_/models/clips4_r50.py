@@ -29,4 +29,8 @@ model = dict(
         ),
     ),
 )
-custom_hooks = [dict(type='DatasetVocabularyHook'), dict(type='MaskClusteringHook', interval=50)]
+custom_hooks = [
+    dict(type='DatasetVocabularyHook'),
+    # Prototypes start from the regions of 32 batches: up to 24,576 a process.
+    dict(type='MaskClusteringHook', interval=50, init_batches=32),
+]

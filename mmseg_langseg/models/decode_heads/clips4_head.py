@@ -45,7 +45,8 @@ class CLIPS4Head(LanguageHead):
         **kwargs: See :class:`LanguageHead`.
 
     Raises:
-        ValueError: If every loss is None, or the semantic loss has no class to choose.
+        ValueError: If every loss is None, the semantic loss has no class to choose, or ``known``
+            has background words.
     """
 
     known_rows: Tensor
@@ -74,6 +75,8 @@ class CLIPS4Head(LanguageHead):
             MODELS.build(loss) if loss else None for loss in losses
         )
         self.known = Vocabulary.parse(known) if len(known) else None
+        if self.known is not None and self.known.background:
+            raise ValueError(f'known={known!r} has background words, which are no known class.')
         self.negatives = Vocabulary.from_names(negatives) if len(negatives) else None
         width = self.text_encoder.embed_dim
         self.clusterer = None
@@ -129,8 +132,11 @@ class CLIPS4Head(LanguageHead):
         claimed = (targets >= 0) & ~others
         if self.clusterer is not None:
             clusters = self.clusterer.assign(theirs).masked_fill(~seen, -1)
-            clustered = seen if self.loss_semantic.clusters_all else others
-            self.last_features, self.last_assignment = theirs[clustered], clusters[clustered]
+            if self.loss_semantic.clusters_all:
+                self.last_features, self.last_assignment = theirs[seen], clusters[seen]
+            else:
+                self.last_features = theirs[others]
+                self.last_assignment = targets[others] - len(known)
         loss = self.loss_semantic(ours, targets, known, unknown, self.image_mean.value, clusters)
         result = {self.loss_semantic.loss_name: loss}
         with torch.no_grad():

@@ -100,7 +100,7 @@ class MaskCLIPPlusHead(LanguageHead):
         if self.image_mean is not None:
             pixels = clip.permute(0, 2, 3, 1).flatten(0, 2).float()
             self.image_mean.update(F.normalize(pixels, dim=1))
-            scores = scores - (self._text() @ self.image_mean.value)[:, None, None]
+            scores = scores - (self._text() * self.image_mean.value).sum(1)[:, None, None]
         if self.prompt_denoising is not None:
             scores = denoise_prompts(scores, self.prompt_denoising, self.text_encoder.logit_scale)
         return scores.argmax(1)

@@ -60,7 +60,8 @@ def decide_classes(
         words = known if negatives is None else torch.cat([known.float(), negatives.float()])
         texts = _cosines(clip_segments, words)
         if image_mean is not None:
-            texts = texts - image_mean.float() @ F.normalize(words.float(), dim=1).T
+            # (Not a matrix product, which autocast would take to half precision.)
+            texts = texts - (F.normalize(words.float(), dim=1) * image_mean.float()).sum(1)
         probability = (logit_scale * texts).softmax(1)[:, : len(known)]
         best, choice = probability.max(1)
         other = len(known) + to_unknown.argmax(1) if len(unknown) else torch.full_like(choice, -1)

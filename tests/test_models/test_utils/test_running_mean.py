@@ -23,5 +23,5 @@ def test_first_rows_set_it_and_later_ones_move_it():
 
 
 def test_momentum_is_a_share():
-    with pytest.raises(ValueError, match='momentum=1.5'):
+    with pytest.raises(ValueError, match=r'momentum=1\.5'):
         RunningMean(3, momentum=1.5)

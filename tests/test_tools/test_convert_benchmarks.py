@@ -1,0 +1,130 @@
+"""Converters of the benchmarks that MMSegmentation has none for."""
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from tests.scripts import load_script
+
+ADE = load_script('tools/convert_ade20k_full.py')
+CONTEXT = load_script('tools/convert_pascal_context459.py')
+
+
+def write_ade(root, stem, size, scene='a/attic'):
+    """An image, and labels: wall, the class of the largest number, and a number of no class."""
+    folder = root / 'images/ADE/validation' / scene
+    folder.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / f'{stem}.jpg')
+    raw = np.full(size, 2978)
+    raw[:, size[1] // 2 :] = 3156
+    raw[: size[0] // 4] = 1
+    # R holds 10 times the upper byte, plus what tells parts apart; B numbers the instances.
+    colours = np.stack([raw // 256 * 10 + 3, raw % 256, np.full(size, 77)], -1)
+    Image.fromarray(colours.astype(np.uint8)).save(folder / f'{stem}_seg.png')
+    Image.new('L', size[::-1]).save(folder / f'{stem}_parts_1.png')
+    labels = np.full(size, 0)
+    labels[:, size[1] // 2 :] = 358
+    labels[: size[0] // 4] = 65535
+    return labels
+
+
+def read(path):
+    return np.asarray(Image.open(path)).astype(np.int64)
+
+
+def test_ade_numbers_become_classes_and_large_images_shrink(tmp_path, capsys):
+    small = write_ade(tmp_path, 'ADE_val_00000001', (40, 60))
+    write_ade(tmp_path, 'ADE_val_00000002', (1200, 1024), 'b/bar')
+    ADE.main([str(tmp_path)])
+    labels = read(tmp_path / 'annotations_847/validation/ADE_val_00000001.png')
+    np.testing.assert_array_equal(labels, small)
+    shrunk = read(tmp_path / 'annotations_847/validation/ADE_val_00000002.png')
+    assert shrunk.shape == (600, 512)
+    assert set(np.unique(shrunk)) == {0, 358, 65535}
+    assert (shrunk[:150] == 65535).all() and (shrunk[150:, :256] == 0).all()
+    image = Image.open(tmp_path / 'images_847/validation/ADE_val_00000002.jpg')
+    assert image.size == (512, 600)
+    assert '2 images converted, 0 existed' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    'size, expected',
+    [((512, 900), (900, 512)), ((1024, 1536), (768, 512)), ((1536, 1024), (512, 768))],
+)
+def test_the_short_side_becomes_512(size, expected):
+    assert ADE.target_size(*size) == expected
+
+
+def test_broken_off_ade_run_goes_on_and_overwrites_nothing(tmp_path, capsys):
+    for index in (1, 2, 3):
+        write_ade(tmp_path, f'ADE_val_0000000{index}', (20, 30))
+    ADE.main([str(tmp_path)])
+    out = tmp_path / 'annotations_847/validation'
+    images = tmp_path / 'images_847/validation'
+    (out / 'ADE_val_00000002.png').unlink()
+    (out / 'ADE_val_00000002.png.abc.tmp').write_bytes(b'half')
+    (images / 'ADE_val_00000002.jpg').write_bytes(b'kept')
+    (out / 'ADE_val_00000001.png').write_bytes(b'kept')
+    ADE.main([str(tmp_path)])
+    assert '1 images converted, 2 existed' in capsys.readouterr().out
+    assert (images / 'ADE_val_00000002.jpg').read_bytes() == b'kept'
+    assert (out / 'ADE_val_00000001.png').read_bytes() == b'kept'
+    assert read(out / 'ADE_val_00000002.png').shape == (20, 30)
+    assert not list(out.glob('*.tmp'))
+
+
+def test_bad_ade_files_are_named_and_cost_nothing_else(tmp_path):
+    for index in (1, 2, 3, 4):
+        write_ade(tmp_path, f'ADE_val_0000000{index}', (20, 30))
+    folder = tmp_path / 'images/ADE/validation/a/attic'
+    Image.new('RGB', (5, 5)).save(folder / 'ADE_val_00000001_seg.png')
+    (folder / 'ADE_val_00000002_seg.png').unlink()
+    content = (folder / 'ADE_val_00000003.jpg').read_bytes()
+    (folder / 'ADE_val_00000003.jpg').write_bytes(content[: len(content) // 2])
+    with pytest.raises(SystemExit) as error:
+        ADE.main([str(tmp_path)])
+    lines = str(error.value).splitlines()
+    assert lines[0] == '3 images cannot be used:' and len(lines) == 4
+    assert r'height x width [20, 30], ADE_val_00000001_seg.png [5, 5]' in lines[1]
+    assert 'ADE_val_00000002_seg.png' in lines[2] and 'ADE_val_00000003.jpg: ' in lines[3]
+    written = [path.name for path in (tmp_path / 'annotations_847/validation').iterdir()]
+    assert written == ['ADE_val_00000004.png']
+    with pytest.raises(SystemExit, match='no image ADE_'):
+        ADE.main([str(tmp_path / 'gone')])
+
+
+def write_mat(root, stem, numbers, key='LabelMap'):
+    (root / 'trainval').mkdir(exist_ok=True)
+    scipy.io.savemat(root / 'trainval' / f'{stem}.mat', {key: np.array(numbers)})
+
+
+def test_context_numbers_count_from_one(tmp_path, capsys):
+    write_mat(tmp_path, '2008_000001', np.array([[1, 2, 459], [0, 256, 257]], np.uint16))
+    CONTEXT.main([str(tmp_path)])
+    out = tmp_path / 'SegmentationContext459'
+    assert read(out / '2008_000001.png').tolist() == [[0, 1, 458], [65535, 255, 256]]
+    write_mat(tmp_path, '2008_000002', [[3.0]])
+    (out / '2008_000001.png').write_bytes(b'kept')
+    CONTEXT.main([str(tmp_path)])
+    assert '1 label maps written, 1 existed' in capsys.readouterr().out
+    assert read(out / '2008_000002.png').tolist() == [[2]]
+    assert (out / '2008_000001.png').read_bytes() == b'kept'
+
+
+def test_bad_mat_files_are_named_and_cost_nothing_else(tmp_path):
+    write_mat(tmp_path, 'a', [[460]])
+    write_mat(tmp_path, 'b', [[1]], key='labels')
+    (tmp_path / 'trainval/c.mat').write_bytes(b'no mat')
+    write_mat(tmp_path, 'd', [[1]])
+    with pytest.raises(SystemExit) as error:
+        CONTEXT.main([str(tmp_path)])
+    lines = str(error.value).splitlines()
+    assert lines[0] == '3 files cannot be used:'
+    assert 'a.mat: LabelMap holds numbers 460 to 460: expected 0 to 459' in lines[1]
+    assert 'b.mat: holds no label map' in lines[2]
+    assert 'c.mat: no readable .mat file' in lines[3]
+    assert [p.name for p in (tmp_path / 'SegmentationContext459').iterdir()] == ['d.png']
+    with pytest.raises(SystemExit, match=r'no \.mat file in'):
+        CONTEXT.main([str(tmp_path / 'gone')])
