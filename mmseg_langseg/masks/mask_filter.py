@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,12 @@ class MaskFilter:
         if self.seed < 0:
             raise ValueError(f'seed should not be negative, got {self.seed}')
 
-    def __call__(self, annotations: list[dict], name: str) -> list[dict]:
+    def __call__(self, annotations: list[dict], path: str) -> list[dict]:
         """Choose the masks of an image.
 
         Args:
             annotations: As :func:`read_mask_annotations` gives them.
-            name: Name of the mask file, without its folder.
+            path: Mask file; its folder has no part in the choice.
 
         Returns:
             Some of the annotations, in their order.
@@ -67,12 +68,13 @@ class MaskFilter:
             ('stability_score', self.min_stability_score),
         ):
             if least is not None:
-                scores = [_score(ann, key, f'{name}, annotation {i}') for i, ann in enumerate(kept)]
+                scores = [_score(ann, key, f'{path}, annotation {i}') for i, ann in enumerate(kept)]
                 kept = [ann for ann, score in zip(kept, scores, strict=True) if score >= least]
         if self.min_area > 0 or self.max_area < 1:
             kept = [ann for ann in kept if self.min_area <= _area(ann) <= self.max_area]
         if self.max_masks is not None and len(kept) > self.max_masks:
-            rng = np.random.default_rng([self.seed, zlib.crc32(name.encode(errors='replace'))])
+            name = PurePath(path).name.encode(errors='replace')
+            rng = np.random.default_rng([self.seed, zlib.crc32(name)])
             chosen = rng.choice(len(kept), self.max_masks, replace=False)
             kept = [kept[i] for i in sorted(chosen)]
         return kept

@@ -87,7 +87,8 @@ def test_a_cut_image_is_refused_however_much_is_left(tmp_path, pipeline, share):
     path = write(tmp_path, 'x.jpg', colours(64, 64))
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    message = r'x\.jpg: image cannot be read or decoded \((the file is empty|the JPEG is cut off)'
+    reason = 'the file is empty|the JPEG is cut off|cannot be decoded'
+    message = rf'x\.jpg: image cannot be read or decoded \(({reason})'
     with pytest.raises(ImageFileError, match=message):
         build(tmp_path, pipeline, on_bad_file='stop')[0]
 

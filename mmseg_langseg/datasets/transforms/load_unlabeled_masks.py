@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
@@ -53,7 +51,7 @@ class LoadUnlabeledMasks(BaseTransform):
         annotations = read_mask_annotations(
             path, results['img_shape'][:2], results.get('img_path'), self.backend_args
         )
-        kept = self.mask_filter(annotations, os.path.basename(path))
+        kept = self.mask_filter(annotations, path)
         return [annotation['segmentation'] for annotation in kept]
 
     def __repr__(self) -> str:
