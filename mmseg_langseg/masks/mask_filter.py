@@ -17,7 +17,7 @@ from .errors import MaskFileError
 class MaskFilter:
     """Drop masks by area and by SAM's own scores, then cap their number.
 
-    PixelCLIP uses all of SA-1B's masks (spec 1.10), so by default nothing is dropped.
+    PixelCLIP uses all of SA-1B's masks, so by default nothing is dropped.
 
     Attributes:
         min_area: Least area as a share of the image. Areas are those of the masks themselves;

@@ -17,7 +17,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
     """Bring images into the form CLIP's towers expect.
 
     Each image is normalised and then, if ``input_size`` is given, resized to it (bilinear, no
-    antialias, aspect ratio not kept), as PixelCLIP does in training and testing (spec 1.0 and 2).
+    antialias, aspect ratio not kept), as PixelCLIP does in training and testing.
     So a batch may hold images of any size. Four kinds of batches:
 
     * PixelCLIP's two views (``inputs`` is a dict with ``weak`` and ``strong``): each view becomes

@@ -1,4 +1,4 @@
-# What all labelled test sets share; spec 2, step 1.
+# What all labelled test sets share.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     # Short side 640, long side at most 2560; the data preprocessor squashes to the tower's size.

@@ -1,4 +1,4 @@
-# Training on images alone, for masks that the model makes online (DINO); spec 1.10 and 1.11.
+# Training on images alone, for masks that the model makes online (DINO).
 crop_size = (640, 640)
 train_pipeline = [
     dict(type='LoadUnlabeledImage'),

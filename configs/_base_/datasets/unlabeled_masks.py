@@ -1,4 +1,4 @@
-# Training on images with class-agnostic masks; spec 1.10, the official code's numbers.
+# Training on images with class-agnostic masks.10, the official code's numbers.
 crop_size = (640, 640)
 train_pipeline = [
     dict(type='LoadUnlabeledImage'),

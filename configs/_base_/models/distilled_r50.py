@@ -1,5 +1,5 @@
 # What CLIP-S4 and MaskCLIP+ share here: the student and the frozen teacher. Neither is known of
-# CLIP-S4; both are choices (specs/clips4.md, 1.8 and 5).
+# CLIP-S4; both are choices (docs/clips4_choices.md).
 clip = dict(arch='ViT-B-16-quickgelu', pretrained='openai')
 norm_cfg = dict(type='SyncBN', requires_grad=True)  # on one process the Runner makes it BN
 model = dict(

@@ -1,4 +1,4 @@
-# The paper's schedule is not known; this one is ours, near those of SPML and MaskCLIP+ (spec 1.8).
+# The paper's schedule is not known; this one is ours, near those of SPML and MaskCLIP+.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=5e-3, momentum=0.9, weight_decay=5e-4),

@@ -1,6 +1,6 @@
 # COCO-Stuff, 156 known and 15 unknown of 171 classes: the zero-shot split of MaskCLIP+, whose
 # unseen classes are 19, 23, 28, 29, 36, 51, 76, 88, 94, 112, 133, 136, 137, 157 and 160 counted
-# from 0 (specs/clips4.md, 3). CLIP-S4's own split is not published.
+# from 0 (docs/clips4_choices.md). CLIP-S4's own split is not published.
 known = [
     'person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck', 'boat',
     'traffic light', 'fire hydrant', 'stop sign', 'parking meter', 'bench', 'bird', 'cat', 'dog',

@@ -1,6 +1,6 @@
 # PASCAL Context, 49 known and 10 unknown of 59 classes: the zero-shot split of MaskCLIP+, whose
 # unseen classes are 1, 7, 8, 15, 20, 25, 32, 34, 49 and 55 counted from 1, 0 being the background
-# (specs/clips4.md, 3). CLIP-S4's own split is not published.
+# (docs/clips4_choices.md). CLIP-S4's own split is not published.
 known = [
     'bag', 'bed', 'bedclothes', 'bench', 'bicycle', 'book', 'bottle', 'building', 'bus', 'cabinet',
     'car', 'ceiling', 'chair', 'cloth', 'computer', 'cup', 'curtain', 'dog', 'door', 'floor',

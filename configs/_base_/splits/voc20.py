@@ -1,5 +1,5 @@
 # PASCAL VOC, 15 known and 5 unknown of 20 classes: the zero-shot split of MaskCLIP+, whose unseen
-# classes are 15 to 19 counted from 0 (specs/clips4.md, 3). CLIP-S4's own split is not published.
+# classes are 15 to 19 counted from 0 (docs/clips4_choices.md). CLIP-S4's own is not published.
 known = [
     'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair', 'cow',
     'diningtable', 'dog', 'horse', 'motorbike', 'person',

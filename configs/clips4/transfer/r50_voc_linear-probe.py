@@ -1,5 +1,5 @@
 # Transfer: a linear classifier on the frozen student, PASCAL VOC with 21 classes. MaskContrast's
-# recipe (specs/clips4.md, 2): SGD, lr .1, x0.1 at epoch 25 of 60, batch 16, 512 x 512, 10,582
+# recipe (docs/clips4_choices.md): SGD, lr .1, x0.1 at epoch 25 of 60, batch 16, 512 x 512, 10,582
 # images; one GPU, or smaller batches on several. Momentum and weight decay are ours.
 _base_ = [
     '../../_base_/models/distilled_r50.py',

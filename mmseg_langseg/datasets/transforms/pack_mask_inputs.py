@@ -23,7 +23,7 @@ class PackMaskInputs(BaseTransform):
     Args:
         mask_size: Height and width of the masks; nearest neighbour, pixel ``floor(i * H / h)``.
         erase_cutout: Remove the cutout box from every mask, as official PixelCLIP does with SAM's
-            masks (spec 1.10).
+            masks.
         meta_keys: Keys that go into the sample's meta information if present.
     """
 

@@ -33,7 +33,7 @@ class RandomView(BaseTransform):
     """Resize, flip and crop at random, and record exactly what was done.
 
     The geometry of CLIP-S⁴'s views. The paper names the random crop only; the flip and the ranges
-    are those of HSG, its closest relative in code (spec 1.2). An image that is smaller than the
+    are those of HSG, its closest relative in code. An image that is smaller than the
     crop is padded at the lower right, with the mean colour.
 
     Required keys: ``img`` ((H, W, 3), BGR); ``seg_fields`` (optional): keys of integer maps (H, W).
@@ -123,7 +123,7 @@ class RandomView(BaseTransform):
 
 
 def view_matrix(geometry: ViewGeometry, crop_size: tuple[int, int]) -> np.ndarray:
-    """Matrix from a view's coordinates to those of the image it was cut from (spec 1.5).
+    """Matrix from a view's coordinates to those of the image it was cut from.
 
     Both are normalised as in ``affine_grid(align_corners=False)``: -1 and 1 are the outer edges of
     the first and the last pixel. Beyond [-1, 1] the view shows padding.

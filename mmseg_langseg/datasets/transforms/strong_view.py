@@ -16,7 +16,7 @@ class StrongView(BaseTransform):
     """Make the student's view from the teacher's: colour jitter, grey, blur and cutout.
 
     No geometry changes, so both views share the masks. Put it after the last geometric transform.
-    The paper's official code gives the default numbers (spec 1.10); the paper does not mention
+    The paper's official code gives the default numbers; the paper does not mention
     that the cutout box is removed from the masks, see ``PackMaskInputs``.
 
     Required keys: ``img`` ((H, W, 3) uint8 BGR).

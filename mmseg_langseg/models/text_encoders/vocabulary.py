@@ -78,9 +78,8 @@ class Vocabulary:
         """From a JSON file ``{"classes": ["cat", "dog, puppy"], "background": ["grass"]}``.
 
         ``background`` may be left out; ``source`` may say where the names come from. A bare file
-        name that is not in the working folder is looked up among the shipped ones (``ade150.json``,
-        ``cityscapes.json``, ``coco_stuff171.json``, ``context59.json``, ``voc20.json``, and
-        MaskCLIP's spellings, such as ``voc20_maskclip.json``).
+        name that is not in the working folder is looked up among the shipped ones, one for each
+        benchmark and some in the words of a paper (``voc20.json``, ``voc20_maskclip.json``...).
 
         Raises:
             FileNotFoundError: If there is no such file.

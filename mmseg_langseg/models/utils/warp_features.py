@@ -13,7 +13,7 @@ def warp_features(
     """Resample the features of images at the cells of their views, bilinearly.
 
     CLIP-S⁴ computes CLIP's features on the un-augmented image and applies each view's geometry to
-    them, so all views see the same values (spec 1.5).
+    them, so all views see the same values.
 
     Args:
         features: ``(B, D, h0, w0)`` of the whole images; any aspect ratio.
