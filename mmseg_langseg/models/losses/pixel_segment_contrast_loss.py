@@ -19,7 +19,7 @@ def pixel_segment_contrast(
     labels: Tensor,
     kappa: float = 16.0,
     exclude_self: bool = True,
-    chunk: int = 512,
+    chunk: int = 2_000_000,
 ) -> Tensor:
     """Mean over pixels of ``-log(sum over S+ of e^(kappa z·v) / sum over S+ and S- of the same)``.
 
@@ -42,8 +42,8 @@ def pixel_segment_contrast(
         kappa: Concentration, the inverse temperature.
         exclude_self: Keep a pixel's own segment out of its positives; ``False`` is the literal
             reading of the formula.
-        chunk: Pixels per part. The similarities of one part exist at a time: memory is that of
-            ``chunk * S`` numbers, for which the backward pass computes them again.
+        chunk: Similarities that exist at a time, at least those of one pixel. Memory is that of so
+            many numbers, which the backward pass computes again.
 
     Returns:
         Scalar float32.
@@ -55,7 +55,8 @@ def pixel_segment_contrast(
         all_labels[start : start + len(labels)] = labels
         own = segment_of_pixel + start
         total = everyone.new_zeros(())
-        for part, part_own in zip(pixels.split(chunk), own.split(chunk), strict=True):
+        rows = max(1, chunk // max(1, len(everyone)))
+        for part, part_own in zip(pixels.split(rows), own.split(rows), strict=True):
             total = total + checkpoint(
                 _summed_contrast,
                 part,
@@ -95,7 +96,7 @@ class PixelSegmentContrastLoss(nn.Module):
     Args:
         kappa: Concentration, the inverse temperature.
         exclude_self: Keep a pixel's own segment out of its positives.
-        chunk: Pixels per part.
+        chunk: Similarities that exist at a time.
         loss_weight: Factor of the loss.
         loss_name: Name in the log.
     """
@@ -104,7 +105,7 @@ class PixelSegmentContrastLoss(nn.Module):
         self,
         kappa: float = 16.0,
         exclude_self: bool = True,
-        chunk: int = 512,
+        chunk: int = 2_000_000,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_contrast',
     ) -> None:
@@ -112,7 +113,7 @@ class PixelSegmentContrastLoss(nn.Module):
         if kappa <= 0:
             raise ValueError(f'kappa={kappa}: expected a positive concentration, such as 16.')
         if chunk < 1:
-            raise ValueError(f'chunk={chunk}: expected at least 1 pixel; 512 takes little memory.')
+            raise ValueError(f'chunk={chunk}: expected at least 1 similarity, such as 2_000_000.')
         self.kappa = kappa
         self.exclude_self = exclude_self
         self.chunk = chunk

@@ -45,7 +45,9 @@ def reference(z, own, v, labels, kappa, exclude_self):
 @pytest.mark.parametrize('kappa', [1.0, 16.0])
 def test_slow_reference(kappa, exclude_self):
     data = _data()
-    loss = PixelSegmentContrastLoss(kappa, exclude_self, chunk=7, loss_weight=2.0)(*data)
+    loss = PixelSegmentContrastLoss(kappa, exclude_self, chunk=7 * len(data[2]), loss_weight=2.0)(
+        *data
+    )
     assert float(loss) == pytest.approx(2 * reference(*data, kappa, exclude_self), rel=1e-5)
 
 
@@ -54,7 +56,7 @@ def test_chunks_change_neither_value_nor_gradient():
     for chunk in (1, 7, 30, 1000):
         z, own, v, labels = _data()
         z.requires_grad_(), v.requires_grad_()
-        loss = pixel_segment_contrast(z, own, v, labels, chunk=chunk)
+        loss = pixel_segment_contrast(z, own, v, labels, chunk=chunk * len(v))
         results.append((loss.detach(), *torch.autograd.grad(loss, (z, v))))
     for result in results[1:]:
         torch.testing.assert_close(result, results[0])
@@ -65,7 +67,7 @@ def test_no_similarity_waits_for_the_backward_pass():
     z.requires_grad_(), v.requires_grad_()
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.shape) or x, lambda x: x):
-        pixel_segment_contrast(z, own, v, labels, chunk=7)
+        pixel_segment_contrast(z, own, v, labels, chunk=7 * len(v))
     assert kept and all(shape not in ((7, len(v)), (2, len(v))) for shape in kept)
 
 
