@@ -61,7 +61,7 @@ def known_options(script):
     """Options in the script's --help; a shell script passes its own on to a Python one."""
     path = ROOT / script
     if path.suffix == '.sh':
-        path = ROOT / 'tools' / f'{path.stem.rpartition("_")[2]}.py'
+        path = ROOT / 'tools' / f'{path.stem.partition("_")[2]}.py'
     text = subprocess.run(
         [sys.executable, str(path), '--help'],
         env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'COLUMNS': '200'},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ class GenerationReport:
         made: Files that this run made.
         kept: Files that were there, complete.
         masks: Masks or regions in all these files.
+        seconds: Time that making took by the clock.
         unreadable: (name, reason) of each image or folder that could not be used.
     """
 
@@ -37,6 +39,7 @@ class GenerationReport:
     made: int = 0
     kept: int = 0
     masks: int = 0
+    seconds: float = 0.0
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -59,7 +62,7 @@ def generate_masks(
         source: The images.
         out: Folder to write to, made if needed. Its sub-folder ``.manifest`` gets the settings,
             and for each shard its counts and a list of the images that could not be used.
-        generator: Makes the masks.
+        generator: Makes the masks, of ``batch_size`` images at once.
         generator_name: Its name, for the manifest.
         file_format: 'sa1b' (JSON) or 'regions' (16-bit PNG).
         shard: (i, n): of the sorted images take the i-th (from 0 on) and every n-th from there.
@@ -85,17 +88,20 @@ def generate_masks(
     settings = dict(generator=generator_name, format=file_format, **generator.settings)
     manifest.start(settings, generator.packages, run.files.values())
     todo = run.look_up()
-    bar = tqdm(
-        todo,
+    start = time.perf_counter()
+    with tqdm(
         total=run.report.images,
         initial=run.report.images - len(todo),
         desc=f'{generator_name} {index}/{count}',
         unit='image',
         disable=not progress,
-    )
-    for name in bar:
-        run.make(name)
+    ) as bar:
+        for first in range(0, len(todo), generator.batch_size):
+            batch = todo[first : first + generator.batch_size]
+            run.make(batch)
+            bar.update(len(batch))
     report = run.report
+    report.seconds = time.perf_counter() - start
     counts = dict(
         images=report.images,
         files=report.made + report.kept,
@@ -149,29 +155,48 @@ class _Run:
                 remove_leftovers(folder, names)
         return [name for name in self.files if not self._keep(name)]
 
-    def make(self, name: str) -> None:
-        """Make the file of an image, unless another run has made it meanwhile."""
-        if self._keep(name):
-            return
+    def make(self, names: Iterable[str]) -> None:
+        """Make the files of a batch of images, but not those made meanwhile by another run."""
+        images = {}
+        for name in names:
+            if self._keep(name):
+                continue
+            try:
+                images[name] = decode_image(self.source.read(name))
+            except (OSError, ValueError) as error:
+                self._skip(name, str(error))
+        self._make_decoded(images)
+
+    def _make_decoded(self, images: dict[str, np.ndarray]) -> None:
         try:
-            image = decode_image(self.source.read(name))
-            content = self._generate(image)
+            contents = self._generate(list(images.values()))
         except (OSError, ValueError) as error:
-            self._skip(name, str(error))
+            if len(images) == 1:
+                self._skip(*images, str(error))
+                return
+            # One image is to blame, which must cost the others nothing.
+            for name, image in images.items():
+                self._make_decoded({name: image})
             return
+        for (name, image), content in zip(images.items(), contents, strict=True):
+            self._write(name, image.shape[:2], content)
+
+    def _generate(self, images: list[np.ndarray]) -> list[np.ndarray] | list[list[dict]]:
+        if not images:
+            return []
+        if self.file_format == 'regions':
+            return self.generator.regions_of_batch(images)
+        return self.generator.masks_of_batch(images)
+
+    def _write(self, name: str, size: tuple[int, int], content: np.ndarray | list[dict]) -> None:
         path = self.files[name]
         if self.file_format == 'regions':
             write_region_map(path, content)
         else:
             rles = [annotation['segmentation'] for annotation in content]
-            write_mask_file(path, rles, image.shape[:2], name, details=content)
+            write_mask_file(path, rles, size, name, details=content)
         self.report.made += 1
         self.report.masks += _count(content)
-
-    def _generate(self, image: np.ndarray) -> np.ndarray | list[dict]:
-        if self.file_format == 'regions':
-            return self.generator.regions(image)
-        return self.generator.masks(image)
 
     def _keep(self, name: str) -> bool:
         """Whether the file is there and complete; counts it."""

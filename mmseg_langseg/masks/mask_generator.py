@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ class MaskGenerator(ABC):
         settings: Everything that the results depend on, as JSON's types; two runs with equal
             settings give equal files.
         packages: Distributions whose version matters.
+        batch_size: Images that it is best given at once.
     """
 
     settings: dict[str, Any]
     packages: tuple[str, ...] = ()
+    batch_size: int = 1
 
     @abstractmethod
     def masks(self, image: np.ndarray) -> list[dict]:
@@ -53,6 +55,34 @@ class MaskGenerator(ABC):
         Raises:
             ValueError: The generator cannot use such an image.
         """
+
+    def masks_of_batch(self, images: Sequence[np.ndarray]) -> list[list[dict]]:
+        """Cut images into masks, the same as each alone.
+
+        Args:
+            images: Up to ``batch_size`` images, see :meth:`masks`.
+
+        Returns:
+            The annotations of each.
+
+        Raises:
+            ValueError: The generator cannot use one of the images.
+        """
+        return [self.masks(image) for image in images]
+
+    def regions_of_batch(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Cut images into regions, the same as each alone.
+
+        Args:
+            images: Up to ``batch_size`` images, see :meth:`regions`.
+
+        Returns:
+            The ids of each.
+
+        Raises:
+            ValueError: The generator cannot use one of the images.
+        """
+        return [self.regions(image) for image in images]
 
 
 def fill_options(function: Callable, options: dict, reserved: tuple[str, ...] = ()) -> dict:

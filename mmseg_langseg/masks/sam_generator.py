@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from mmengine.logging import print_log
 from torch import nn
 
 from .mask_generator import MaskGenerator, fill_options, name_model
@@ -17,17 +21,25 @@ _RESERVED = ('point_grids', 'output_mode')
 class SAMGenerator(MaskGenerator):
     """Masks of the automatic mask generator of Segment Anything (the package segment-anything).
 
+    Without mixed precision these are the masks that ``SamAutomaticMaskGenerator`` makes of each
+    image alone, up to rounding. Prompts of different images never share a batch: SAM's mask
+    decoder takes one image.
+
     Args:
         model: ``vit_h``, ``vit_l``, ``vit_b`` (the paper's PixelCLIP masks are SA-1B's, made with
             ViT-H), or a built ``segment_anything.modeling.Sam``.
         checkpoint: Local file with the weights of a named model.
         device: Device to compute on.
+        images_per_batch: Images that the image encoder gets at once; ``None``: 4 on a GPU, 1 on
+            a CPU. With ``crop_n_layers`` always 1: the crops differ in number.
+        amp: Compute in automatic mixed precision, see :class:`BatchSamPredictor`; ``None``: on a
+            GPU only.
         **options: Settings of ``SamAutomaticMaskGenerator``: ``points_per_side``,
-            ``pred_iou_thresh``, ...
+            ``points_per_batch``, ``pred_iou_thresh``, ...
 
     Raises:
         ImportError: The package is not installed.
-        ValueError: There is no such model or option.
+        ValueError: There is no such model or option, or ``images_per_batch`` is not positive.
         FileNotFoundError: There is no such checkpoint.
         RuntimeError: The checkpoint does not fit the model.
     """
@@ -39,32 +51,70 @@ class SAMGenerator(MaskGenerator):
         model: str | nn.Module = 'vit_h',
         checkpoint: str | None = None,
         device: str = 'cpu',
+        images_per_batch: int | None = None,
+        amp: bool | None = None,
         **options,
     ) -> None:
         try:
             from segment_anything import SamAutomaticMaskGenerator
+
+            from .sam_predictor import BatchSamPredictor
         except ImportError as error:
             raise ImportError(
                 "SAM needs the package segment-anything: pip install 'mmseg_langseg[sam]'"
             ) from error
         built = not isinstance(model, str)
+        settings = fill_options(SamAutomaticMaskGenerator, options, _RESERVED)
+        on_gpu = torch.device(device).type != 'cpu'
+        self.batch_size = _choose_batch_size(images_per_batch, on_gpu, settings['crop_n_layers'])
+        amp = on_gpu if amp is None else amp
         self.settings = dict(
             model=type(model).__name__ if built else name_model(model, checkpoint),
-            **fill_options(SamAutomaticMaskGenerator, options, _RESERVED),
+            images_per_batch=self.batch_size,
+            amp=amp,
+            **settings,
         )
-        sam = model if built else _load_sam(model, checkpoint)
-        self.generator = SamAutomaticMaskGenerator(
-            sam.to(device).eval(), output_mode='coco_rle', **options
-        )
+        sam = (model if built else _load_sam(model, checkpoint)).to(device).eval()
+        self.generator = SamAutomaticMaskGenerator(sam, output_mode='coco_rle', **options)
+        self.generator.predictor = BatchSamPredictor(sam, self.batch_size, amp)
 
     def masks(self, image: np.ndarray) -> list[dict]:
         """SA-1B's annotations, see :meth:`MaskGenerator.masks`."""
-        return self.generator.generate(image)
+        return self.masks_of_batch([image])[0]
+
+    def masks_of_batch(self, images: Sequence[np.ndarray]) -> list[list[dict]]:
+        """SA-1B's annotations of each image, see :meth:`MaskGenerator.masks_of_batch`."""
+        if self.settings['crop_n_layers'] == 0:
+            self.generator.predictor.encode_ahead(images)
+        return [self.generator.generate(image) for image in images]
 
     def regions(self, image: np.ndarray) -> np.ndarray:
         """The smallest mask at each pixel, see :func:`masks_to_regions`; 0 in no mask."""
-        rles = [annotation['segmentation'] for annotation in self.masks(image)]
-        return masks_to_regions(rles, *image.shape[:2])
+        return self.regions_of_batch([image])[0]
+
+    def regions_of_batch(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As :meth:`regions`, of each image."""
+        return [
+            masks_to_regions([one['segmentation'] for one in annotations], *image.shape[:2])
+            for image, annotations in zip(images, self.masks_of_batch(images), strict=True)
+        ]
+
+
+def _choose_batch_size(images_per_batch: int | None, on_gpu: bool, crop_layers: int) -> int:
+    if images_per_batch is not None and images_per_batch < 1:
+        raise ValueError(f'images_per_batch={images_per_batch}: expected 1 or more')
+    if crop_layers > 0:
+        if images_per_batch not in (None, 1):
+            print_log(
+                f'images_per_batch={images_per_batch} has no effect with '
+                f'crop_n_layers={crop_layers}: images and crops are encoded one by one',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return 1
+    if images_per_batch is None:
+        return 4 if on_gpu else 1
+    return images_per_batch
 
 
 def _load_sam(model: str, checkpoint: str | None) -> nn.Module:

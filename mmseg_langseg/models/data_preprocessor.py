@@ -11,6 +11,8 @@ from mmseg.utils import stack_batch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmseg_langseg.models.utils.batch_strong_view import BatchStrongView
+
 
 @MODELS.register_module()
 class CLIPDataPreProcessor(SegDataPreProcessor):
@@ -39,6 +41,8 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
             the crop size of the pipeline, it changes full crops in no way.
         teacher_size: (height, width) that the frozen teacher gets of the un-augmented images in a
             batch of augmented views; ``None`` keeps the size, which all must share.
+        strong_view: Arguments of ``BatchStrongView``, ``dict()`` for its defaults: the strong views
+            are made here, on the model's device, and the pipeline leaves ``StrongView`` out.
         size_divisor: Padded sides are multiples of it.
         **kwargs: See ``SegDataPreProcessor``.
     """
@@ -51,6 +55,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         input_size: tuple[int, int] | None = None,
         dino_size: tuple[int, int] | None = None,
         teacher_size: tuple[int, int] | None = None,
+        strong_view: dict | None = None,
         size_divisor: int | None = None,
         **kwargs,
     ) -> None:
@@ -63,6 +68,9 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         self.input_size = None if input_size is None else tuple(input_size)
         self.dino_size = None if dino_size is None else tuple(dino_size)
         self.teacher_size = None if teacher_size is None else tuple(teacher_size)
+        self.strong_view = None
+        if strong_view is not None:
+            self.strong_view = BatchStrongView(bgr=bgr_to_rgb, **strong_view)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.
@@ -86,11 +94,22 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         if isinstance(data['inputs'], dict):
             data = self.cast_data(data)
             augmented = 'views' in data['inputs']
+            if self.strong_view is not None and not augmented:
+                self._add_strong_views(data)
             prepare = self._augmented_views if augmented else self._weak_and_strong
             return dict(inputs=prepare(data['inputs']), data_samples=data.get('data_samples'))
         if training:
             return super().forward(data, training)
         return self._forward_test(self.cast_data(data))
+
+    def _add_strong_views(self, data: dict) -> None:
+        if 'strong' in data['inputs']:
+            raise ValueError(
+                'the batch has strong views already, and strong_view would make others: take '
+                "'StrongView' out of the pipeline, or leave strong_view out"
+            )
+        strong = self.strong_view(data['inputs']['weak'], data.get('data_samples'))
+        data['inputs'] = dict(data['inputs'], strong=strong)
 
     def _weak_and_strong(self, views: dict) -> dict:
         missing = {'weak', 'strong'} - views.keys()

@@ -2,7 +2,6 @@ import errno
 import json
 import os
 import random
-import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -19,7 +18,6 @@ from mmseg_langseg.masks import (
     SuperpixelGenerator,
     build_generator,
     generate_masks,
-    masks_to_regions,
     open_image_source,
     read_mask_file,
     read_region_map,
@@ -439,12 +437,6 @@ def test_unknown_generators_and_options_are_named():
     assert build_generator('felzenszwalb', scale=7).settings['scale'] == 7
 
 
-def test_sam_without_its_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'segment_anything', None)
-    with pytest.raises(ImportError, match=r"pip install 'mmseg_langseg\[sam\]'"):
-        build_generator('sam')
-
-
 def test_dino_regions_do_not_depend_on_what_came_before():
     options = dict(model_name='test_vit', pretrained=False, num_clusters=5, pixels=80 * 80)
     torch.manual_seed(0)
@@ -458,57 +450,3 @@ def test_dino_regions_do_not_depend_on_what_came_before():
     assert len(generator.masks(image)) == 5
     for size in ((1, 1), (2, 900)):
         assert generator.regions(np.zeros((*size, 3), np.uint8)).shape == size
-
-
-@pytest.fixture(scope='module')
-def tiny_sam():
-    """A random SAM of the package's own parts."""
-    modeling = pytest.importorskip('segment_anything.modeling')
-    torch.manual_seed(0)
-    encoder = modeling.ImageEncoderViT(
-        img_size=64, patch_size=16, embed_dim=16, depth=1, num_heads=2, out_chans=16
-    )
-    prompts = modeling.PromptEncoder(
-        embed_dim=16, image_embedding_size=(4, 4), input_image_size=(64, 64), mask_in_chans=4
-    )
-    transformer = modeling.TwoWayTransformer(depth=1, embedding_dim=16, mlp_dim=16, num_heads=2)
-    decoder = modeling.MaskDecoder(transformer_dim=16, transformer=transformer)
-    return modeling.Sam(encoder, prompts, decoder)
-
-
-LOOSE = dict(points_per_side=3, pred_iou_thresh=-9.0, stability_score_thresh=0.0)
-
-
-def test_sam_masks_are_those_of_its_own_generator(tiny_sam, images, tmp_path):
-    from segment_anything import SamAutomaticMaskGenerator
-
-    generator = build_generator('sam', model=tiny_sam, **LOOSE)
-    assert generator.settings['points_per_side'] == 3
-    assert generator.settings['box_nms_thresh'] == 0.7
-    source = open_image_source(images)
-    generate_masks(source, tmp_path / 'out', generator, 'sam', progress=False)
-    image = load_as_trainer(images / 'a/1.jpg')[..., ::-1]
-    expected = SamAutomaticMaskGenerator(tiny_sam, **LOOSE).generate(image)
-    rles = read_mask_file(tmp_path / 'out/a/1.json', image.shape[:2])
-    assert len(rles) > 0
-    decoded = [coco_mask.decode(rle) for rle in rles]
-    assert np.array_equal(decoded, [annotation['segmentation'] for annotation in expected])
-    written = json.loads((tmp_path / 'out/a/1.json').read_text())['annotations']
-    for key in ('predicted_iou', 'stability_score', 'point_coords', 'area'):
-        assert written[0][key] == expected[0][key]
-    assert np.array_equal(generator.regions(image), masks_to_regions(rles, *image.shape[:2]))
-
-
-def test_sam_that_finds_nothing(tiny_sam):
-    generator = build_generator('sam', model=tiny_sam, **{**LOOSE, 'pred_iou_thresh': 9.0})
-    image = np.zeros((20, 30, 3), np.uint8)
-    assert generator.masks(image) == [] and not generator.regions(image).any()
-
-
-def test_bad_sam_arguments_are_named(tiny_sam, tmp_path):
-    with pytest.raises(ValueError, match=r"unknown options \['points'\]"):
-        build_generator('sam', model=tiny_sam, points=3)
-    with pytest.raises(ValueError, match="no model 'vit_x'; there are vit_h"):
-        build_generator('sam', model='vit_x')
-    with pytest.raises(FileNotFoundError, match=r"no checkpoint '.*gone\.pth'"):
-        build_generator('sam', checkpoint=str(tmp_path / 'gone.pth'))

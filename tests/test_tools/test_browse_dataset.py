@@ -26,7 +26,7 @@ def test_samples_with_masks(tool, monkeypatch, tmp_path, capsys):
     config = 'configs/pixelclip/resnet_synthetic.py'
     seen, files = pictures(tool, monkeypatch, tmp_path, config, '--max', '2')
     assert '2 samples drawn' in capsys.readouterr().out
-    assert [path.name for path in files] == ['0000_scene.png', '0001_scene.png']
+    assert [path.name for path in files] == ['0000_train_000000.png', '0001_train_000001.png']
     for (weak, painted, strong), path in zip(seen, files, strict=True):
         assert weak.shape == painted.shape == strong.shape == (64, 64, 3)
         assert (weak != painted).any() and (painted != strong).any()

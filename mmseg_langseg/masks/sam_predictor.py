@@ -1,0 +1,84 @@
+"""A predictor of Segment Anything that encodes several images at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from segment_anything import SamPredictor
+from segment_anything.modeling import Sam
+
+
+class BatchSamPredictor(SamPredictor):
+    """``SamPredictor`` whose images may be encoded ahead, several at once.
+
+    The image encoder always gets the same number of images (black ones fill up), so that an
+    image's masks do not depend, not even by rounding, on which others come with it.
+
+    Args:
+        sam: The model.
+        batch_size: Images that the encoder gets at once.
+        amp: Compute in PyTorch's automatic mixed precision (float16 on a GPU, bfloat16 on a CPU).
+            What is given out is float32 all the same.
+    """
+
+    def __init__(self, sam: Sam, batch_size: int = 1, amp: bool = False) -> None:
+        super().__init__(sam)
+        self.batch_size = batch_size
+        self.amp = amp
+        self._ahead: deque = deque()
+
+    @torch.no_grad()
+    def encode_ahead(self, images: Sequence[np.ndarray]) -> None:
+        """Encode images; the next calls of :meth:`set_image` must name them in the same order.
+
+        Args:
+            images: Up to ``batch_size`` images, (H, W, 3) uint8 of the model's channel order.
+
+        Raises:
+            ValueError: There are more, or one is too narrow for the model.
+        """
+        self._ahead.clear()
+        if len(images) > self.batch_size:
+            raise ValueError(f'{len(images)} images for a batch of {self.batch_size}')
+        resized = [self._resize(image) for image in images]
+        sizes = [image.shape[:2] for image in images]
+        input_sizes = [tuple(image.shape[1:]) for image in resized]
+        side = self.model.image_encoder.img_size
+        batch = torch.zeros(self.batch_size, 3, side, side, device=self.device)
+        for slot, image in zip(batch, resized, strict=False):
+            slot.copy_(self.model.preprocess(image))
+        with self._precision():
+            features = self.model.image_encoder(batch)
+        # The filling's features are left out.
+        self._ahead.extend(zip(sizes, input_sizes, features.float().split(1), strict=False))
+
+    def set_image(self, image: np.ndarray, image_format: str = 'RGB') -> None:
+        """Take the image's features if it was encoded ahead, or else encode it."""
+        if not self._ahead:
+            super().set_image(image, image_format)
+            return
+        self.reset_image()
+        self.original_size, self.input_size, self.features = self._ahead.popleft()
+        self.is_image_set = True
+
+    def set_torch_image(self, *args, **kwargs) -> None:
+        """Encode an image, see ``SamPredictor.set_torch_image``."""
+        with self._precision():
+            super().set_torch_image(*args, **kwargs)
+        self.features = self.features.float()
+
+    def predict_torch(self, *args, **kwargs) -> tuple[torch.Tensor, ...]:
+        """Masks of prompts, see ``SamPredictor.predict_torch``."""
+        with self._precision():
+            outputs = super().predict_torch(*args, **kwargs)
+        return tuple(out.float() if out.is_floating_point() else out for out in outputs)
+
+    def _resize(self, image: np.ndarray) -> torch.Tensor:
+        resized = self.transform.apply_image(image)
+        return torch.as_tensor(resized, device=self.device).permute(2, 0, 1)
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, enabled=self.amp)

@@ -1,0 +1,33 @@
+import pytest
+
+from tests.scripts import ROOT, load_script
+
+ARGUMENTS = ['--model', 'tiny', '--images', '3', '--size', '40', '50', '--images-per-batch', '2']
+ARGUMENTS += ['--points-per-side', '3', '--repeats', '1', '--device', 'cpu', '--amp']
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    pytest.importorskip('segment_anything')
+    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
+    return load_script('tools/benchmark_sam.py')
+
+
+def test_all_ways_give_the_same_masks_and_a_table(tool, capsys):
+    results = tool.main(ARGUMENTS)
+    printed = capsys.readouterr().out
+    assert 'SAM tiny, random weights; 3 images of 40 x 50, 2 a batch, 3² points' in printed
+    assert 'images/s' in printed and 'load' in printed and 'AMP: ' in printed
+    assert list(results) == ['one by one', 'batched', 'batched, AMP']
+    assert all(len(result['masks']) == 3 and result['wall'] > 0 for result in results.values())
+    total = sum(map(len, results['batched']['masks']))
+    assert f'of {total} equal to the pixel' in printed
+
+
+def test_other_masks_end_it(tool, monkeypatch):
+    real = tool.SAMGenerator.masks_of_batch
+    monkeypatch.setattr(
+        tool.SAMGenerator, 'masks_of_batch', lambda self, images: real(self, images)[::-1]
+    )
+    with pytest.raises(AssertionError, match='image 0: '):
+        tool.main(ARGUMENTS)

@@ -1,0 +1,198 @@
+"""Images a second of the generator 'sam', against SamAutomaticMaskGenerator image by image.
+
+    python tools/benchmark_sam.py --model vit_h --checkpoint sam_vit_h_4b8939.pth --amp
+    python tools/benchmark_sam.py --model tiny --images 8 --size 96 128
+
+Makes images and cuts all of them into masks, in turn, in these ways, with the same settings:
+
+* one by one: SamAutomaticMaskGenerator.generate, in float32.
+* batched: SAMGenerator with --images-per-batch, in float32. The masks must be those of the first
+  way, or the benchmark fails.
+* batched, AMP (with --amp): the same in mixed precision; the share of equal masks is printed.
+
+Without a checkpoint the weights are random and no mask is filtered out by its scores.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from pycocotools import mask as coco_mask
+
+from mmseg_langseg.masks import SAMGenerator
+
+# A random model's scores mean nothing.
+UNFILTERED = dict(pred_iou_thresh=-1e9, stability_score_thresh=0.0)
+# Rounding may move a border by a pixel.
+EQUAL_IOU = 0.99
+
+Annotations = list[list[dict]]
+Way = Callable[[list[np.ndarray]], Annotations]
+
+
+def make_images(count: int, size: tuple[int, int]) -> list[np.ndarray]:
+    """Coloured clouds, (H, W, 3) uint8."""
+    rng = np.random.default_rng(0)
+    clouds = [rng.integers(0, 256, (6, 8, 3)).astype(np.uint8) for _ in range(count)]
+    return [cv2.resize(cloud, size[::-1], interpolation=cv2.INTER_CUBIC) for cloud in clouds]
+
+
+def build_sam(model: str, checkpoint: str | None) -> torch.nn.Module:
+    """A SAM by its name, or a tiny one of the package's parts."""
+    from segment_anything import modeling, sam_model_registry
+
+    torch.manual_seed(0)
+    if model != 'tiny':
+        return sam_model_registry[model](checkpoint=checkpoint)
+    encoder = modeling.ImageEncoderViT(
+        img_size=64, patch_size=16, embed_dim=16, depth=1, num_heads=2, out_chans=16
+    )
+    prompts = modeling.PromptEncoder(
+        embed_dim=16, image_embedding_size=(4, 4), input_image_size=(64, 64), mask_in_chans=4
+    )
+    transformer = modeling.TwoWayTransformer(depth=1, embedding_dim=16, mlp_dim=16, num_heads=2)
+    return modeling.Sam(
+        encoder, prompts, modeling.MaskDecoder(transformer_dim=16, transformer=transformer)
+    )
+
+
+def build_ways(args: argparse.Namespace) -> dict[str, Way]:
+    """The ways by name; all share one model."""
+    from segment_anything import SamAutomaticMaskGenerator
+
+    options = dict(points_per_side=args.points_per_side, points_per_batch=args.points_per_batch)
+    if args.checkpoint is None:
+        options |= UNFILTERED
+    sam = build_sam(args.model, args.checkpoint).to(args.device).eval()
+    alone = SamAutomaticMaskGenerator(sam, output_mode='coco_rle', **options)
+    ways = {'one by one': lambda images: [alone.generate(image) for image in images]}
+    for name, amp in (('batched', False), ('batched, AMP', True))[: 1 + args.amp]:
+        ways[name] = _in_batches(
+            SAMGenerator(sam, None, args.device, args.images_per_batch, amp, **options)
+        )
+    return ways
+
+
+def _in_batches(generator: SAMGenerator) -> Way:
+    size = generator.batch_size
+
+    def make(images: list[np.ndarray]) -> Annotations:
+        starts = range(0, len(images), size)
+        batches = [generator.masks_of_batch(images[i : i + size]) for i in starts]
+        return [annotations for batch in batches for annotations in batch]
+
+    return make
+
+
+def check_equal(one: Annotations, other: Annotations) -> int:
+    """Number of masks equal to the pixel; raises AssertionError if any differs by more."""
+    assert any(one), 'no image has a mask: nothing was compared'
+    same = 0
+    for number, (masks, others) in enumerate(zip(one, other, strict=True)):
+        points, other_points = ([a['point_coords'] for a in m] for m in (masks, others))
+        assert points == other_points, f'image {number}: masks of other points'
+        for mine, theirs in zip(masks, others, strict=True):
+            pair = mine['segmentation'], theirs['segmentation']
+            iou = coco_mask.iou([pair[0]], [pair[1]], [0])[0, 0]
+            # Two empty masks have no IoU.
+            equal = pair[0] == pair[1]
+            assert equal or iou >= EQUAL_IOU, f'image {number}: masks differ, IoU {iou:.3f}'
+            assert np.isclose(mine['predicted_iou'], theirs['predicted_iou'], atol=1e-3), (
+                f'image {number}: predicted IoUs differ'
+            )
+            same += equal
+    return same
+
+
+def count_found(masks: Annotations, others: Annotations) -> int:
+    """Masks of one way with a counterpart in the other, of IoU above 0.9."""
+    found = 0
+    for one, other in zip(masks, others, strict=True):
+        rles, other_rles = (
+            [a['segmentation'] for a in annotations] for annotations in (one, other)
+        )
+        if rles and other_rles:
+            ious = coco_mask.iou(rles, other_rles, [0] * len(other_rles))
+            found += int((ious.max(1) > 0.9).sum())
+    return found
+
+
+def measure(ways: dict[str, Way], images: list[np.ndarray], repeats: int) -> dict[str, dict]:
+    """Runs all ways in turn, after one warm-up; for each its masks and median seconds."""
+    results = {name: dict(wall=[], cpu=[]) for name in ways}
+    for visit in range(-1, repeats):
+        for name, make in ways.items():
+            start, cpu_start = time.perf_counter(), time.process_time()
+            # The results are on the CPU: nothing is left to wait for.
+            results[name]['masks'] = make(images)
+            if visit >= 0:
+                results[name]['wall'].append(time.perf_counter() - start)
+                results[name]['cpu'].append(time.process_time() - cpu_start)
+    for result in results.values():
+        result |= {clock: float(np.median(result[clock])) for clock in ('wall', 'cpu')}
+    return results
+
+
+def report(results: dict[str, dict], count: int) -> str:
+    """A table of the ways."""
+    lines = [f'{"":<16}{"images/s":>12}{"CPU s/image":>14}{"masks":>8}']
+    for name, result in results.items():
+        masks = sum(map(len, result['masks']))
+        rate, cpu = count / result['wall'], result['cpu'] / count
+        lines.append(f'{name:<16}{rate:>12.4g}{cpu:>14.4g}{masks:>8}')
+    return '\n'.join(lines)
+
+
+def describe_machine(device: str) -> str:
+    from benchmark_loading import describe_machine
+
+    gpu = f'{torch.cuda.get_device_name(device)}; ' if device.startswith('cuda') else ''
+    threads = torch.get_num_threads()
+    return f'{gpu}{describe_machine()}, PyTorch {torch.__version__} with {threads} threads'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--model', choices=('vit_h', 'vit_l', 'vit_b', 'tiny'), default='vit_b')
+    parser.add_argument('--checkpoint', help='weights of the model; default: random ones')
+    parser.add_argument('--images', type=int, default=8)
+    parser.add_argument(
+        '--size', type=int, nargs=2, default=(480, 640), metavar=('HEIGHT', 'WIDTH')
+    )
+    parser.add_argument('--images-per-batch', type=int, default=4)
+    parser.add_argument('--points-per-side', type=int, default=32)
+    parser.add_argument('--points-per-batch', type=int, default=64)
+    parser.add_argument('--amp', action='store_true', help='measure mixed precision as well')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--repeats', type=int, default=3, help='runs of each way, after one')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> dict[str, dict]:
+    args = parse_args(argv)
+    images = make_images(args.images, tuple(args.size))
+    results = measure(build_ways(args), images, args.repeats)
+    plain = results['one by one']['masks']
+    same = check_equal(plain, results['batched']['masks'])
+    total = sum(map(len, plain))
+    print(describe_machine(args.device))
+    print(
+        f'SAM {args.model}, {"random weights" if args.checkpoint is None else args.checkpoint}; '
+        f'{args.images} images of {args.size[0]} x {args.size[1]}, '
+        f'{args.images_per_batch} a batch, '
+        f'{args.points_per_side}² points, {args.points_per_batch} a batch; '
+        f'median of {args.repeats} runs of each way, in turn, after a first'
+    )
+    print(report(results, args.images))
+    print(f'batched: the same masks, {same} of {total} equal to the pixel')
+    if args.amp:
+        found = count_found(plain, results['batched, AMP']['masks'])
+        print(f'AMP: {found} of {total} masks have a counterpart of IoU > 0.9')
+    return results
+
+
+if __name__ == '__main__':
+    main()
