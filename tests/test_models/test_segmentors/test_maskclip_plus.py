@@ -7,43 +7,21 @@ from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from tests.tiny import VIT
-
-NORM = dict(type='BN', requires_grad=True)
+from tests.tiny import NORM, VIT, clips4_config
 
 
 def maskclip_plus(seed=0, **head):
+    """MaskCLIP+ with the student and the teacher of the tiny CLIP-S⁴."""
     torch.manual_seed(seed)
-    return MODELS.build(
-        ConfigDict(
-            type='MaskCLIPPlus',
-            clip=dict(arch=VIT, pretrained=None),
-            data_preprocessor=dict(type='CLIPDataPreProcessor', teacher_size=(32, 32)),
-            backbone=dict(
-                type='ResNetV1c',
-                depth=18,
-                base_channels=8,
-                stem_channels=8,
-                strides=(1, 2, 1, 1),
-                dilations=(1, 1, 2, 4),
-                norm_cfg=NORM,
-            ),
-            neck=dict(
-                type='EmbeddingHead',
-                embed_dim=12,
-                head=dict(type='FCNHead', in_channels=64, in_index=3, channels=16, norm_cfg=NORM),
-            ),
-            teacher=dict(type='CLIPVisionTransformer', readout='value'),
-            decode_head=dict(
-                type='MaskCLIPPlusHead',
-                names=['cat', 'dog', 'grass'],
-                templates='single',
-                feature_size=None,
-                **head,
-            ),
-            test_cfg=dict(mode='whole'),
-        )
+    decode_head = dict(
+        type='MaskCLIPPlusHead',
+        names=['cat', 'dog', 'grass'],
+        templates='single',
+        feature_size=None,
+        **head,
     )
+    config = {**clips4_config(), 'type': 'MaskCLIPPlus', 'decode_head': decode_head}
+    return MODELS.build(ConfigDict(config))
 
 
 def flipped_batch(count=2):
