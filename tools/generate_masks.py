@@ -70,16 +70,7 @@ def main(argv: list[str] | None = None) -> None:
         )
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         raise SystemExit(f'generate_masks: {error}') from error
-    rate = f', {report.made / report.seconds:.3g} images/s' if report.made else ''
-    kind = 'regions' if args.format == 'regions' else 'masks'
-    print(
-        f'{args.out}: {report.images} images, {report.made} files made, {report.kept} kept, '
-        f'{report.masks} {kind}, {len(report.unreadable)} could not be used{rate}'
-    )
-    for name, reason in report.unreadable[:10]:
-        print(f'  {name}: {reason}')
-    if report.unreadable:
-        print(f"the whole list is in '{args.out / '.manifest'}'")
+    print(f'{args.out}:', report.describe('regions' if args.format == 'regions' else 'masks'))
 
 
 if __name__ == '__main__':

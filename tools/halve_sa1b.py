@@ -55,14 +55,7 @@ def main(argv: list[str] | None = None) -> None:
         )
     except (OSError, ValueError) as error:
         raise SystemExit(f'halve_sa1b: {error}') from error
-    print(
-        f'{args.out}: {report.images} images, {report.made} halved, {report.kept} kept, '
-        f'{report.masks} masks, {len(report.unreadable)} could not be used'
-    )
-    for name, reason in report.unreadable[:10]:
-        print(f'  {name}: {reason}')
-    if report.unreadable:
-        print(f"the whole list is in '{args.out / '.manifest'}'")
+    print(f'{args.out}:', report.describe())
 
 
 if __name__ == '__main__':

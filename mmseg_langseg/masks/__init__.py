@@ -4,7 +4,7 @@ from .dino import DINOMaskGenerator
 from .dino_generator import DINOGenerator
 from .errors import BadFileError, FeatureFileError, ImageFileError, MaskFileError
 from .felzenszwalb import felzenszwalb_regions
-from .generation import GenerationReport, generate_masks
+from .generation import generate_masks
 from .generation_manifest import GenerationManifest
 from .generator_factory import GENERATORS, build_generator
 from .halving import halve_image, halve_images, halve_masks
@@ -20,6 +20,8 @@ from .rle import lookup_rles, rle_run_lengths
 from .sa1b import parse_mask_annotations, read_mask_annotations, read_mask_file, write_mask_file
 from .sam_generator import SAMGenerator
 from .shard import parse_shard
+from .shard_report import ShardReport
+from .shard_run import ShardRun
 from .slic import slic_regions
 from .superpixel_generator import SuperpixelGenerator
 from .tar_index import TarIndex
@@ -32,7 +34,6 @@ __all__ = [
     'FeatureFileError',
     'GENERATORS',
     'GenerationManifest',
-    'GenerationReport',
     'ImageFileError',
     'ImageSource',
     'MaskFileError',
@@ -40,6 +41,8 @@ __all__ = [
     'MaskGenerator',
     'RegionGenerator',
     'SAMGenerator',
+    'ShardReport',
+    'ShardRun',
     'SuperpixelGenerator',
     'TarIndex',
     'batched_kmeans',

@@ -9,14 +9,12 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
-from tqdm import tqdm
 
-from .errors import MaskFileError
-from .generation import GenerationReport
-from .generation_manifest import GenerationManifest
 from .image_sources import ImageSource, decode_image
 from .sa1b import parse_mask_annotations, read_mask_file, write_mask_file
-from .whole_file import remove_leftovers, write_whole_file
+from .shard_report import ShardReport
+from .shard_run import ShardRun
+from .whole_file import write_whole_file
 
 
 def halve_image(image: np.ndarray) -> np.ndarray:
@@ -55,12 +53,11 @@ def halve_images(
     shard: tuple[int, int] = (0, 1),
     quality: int = 95,
     progress: bool = True,
-) -> GenerationReport:
+) -> ShardReport:
     """Halve images and their mask files.
 
-    Writes ``OUT/images/BELOW/NAME.jpg`` and, after it, ``OUT/annotations/BELOW/NAME.json``, each
-    completely or not at all; a sample that has both is kept. So a run may be killed and started
-    again, and shards may work in one folder at the same time.
+    Writes ``OUT/images/BELOW/NAME.jpg`` and, after it, ``OUT/annotations/BELOW/NAME.json``; may be
+    killed, see :class:`ShardRun`.
 
     Args:
         source: The images.
@@ -79,28 +76,14 @@ def halve_images(
         ValueError: The folder holds files of other settings, or that no such run made.
         OSError: A file cannot be written; names it.
     """
-    run = _Run(source, read_masks, Path(out), below, shard, quality)
-    manifest = GenerationManifest(Path(out) / 'annotations' / below, shard)
+    run = _Halving(source, read_masks, Path(out), below, shard, quality)
     settings = dict(tool='halve', quality=quality)
-    files = [path for pair in run.files.values() for path in pair]
-    manifest.start(settings, ('numpy', 'pycocotools'), files)
-    run.remove_leftovers()
-    report = run.report
-    for name in tqdm(run.files, desc='halve', unit='image', disable=not progress):
-        run.make(name)
-    report.unreadable.sort()
-    counts = dict(
-        images=report.images,
-        files=report.made + report.kept,
-        masks=report.masks,
-        unreadable=len(report.unreadable),
-    )
-    manifest.finish(counts, report.unreadable)
-    return report
+    folder = Path(out) / 'annotations' / below
+    return run.run(folder, settings, ('numpy', 'pycocotools'), 'halve', progress=progress)
 
 
-class _Run:
-    """One run over one shard."""
+class _Halving(ShardRun):
+    """The smaller images and masks of one shard."""
 
     def __init__(
         self,
@@ -111,72 +94,40 @@ class _Run:
         shard: tuple[int, int],
         quality: int,
     ) -> None:
-        self.source = source
+        def targets(name: str) -> tuple[Path, Path]:
+            return out / 'images' / below / name, out / 'annotations' / below / _mask_name(name)
+
+        super().__init__(source, shard, targets)
         self.read_masks = read_masks
         self.quality = quality
-        index, count = shard
-        names = source.names[index::count]
-        self.report = GenerationReport(images=len(names))
-        if index == 0:
-            self.report.unreadable += source.unreadable
-        owner: dict[str, str] = {}
-        for name in source.names:
-            owner.setdefault(_mask_name(name), name)
-        self.files: dict[str, tuple[Path, Path]] = {}
+
+    def make(self, names: list[str]) -> None:
+        """Make the two files of each image."""
         for name in names:
-            first = owner[_mask_name(name)]
-            if first == name:
-                mask_path = out / 'annotations' / below / _mask_name(name)
-                self.files[name] = (out / 'images' / below / name, mask_path)
-            else:
-                self.report.unreadable.append((name, f'{first} has the same mask file'))
+            try:
+                image = decode_image(self.source.read(name))
+                text = self.read_masks(_mask_name(name))
+                annotations = parse_mask_annotations(text, _mask_name(name), image.shape[:2], name)
+                masks = halve_masks(annotations, image.shape[:2])
+            except (OSError, TypeError, ValueError) as error:
+                self.skip(name, str(error))
+                continue
+            self._write(name, halve_image(image), masks)
 
-    def remove_leftovers(self) -> None:
-        """Remove the temporary files of killed runs."""
-        folders: dict[Path, set[str]] = {}
-        for pair in self.files.values():
-            for path in pair:
-                folders.setdefault(path.parent, set()).add(path.name)
-        for folder, names in folders.items():
-            if folder.is_dir():
-                remove_leftovers(folder, names)
+    def count(self, path: Path) -> int:
+        """Number of masks in a file."""
+        return len(read_mask_file(path))
 
-    def make(self, name: str) -> None:
-        """Make the two files of an image, unless they are there."""
+    def _write(self, name: str, image: np.ndarray, masks: list[dict]) -> None:
         image_path, mask_path = self.files[name]
-        if self._keep(image_path, mask_path):
-            return
-        try:
-            image = decode_image(self.source.read(name))
-            text = self.read_masks(_mask_name(name))
-            annotations = parse_mask_annotations(text, _mask_name(name), image.shape[:2], name)
-            masks = halve_masks(annotations, image.shape[:2])
-        except (OSError, TypeError, ValueError) as error:
-            self.report.unreadable.append((name, str(error)))
-            return
-        small = halve_image(image)
-        write_whole_file(image_path, self._encode(small, image_path.suffix))
+        suffix = image_path.suffix.lower()
+        options = [cv2.IMWRITE_JPEG_QUALITY, self.quality] if suffix in ('.jpg', '.jpeg') else []
+        content = cv2.imencode(suffix, image[..., ::-1], options)[1]
+        write_whole_file(image_path, content.tobytes())
         # Last, as the mask file says that the sample is done.
         rles = [annotation['segmentation'] for annotation in masks]
-        write_mask_file(mask_path, rles, small.shape[:2], image_path.name, details=masks)
-        self.report.made += 1
-        self.report.masks += len(masks)
-
-    def _encode(self, image: np.ndarray, suffix: str) -> bytes:
-        options = [cv2.IMWRITE_JPEG_QUALITY, self.quality]
-        return cv2.imencode(suffix.lower(), image[..., ::-1], options)[1].tobytes()
-
-    def _keep(self, image_path: Path, mask_path: Path) -> bool:
-        """Whether the sample is there; counts it."""
-        if not (image_path.is_file() and mask_path.is_file()):
-            return False
-        try:
-            masks = read_mask_file(mask_path)
-        except MaskFileError:
-            return False
-        self.report.kept += 1
-        self.report.masks += len(masks)
-        return True
+        write_mask_file(mask_path, rles, image.shape[:2], image_path.name, details=masks)
+        self.add(len(masks))
 
 
 def _mask_name(name: str) -> str:

@@ -38,7 +38,7 @@ def test_masks_of_a_folder(tool, images, tmp_path, capsys):
     options = ['--options', 'max_regions=5', 'scale=10']
     tool.main([str(images), str(tmp_path / 'masks'), *options])
     printed = capsys.readouterr()
-    assert '4 images, 3 files made, 0 kept, 15 masks, 1 could not be used' in printed.out
+    assert '4 images, 3 made, 0 kept, 15 masks, 1 could not be used' in printed.out
     assert 'bad.jpg: the file is empty' in printed.out
     assert 'felzenszwalb 0/1: 100%' in printed.err and 'image/s' in printed.err
     assert len(read_mask_file(tmp_path / 'masks/a/2.json', (24, 32))) == 5

@@ -92,7 +92,7 @@ def test_a_folder(tool, source, tmp_path, capsys):
     out = tmp_path / 'out'
     tool.main([str(source), str(out)])
     printed = capsys.readouterr()
-    assert '3 images, 3 halved, 0 kept, 6 masks, 0 could not be used' in printed.out
+    assert '3 images, 3 made, 0 kept, 6 masks, 0 could not be used' in printed.out
     assert 'halve: 100%' in printed.err
     stems = ('sa_1', 'sa_2', 'deep/sa_3')
     assert set(files_of(out)) == {f'images/{name}' for name in NAMES} | {
@@ -163,7 +163,7 @@ def test_what_is_there_is_kept_and_half_samples_are_made_again(tool, source, tmp
     (out / 'images/sa_1.jpg').unlink()
     (out / 'annotations/sa_2.json').write_bytes(b'{"image"')
     tool.main([str(source), str(out), '--quiet'])
-    assert '2 halved, 1 kept, 6 masks' in capsys.readouterr().out
+    assert '2 made, 1 kept, 6 masks' in capsys.readouterr().out
     assert files_of(out) == expected
     with pytest.raises(SystemExit, match=r'halve_sa1b: .*quality was 95, is 50'):
         tool.main([str(source), str(out), '--quality', '50'])
@@ -185,9 +185,10 @@ def test_bad_samples_are_listed_and_cost_nothing_else(tool, source, tmp_path, ca
     write(images, masks, 'sa_1.jpg')
     write(images, masks, 'one.png', (7, 9))
     tool.main([str(source), str(tmp_path / 'out'), '--quiet'])
-    assert '11 images, 4 halved, 0 kept' in capsys.readouterr().out
-    listed = (tmp_path / 'out/annotations/.manifest/unreadable-0-of-1.txt').read_text()
-    reasons = dict(line.split('\t') for line in listed.splitlines())
+    printed = capsys.readouterr().out
+    listed = tmp_path / 'out/annotations/.manifest/unreadable-0-of-1.txt'
+    assert '11 images, 4 made, 0 kept' in printed and f"the whole list is in '{listed}'" in printed
+    reasons = dict(line.split('\t') for line in listed.read_text().splitlines())
     for name, reason in {
         'alone.jpg': 'alone.json',
         'cut.jpg': 'cut off',
