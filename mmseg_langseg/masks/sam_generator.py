@@ -14,8 +14,8 @@ from torch import nn
 from .mask_generator import MaskGenerator, fill_options, name_model
 from .mask_partition import masks_to_regions
 
-# The generator sets these itself, or they have no form in JSON.
-_RESERVED = ('point_grids', 'output_mode')
+# Set here: the masks go to JSON.
+_RESERVED = ('output_mode',)
 
 
 class SAMGenerator(MaskGenerator):
@@ -35,11 +35,13 @@ class SAMGenerator(MaskGenerator):
         amp: Compute in automatic mixed precision, see :class:`BatchSamPredictor`; ``None``: on a
             GPU only.
         **options: Settings of ``SamAutomaticMaskGenerator``: ``points_per_side``,
-            ``points_per_batch``, ``pred_iou_thresh``, ...
+            ``points_per_batch``, ``pred_iou_thresh``, ... ``point_grids``, for each layer of crops
+            a list of points (x, y) within [0, 1], takes the place of ``points_per_side``.
 
     Raises:
         ImportError: The package is not installed.
-        ValueError: There is no such model or option, or ``images_per_batch`` is not positive.
+        ValueError: There is no such model or option, ``images_per_batch`` is not positive, or
+            ``point_grids`` are no points.
         FileNotFoundError: There is no such checkpoint.
         RuntimeError: The checkpoint does not fit the model.
     """
@@ -65,6 +67,8 @@ class SAMGenerator(MaskGenerator):
             ) from error
         built = not isinstance(model, str)
         settings = fill_options(SamAutomaticMaskGenerator, options, _RESERVED)
+        if settings['point_grids'] is not None:
+            settings['points_per_side'] = None
         on_gpu = torch.device(device).type != 'cpu'
         self.batch_size = _choose_batch_size(images_per_batch, on_gpu, settings['crop_n_layers'])
         amp = on_gpu if amp is None else amp
@@ -75,7 +79,10 @@ class SAMGenerator(MaskGenerator):
             **settings,
         )
         sam = (model if built else _load_sam(model, checkpoint)).to(device).eval()
-        self.generator = SamAutomaticMaskGenerator(sam, output_mode='coco_rle', **options)
+        grids = _read_grids(settings['point_grids'], settings['crop_n_layers'] + 1)
+        self.generator = SamAutomaticMaskGenerator(
+            sam, output_mode='coco_rle', **dict(settings, point_grids=grids)
+        )
         self.generator.predictor = BatchSamPredictor(sam, self.batch_size, amp)
 
     def masks(self, image: np.ndarray) -> list[dict]:
@@ -115,6 +122,21 @@ def _choose_batch_size(images_per_batch: int | None, on_gpu: bool, crop_layers: 
     if images_per_batch is None:
         return 4 if on_gpu else 1
     return images_per_batch
+
+
+def _read_grids(point_grids: list | None, layers: int) -> list[np.ndarray] | None:
+    if point_grids is None:
+        return None
+    try:
+        grids = [np.array(grid, dtype=float).reshape(-1, 2) for grid in point_grids]
+    except (TypeError, ValueError):
+        grids = []
+    if len(grids) != layers or any(((grid < 0) | (grid > 1)).any() for grid in grids):
+        raise ValueError(
+            f'point_grids={point_grids!r:.80}: expected {layers} lists (one, and one for each of '
+            'crop_n_layers) of points [x, y] within [0, 1]'
+        )
+    return grids
 
 
 def _load_sam(model: str, checkpoint: str | None) -> nn.Module:

@@ -149,6 +149,21 @@ def test_crops_are_encoded_one_by_one(tiny_sam, photos, encoded, monkeypatch):
     assert set(encoded) == {1}
 
 
+def test_points_of_ones_own(tiny_sam, photos):
+    grid = [[0.25, 0.5], [0.75, 0.5]]
+    options = {key: value for key, value in LOOSE.items() if key != 'points_per_side'}
+    generator = build_generator('sam', model=tiny_sam, point_grids=[grid], **options)
+    annotations = generator.masks(photos[0])
+    height, width = photos[0].shape[:2]
+    points = {tuple(annotation['point_coords'][0]) for annotation in annotations}
+    assert points == {(x * width, y * height) for x, y in grid}
+    assert generator.settings['point_grids'] == [grid]
+    assert generator.settings['points_per_side'] is None
+    for wrong in ([grid, grid], [[[0.5, 2.0]]], [[0.5]], 'centre'):
+        with pytest.raises(ValueError, match=r'point_grids=.*: expected 1 lists'):
+            build_generator('sam', model=tiny_sam, point_grids=wrong)
+
+
 def test_mixed_precision(tiny_sam, photos):
     dtypes = []
     hooks = [

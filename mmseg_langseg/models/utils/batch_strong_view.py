@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from mmengine.dist import get_rank
 from mmseg.structures import SegDataSample
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
@@ -19,8 +21,9 @@ class BatchStrongView:
 
     The draws have the same distribution: the same torchvision transforms, on tensors in place of
     PIL's images, whose rounding differs, and a Gaussian blur in place of PIL's approximation by
-    boxes. The numbers come from the process's own generators, so with equal seeds the processes of
-    a distributed training distort their different images alike.
+    boxes. Images go one by one: each has its own steps, in its own order. MMEngine seeds all
+    processes of a training alike, so the numbers come from generators of this object, which differ
+    between processes as those of the loader's workers do.
 
     Args:
         erase_cutout: Remove the cutout box from the masks of the samples, as ``PackMaskInputs``
@@ -33,6 +36,7 @@ class BatchStrongView:
         self.view = StrongView(**kwargs)
         self.erase_cutout = erase_cutout
         self.bgr = bgr
+        self._states: tuple | None = None
 
     def __call__(
         self, images: Sequence[Tensor], samples: Sequence[SegDataSample] | None = None
@@ -46,18 +50,38 @@ class BatchStrongView:
         Returns:
             uint8 (3, H, W) each, new tensors.
         """
-        strong = []
-        for i, image in enumerate(images):
-            view = self._distort(image)
-            if np.random.rand() < self.view.cutout_prob:
-                box = self.view._random_box(*view.shape[1:])
-                x0, y0, x1, y1 = box
-                view[:, y0:y1, x0:x1] = 0
-                if self.erase_cutout and samples is not None and 'masks' in samples[i]:
-                    masks = _erase(samples[i].masks, box, view.shape[1:])
-                    samples[i].set_field(masks, 'masks', dtype=torch.Tensor)
-            strong.append(view)
-        return strong
+        samples = [None] * len(images) if samples is None else samples
+        with self._own_draws():
+            return [self._make(*pair) for pair in zip(images, samples, strict=True)]
+
+    def _make(self, image: Tensor, sample: SegDataSample | None) -> Tensor:
+        view = self._distort(image)
+        if np.random.rand() < self.view.cutout_prob:
+            box = self.view._random_box(*view.shape[1:])
+            x0, y0, x1, y1 = box
+            view[:, y0:y1, x0:x1] = 0
+            if self.erase_cutout and sample is not None and 'masks' in sample:
+                masks = _erase(sample.masks, box, view.shape[1:])
+                sample.set_field(masks, 'masks', dtype=torch.Tensor)
+        return view
+
+    @contextlib.contextmanager
+    def _own_draws(self) -> Iterator[None]:
+        """Let torch (on the CPU) and numpy draw from this object's generators."""
+        outer = np.random.get_state()
+        with contextlib.ExitStack() as stack:
+            stack.callback(np.random.set_state, outer)
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+            if self._states is None:
+                seeds = np.random.SeedSequence([torch.initial_seed(), get_rank()])
+                first, second = seeds.generate_state(2).tolist()
+                torch.default_generator.manual_seed(first)
+                np.random.seed(second)
+            else:
+                torch.set_rng_state(self._states[0])
+                np.random.set_state(self._states[1])
+            yield
+            self._states = torch.get_rng_state(), np.random.get_state()
 
     def _distort(self, image: Tensor) -> Tensor:
         rgb = image.flip(0) if self.bgr else image.clone()

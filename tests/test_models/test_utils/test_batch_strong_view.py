@@ -6,6 +6,7 @@ from mmseg.structures import SegDataSample
 
 from mmseg_langseg.datasets import PackMaskInputs, StrongView
 from mmseg_langseg.models.utils.batch_strong_view import BatchStrongView
+from tests.distributed import run_processes
 
 OFF = dict(jitter_prob=0.0, gray_prob=0.0, blur_prob=0.0, cutout_prob=0.0)
 
@@ -136,3 +137,26 @@ def test_the_preprocessor_makes_it_if_asked():
     both = dict(inputs=dict(weak=images, strong=images), data_samples=samples)
     with pytest.raises(ValueError, match="take 'StrongView' out of the pipeline"):
         MODELS.build(build | dict(strong_view={}))(both, True)
+
+
+def distort(rank, seed):
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    views = BatchStrongView()
+    batches = [torch.stack(views([to_tensor(picture())] * 3)) for _ in range(2)]
+    return torch.cat(batches), torch.rand(2), np.random.rand()
+
+
+@pytest.mark.multiprocess
+def test_processes_of_one_seed_distort_differently():
+    (views, *after), (others, *other_after) = run_processes(distort, 2, 7)
+    assert all(not torch.equal(one, other) for one, other in zip(views, others, strict=True))
+    # All six of a process differ as well, and the process's own generators are as they were.
+    assert len({view.numpy().tobytes() for view in views}) == 6
+    for draws in (after, other_after):
+        torch.manual_seed(7)
+        assert torch.equal(draws[0], torch.rand(2))
+        np.random.seed(7)
+        assert draws[1] == np.random.rand()
+    again = distort(0, 7)[0]
+    assert torch.equal(again, views) and not torch.equal(distort(0, 8)[0], views)
