@@ -2,6 +2,8 @@ import errno
 import json
 import os
 import random
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -114,6 +116,17 @@ def test_killed_at_random_moments_it_ends_with_the_same_files(images, tmp_path):
             run(images, out, file_format)
             assert tree(out) == expected
     assert kills >= 20 and halves >= 5
+
+
+@pytest.mark.multiprocess
+@pytest.mark.parametrize('options', [(), ('--format', 'regions', '--writers', '2')])
+def test_killed_for_real_it_ends_with_the_same_files(images, options):
+    script = Path(__file__).with_name('kill_generation.py')
+    command = [sys.executable, script, images, '--kills', '20', *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    kills = int(done.stdout.rsplit('\n', 2)[-2].split(' kills')[0])
+    assert kills >= 20 and 'all files are the same' in done.stdout
 
 
 def test_a_full_disk_stops_with_the_files_name_and_no_half_file(images, tmp_path, monkeypatch):
