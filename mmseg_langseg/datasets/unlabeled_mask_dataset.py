@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmseg_langseg.masks import BadFileError, FeatureFileError, MaskFileError
+from mmseg_langseg.masks import IMAGE_SUFFIXES, BadFileError, FeatureFileError, MaskFileError
 
 
 @DATASETS.register_module()
@@ -40,8 +40,9 @@ class UnlabeledMaskDataset(BaseSegDataset):
             (``feature_path``). Without ``mask_path`` the images come without masks (for masks that
             are made online), without ``feature_path`` without features.
         ann_file: Text file that lists the images to use, one path per line, relative to the image
-            folder, with or without the suffix; one listed twice counts once. Empty: all images.
-        img_suffix: Suffix of the images, or several.
+            folder, with or without the suffix (the first of ``img_suffix``); one listed twice
+            counts once. Empty: all images that are not hidden.
+        img_suffix: Suffix of the images, or several, in any case of letters.
         mask_suffix: Suffix of the mask files.
         on_bad_file: 'skip' takes another sample at random in place of one whose files cannot be
             used, logs each such file once, and counts them in ``num_skipped``; 'stop' raises.
@@ -61,7 +62,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
         data_root: str | None = None,
         data_prefix: dict | None = None,
         ann_file: str = '',
-        img_suffix: str | Sequence[str] = ('.jpg', '.jpeg', '.png'),
+        img_suffix: str | Sequence[str] = IMAGE_SUFFIXES,
         mask_suffix: str = '.json',
         on_bad_file: str = 'skip',
         **kwargs,
@@ -73,11 +74,12 @@ class UnlabeledMaskDataset(BaseSegDataset):
         # One flag per sample, shared with the loader's worker processes.
         self._bad = torch.zeros(0, dtype=torch.bool)
         self._num_unpaired = 0
+        suffixes = (img_suffix,) if isinstance(img_suffix, str) else img_suffix
         super().__init__(
             data_root=data_root,
             data_prefix=data_prefix or dict(img_path='images', mask_path='masks'),
             ann_file=ann_file,
-            img_suffix=(img_suffix,) if isinstance(img_suffix, str) else tuple(img_suffix),
+            img_suffix=tuple(suffix.lower() for suffix in suffixes),
             **kwargs,
         )
 
@@ -188,7 +190,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
         """Keep the images that have a file of their stem in a folder; all without a folder."""
         if folder is None:
             return images
-        files = set(self._list(folder, suffix))
+        files = set(self._list(folder, suffix.lower()))
         unpaired = [image for image in images if self._stem(image) + suffix not in files]
         if not unpaired:
             return images
@@ -210,15 +212,15 @@ class UnlabeledMaskDataset(BaseSegDataset):
                 f'folder {folder} does not exist; data_root is {self.data_root!r}'
             )
         try:
-            return list(
-                fileio.list_dir_or_file(
-                    folder,
-                    list_dir=False,
-                    suffix=suffix,
-                    recursive=True,
-                    backend_args=self.backend_args,
-                )
+            names = fileio.list_dir_or_file(
+                folder, list_dir=False, recursive=True, backend_args=self.backend_args
             )
+            # mmengine leaves out hidden files, but not what lies in hidden folders.
+            return [
+                name
+                for name in names
+                if name.lower().endswith(suffix) and not name.startswith('.') and '/.' not in name
+            ]
         except OSError as error:
             reason = f'{folder} cannot be listed completely ({error.strerror})'
             raise OSError(error.errno, reason, error.filename) from error
@@ -231,7 +233,8 @@ class UnlabeledMaskDataset(BaseSegDataset):
         return image[: -len(self._suffix_of(image))]
 
     def _suffix_of(self, name: str) -> str:
-        return next((suffix for suffix in self.img_suffix if name.endswith(suffix)), '')
+        found = next((s for s in self.img_suffix if name.lower().endswith(s)), '')
+        return name[len(name) - len(found) :]
 
     @staticmethod
     def _warn(message: str) -> None:

@@ -8,7 +8,7 @@ from .generation import generate_masks
 from .generation_manifest import GenerationManifest
 from .generator_factory import GENERATORS, build_generator
 from .halving import halve_image, halve_images, halve_masks
-from .image_sources import ImageSource, decode_image, open_image_source
+from .image_sources import IMAGE_SUFFIXES, ImageSource, decode_image, open_image_source
 from .kmeans import batched_kmeans
 from .mask_filter import MaskFilter
 from .mask_generator import MaskGenerator
@@ -34,6 +34,7 @@ __all__ = [
     'FeatureFileError',
     'GENERATORS',
     'GenerationManifest',
+    'IMAGE_SUFFIXES',
     'ImageFileError',
     'ImageSource',
     'MaskFileError',

@@ -15,6 +15,7 @@ from mmseg_langseg.masks import (
     FeatureFileError,
     ImageFileError,
     MaskFileError,
+    open_image_source,
     write_mask_file,
 )
 
@@ -72,6 +73,23 @@ def test_both_in_one_folder(tmp_path):
     write_sample(tmp_path, 'sa_1', images='sa_000001', masks='sa_000001')
     dataset = build(tmp_path, data_prefix=dict(img_path='', mask_path=''))
     assert len(dataset) == 1 and dataset[0]['data_samples'].masks.shape == (2, 20, 30)
+
+
+def test_names_as_cameras_and_the_generator_have_them(root):
+    for name in ('IMG_1', 'deep/IMG_2', '.hidden/IMG_3', '.IMG_4'):
+        write_sample(root, name)
+        (root / f'images/{name}.jpg').rename(root / f'images/{name}.JPG')
+    write_sample(root, 'scan')
+    cv2.imwrite(str(root / 'images/scan.tif'), cv2.imread(str(root / 'images/scan.jpg')))
+    (root / 'images/scan.jpg').unlink()
+    dataset = build(root, on_bad_file='stop')
+    names = [path.split('images/')[1] for path in paths_of(dataset)]
+    assert names == sorted(open_image_source(root / 'images').names) and len(names) == 6
+    for i in range(len(dataset)):
+        assert len(dataset[i]['data_samples'].masks) == 2
+    (root / 'list.txt').write_text('IMG_1.JPG\n')
+    assert len(build(root, ann_file='list.txt', on_bad_file='stop')) == 1
+    assert len(build(root, img_suffix='.jpg')) == 5
 
 
 def test_list_of_images_with_and_without_suffix(root):

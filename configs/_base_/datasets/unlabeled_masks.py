@@ -1,4 +1,4 @@
-# Training on images with class-agnostic masks.10, the official code's numbers.
+# Training on images with class-agnostic masks; the numbers are the official code's.
 crop_size = (640, 640)
 train_pipeline = [
     dict(type='LoadUnlabeledImage'),
