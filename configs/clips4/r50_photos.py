@@ -1,9 +1,8 @@
-# CLIP-S4 on a folder of one's own photos (layout: configs/_base_/datasets/photos.py; no masks, as
-# regions are made on the fly). The known words are what training may choose from: name what you
-# know is in your photos, in any words, or nothing:
+# CLIP-S4 on a folder of one's own photos (layout: configs/_base_/datasets/photos.py); neither labels
+# nor masks are needed, as regions are made on the fly. The known words are what training may choose
+# from: name what you know is in your photos, in any words, or nothing:
 #   --cfg-options "model.decode_head.known=person; dog; sky"
-# The test takes all names of classes.txt. For the IoU of known and unknown classes apart:
-#   --cfg-options test_evaluator.type=KnownUnknownIoUMetric test_evaluator.unknown=cat,tree
+# With labels, r50_test-photos.py tests it.
 _base_ = [
     '../_base_/models/clips4_r50.py',
     '../_base_/datasets/photos_views.py',
@@ -15,3 +14,4 @@ model = dict(
         known=['person', 'car', 'dog', 'chair', 'table', 'building', 'tree', 'grass', 'sky', 'wall']
     )
 )
+val_cfg = test_cfg = None

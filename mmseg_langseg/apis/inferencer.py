@@ -57,7 +57,9 @@ class LangSegInferencer:
             load_checkpoint(self.model, weights, map_location='cpu')
         self.model.to(device or get_device()).eval()
         # Reading the file is ours; every other step is the test's.
-        steps = [step for step in cfg.test_pipeline if not step.type.startswith('Load')]
+        loader = cfg.get('test_dataloader')
+        pipeline = cfg.test_pipeline if loader is None else loader.dataset.pipeline
+        steps = [step for step in pipeline if not step.type.startswith('Load')]
         self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *steps])
         self._words: str | Vocabulary | None = None
 

@@ -4,7 +4,6 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from mmseg_langseg.apis import run_test, run_training
 from tests.test_configs import CONFIGS, load, tiny_model
@@ -79,20 +78,3 @@ def test_trains_and_tests(name, tmp_path):
     write_data(cfg, name, tmp_path)
     figures = train_and_test(cfg, tmp_path / 'work')
     assert 0 <= figures['mIoU'] <= 100
-
-
-def test_a_folder_of_photos_trains_and_tests(tmp_path):
-    cfg = tiny_config('clips4/r50_photos.py', tmp_path)
-    cfg.train_dataloader.dataset.data_root = str(tmp_path / 'train')
-    names = [*cfg.model.decode_head.known, 'zeppelin']
-    (tmp_path / 'classes.txt').write_text('\n'.join(names), encoding='utf-8')
-    rng = np.random.default_rng(0)
-    for split in ('train', 'val'):
-        for folder, suffix in (('images', 'jpg'), ('labels', 'png')):
-            (tmp_path / split / folder).mkdir(parents=True)
-            shape = (24, 36, 3) if folder == 'images' else (24, 36)
-            top = 256 if folder == 'images' else len(names)
-            for index in (1, 2):
-                picture = Image.fromarray(rng.integers(0, top, shape, dtype=np.uint8))
-                picture.save(tmp_path / split / folder / f'{index}.{suffix}')
-    assert 0 <= train_and_test(cfg, tmp_path / 'work')['mIoU'] <= 100

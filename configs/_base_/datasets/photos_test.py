@@ -1,4 +1,6 @@
-# The labelled part of a folder of one's own photos (layout: photos.py).
+# The labelled part of a folder of one's own photos:
+#   data/photos/classes.txt                   one class name per line
+#   data/photos/val/{images,labels}/          *.jpg and *.png (index of the class, 255 = unlabelled)
 _base_ = './segmentation_test.py'
 val_dataloader = dict(
     dataset=dict(

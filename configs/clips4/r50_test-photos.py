@@ -1,0 +1,14 @@
+# Tests what r50_photos.py has trained, on one's own labelled photos against all names of classes.txt
+# (layout: configs/_base_/datasets/photos_test.py). The IoU of known and unknown classes apart:
+#   --cfg-options test_evaluator.type=KnownUnknownIoUMetric test_evaluator.unknown=cat,tree
+_base_ = [
+    '../_base_/models/clips4_r50.py',
+    '../_base_/datasets/photos_test.py',
+    '../_base_/datasets/maskclip_test.py',
+    '../_base_/default_runtime.py',
+]
+tta_pipeline = {{_base_.maskclip_tta_pipeline}}
+val_dataloader = dict(dataset=dict(pipeline={{_base_.maskclip_pipeline}}))
+test_dataloader = val_dataloader
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')

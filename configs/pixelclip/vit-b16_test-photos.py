@@ -1,0 +1,8 @@
+# Tests a trained (or, without a checkpoint, the untrained) model on one's own labelled photos.
+_base_ = [
+    '../_base_/models/pixelclip_vit-b16.py',
+    '../_base_/datasets/photos_test.py',
+    '../_base_/default_runtime.py',
+]
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')

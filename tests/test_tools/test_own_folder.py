@@ -1,0 +1,84 @@
+"""README's way from a folder of photos to one's own words, on tiny models: no labels needed."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
+from tests.scripts import load_script
+from tests.test_configs import load, tiny_model
+
+METHODS = dict(pixelclip='vit-b16', clips4='r50')
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with nothing but photos."""
+    rng = np.random.default_rng(0)
+    (tmp_path / 'train/images/holiday').mkdir(parents=True)
+    for name in ('1.jpg', '2.JPG', 'holiday/3.png'):
+        picture = rng.integers(0, 256, (48, 64, 3)).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / 'train/images' / name)
+    return tmp_path
+
+
+def write_labels(root, num_classes):
+    rng = np.random.default_rng(1)
+    for folder, suffix, shape, top in (
+        ('images', 'jpg', (24, 36, 3), 256),
+        ('labels', 'png', (24, 36), num_classes),
+    ):
+        (root / 'val' / folder).mkdir(parents=True)
+        for index in (1, 2):
+            picture = Image.fromarray(rng.integers(0, top, shape).astype(np.uint8))
+            picture.save(root / 'val' / folder / f'{index}.{suffix}')
+
+
+def shrink(cfg, root):
+    """A tiny model on small images below ``root``."""
+    cfg.model = tiny_model(cfg)
+    cfg.model.decode_head.templates = 'single'
+    cfg.model.decode_head.text_encoder.cache_dir = None
+    cfg.model.backbone.pop('init_cfg', None)
+    small = dict(teacher_size=(32, 32)) if 'teacher' in cfg.model else dict(input_size=(32, 32))
+    cfg.model.data_preprocessor.update(small)
+    cfg.log_level, cfg.experiment_name = 'ERROR', f'{root.name}_{cfg.model.type}'
+    return cfg
+
+
+def shrink_training(cfg, root):
+    cfg = shrink(cfg, root)
+    loader = cfg.train_dataloader
+    loader.update(num_workers=0, persistent_workers=False, batch_size=2)
+    loader.dataset.data_root = str(root / 'train')
+    loader.dataset.on_bad_file = 'stop'
+    for step in loader.dataset.pipeline:
+        if step.type == 'AugmentedViews':
+            step.transforms[0].update(crop_size=(64, 64), ratio_range=(1.0, 2.0))
+    cfg.train_cfg.max_iters = 1
+    return cfg
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_photos_without_labels_are_enough(method, photos):
+    images, masks = photos / 'train/images', photos / 'train/masks'
+    if method == 'pixelclip':
+        load_script('tools/generate_masks.py').main([str(images), str(masks), '--quiet'])
+    name = f'{method}/{METHODS[method]}'
+    cfg = shrink_training(load(f'{name}_photos.py'), photos)
+    runner = run_training(cfg, work_dir=str(photos / 'work'))
+    losses = [value for key, value in runner.message_hub.log_scalars.items() if 'loss' in key]
+    assert losses and all(np.isfinite(value.current()) for value in losses)
+
+    checkpoint = str(photos / 'work/iter_1.pth')
+    result = LangSegInferencer(cfg, checkpoint, device='cpu')(images / '1.jpg', 'cat; dog, puppy')
+    assert result.classes == ('cat', 'dog') and result.labels.shape == (48, 64)
+
+    words = ['cat', 'dog', 'zeppelin']
+    (photos / 'classes.txt').write_text('\n'.join(words), encoding='utf-8')
+    write_labels(photos, len(words))
+    test = shrink(load(f'{name}_test-photos.py'), photos)
+    test.test_dataloader.update(num_workers=0, persistent_workers=False)
+    test.test_dataloader.dataset.data_root = str(photos)
+    test.test_dataloader.dataset.pipeline[1].scale = (128, 64)
+    assert 0 <= run_test(test, checkpoint, work_dir=str(photos / 'test'))['mIoU'] <= 100
