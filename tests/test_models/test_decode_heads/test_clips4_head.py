@@ -1,4 +1,4 @@
-"""CLIP-S⁴'s training head against loops over pixels and segments, and its degenerate cases."""
+"""CLIP-S⁴'s training head against loops over pixels and segments."""
 
 import math
 
@@ -7,53 +7,16 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 
-from mmseg_langseg.models.utils import find_segments
+from tests.test_models.test_decode_heads.clips4_heads import (
+    DIM,
+    KNOWN,
+    LOSSES,
+    batch,
+    clips4_head,
+    mean_direction,
+    members_of,
+)
 from tests.tiny import VIT
-
-KNOWN = ['cat', 'dog', 'grass']
-DIM = 12
-LOSSES = ('loss_contrast', 'loss_embedding', 'loss_semantic')
-
-
-def clips4_head(**changes):
-    torch.manual_seed(0)
-    config = dict(
-        type='CLIPS4Head',
-        text_encoder=dict(type='OpenCLIPTextEncoder', arch=VIT, pretrained=None),
-        templates='single',
-        known=KNOWN,
-        clusterer=dict(type='UnknownPrototypes', num_clusters=4),
-        grid=(1, 1),
-        iterations=2,
-        loss_contrast=dict(type='PixelSegmentContrastLoss', loss_weight=0.5),
-        loss_embedding=dict(type='EmbeddingConsistencyLoss', loss_weight=2.0),
-        loss_semantic=dict(type='SemanticConsistencyLoss', threshold=0.4),
-    )
-    return MODELS.build({**config, **changes})
-
-
-def batch(seed=1):
-    """Four views of two images; every region of an image is in both of its views."""
-    generator = torch.Generator().manual_seed(seed)
-    embeddings, clip = torch.randn(2, 4, DIM, 3, 5, generator=generator)
-    regions = torch.randint(-1, 3, (4, 3, 5), generator=generator)
-    return embeddings.requires_grad_(), clip, regions, torch.tensor([0, 0, 1, 1])
-
-
-def members_of(embeddings, regions, grid):
-    """The places (view, y, x) of each segment, and its (view, region)."""
-    ids = find_segments(embeddings, regions, grid, 2).ids
-    members = {}
-    for place in (regions >= 0).nonzero().tolist():
-        n, y, x = place
-        key = (n, int(regions[n, y, x])) if grid == (1, 1) else int(ids[n, y, x])
-        members.setdefault(key, []).append((n, y, x))
-    return [members[key] for key in sorted(members)]
-
-
-def mean_direction(features, places):
-    rows = [F.normalize(features[n, :, y, x], dim=0) for n, y, x in places]
-    return F.normalize(torch.stack(rows).sum(0), dim=0)
 
 
 def slow_contrast(embeddings, members, ours, label, kappa=16.0):
@@ -207,92 +170,6 @@ def test_what_a_checkpoint_holds():
     assert own == {'image_mean.value', *(f'clusterer.{name}' for name in state)}
 
 
-# --- Degenerate cases --------------------------------------------------------------------------
-
-
-def one_view_only(regions):
-    regions.copy_(torch.arange(4).view(4, 1, 1).expand_as(regions))
-
-
-def empty_view(regions):
-    regions[1] = -1
-
-
-def nothing(regions):
-    regions.fill_(-1)
-
-
-def one_pixel(regions):
-    regions.fill_(0)
-    regions[0, 1, 2] = 2
-
-
-def single_valid_pixel(regions):
-    regions.fill_(-1)
-    regions[3, 0, 0] = 7
-
-
-@pytest.mark.parametrize('grid', [(1, 1), (4, 4)])
-@pytest.mark.parametrize('known', [KNOWN, (), ['cat']])
-@pytest.mark.parametrize('clusters', [4, 1, None])
-@pytest.mark.parametrize(
-    'change', [one_view_only, empty_view, nothing, one_pixel, single_valid_pixel]
-)
-def test_degenerate_regions(heads, change, known, clusters, grid):
-    if not known and clusters is None:
-        return
-    head = heads(tuple(known), clusters)
-    head.grid = grid
-    embeddings, clip, regions, index = batch()
-    change(regions)
-    result = head.loss(embeddings, clip * (regions >= 0)[:, None], regions, index)
-    assert all(torch.isfinite(value).all() for value in result.values()), result
-    (grad,) = torch.autograd.grad(sum(result[name] for name in LOSSES), embeddings)
-    assert torch.isfinite(grad).all()
-    assert not grad.permute(0, 2, 3, 1)[regions < 0].any()
-    if change is nothing:
-        assert all(float(value.detach()) == 0 for value in result.values())
-    elif change is not single_valid_pixel:
-        assert float(result['loss_contrast'].detach()) > 0
-
-
-@pytest.fixture(scope='module')
-def heads():
-    """Heads by their known names and number of prototypes: text towers take time to build."""
-    built = {}
-
-    def get(known, clusters):
-        if (known, clusters) not in built:
-            clusterer = clusters and dict(type='UnknownPrototypes', num_clusters=clusters)
-            built[known, clusters] = clips4_head(known=known, clusterer=clusterer)
-        return built[known, clusters]
-
-    return get
-
-
-@pytest.mark.parametrize(('threshold', 'share'), [(0.0, 0.0), (1.0, 1.0)])
-def test_all_targets_known_and_all_unknown(threshold, share):
-    head = clips4_head(loss_semantic=dict(type='SemanticConsistencyLoss', threshold=threshold))
-    embeddings, clip, regions, index = batch()
-    result = head.loss(embeddings, clip, regions, index)
-    assert float(result['unknown_share']) == share
-    kind = 'unknown' if share == 0 else 'known'
-    assert float(result[f'cosine_{kind}']) == 0
-    assert float(result['loss_semantic'].detach()) > 0
-    assert (len(head.last_assignment) > 0) == (share == 1)
-    head.clusterer.update(head.last_assignment, head.last_features)
-
-
-def test_no_known_names():
-    head = clips4_head(known=())
-    embeddings, clip, regions, index = batch()
-    result = head.loss(embeddings, clip, regions, index)
-    assert float(result['unknown_share']) == 1 and float(result['cosine_known']) == 0
-    theirs = torch.stack([mean_direction(clip, m) for m in members_of(clip, regions, (1, 1))])
-    nearest = (theirs @ head.clusterer.prototypes.T).argmax(1)
-    assert torch.equal(head.last_assignment, nearest)
-
-
 def test_a_segment_that_clip_did_not_see_has_no_target():
     head = clips4_head()
     embeddings, clip, regions, index = batch()
@@ -307,9 +184,6 @@ def test_a_segment_that_clip_did_not_see_has_no_target():
         result['loss_embedding'] + result['loss_semantic'], embeddings, retain_graph=True
     )
     assert not grad[0].any() and grad[2].any()
-
-
-# --- The running mean and the features that prototypes start from ------------------------------
 
 
 def test_mean_of_clips_pixels():
@@ -342,9 +216,6 @@ def test_features_that_prototypes_start_from(decision):
     expected = F.normalize(clip[0, :, 0].T[[0, 2, 3]], dim=1).mean(0)
     torch.testing.assert_close(head.image_mean.value, expected)
     assert head.unknown_features(clip, torch.full_like(regions, -1)).shape == (0, DIM)
-
-
-# --- What is refused and what is left out ------------------------------------------------------
 
 
 def test_losses_may_be_left_out():

@@ -1,0 +1,60 @@
+import pytest
+from mmengine.config import ConfigDict
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmseg_langseg.engine.hooks import (
+    DatasetVocabularyHook,
+    LogitCentringHook,
+)
+from tests.test_engine.runners import SCENES, fake_runner
+from tests.tiny import pixelclip, pixelclip_config
+
+
+def test_words_follow_the_dataset_under_validation_and_test():
+    model = pixelclip()
+    runner = fake_runner(model, val=('cat', 'dog'), test=('sky', 'road', 'car'))
+    hook = DatasetVocabularyHook()
+    hook.before_val(runner)
+    assert model.decode_head.vocabulary.names == ('cat', 'dog')
+    hook.before_test(runner)
+    assert model.decode_head.vocabulary.names == ('sky', 'road', 'car')
+    assert model.num_classes == model.out_channels == 3
+    assert len(model.decode_head.text_rows) == 3
+
+
+def test_same_words_are_not_encoded_again(monkeypatch):
+    model = pixelclip()
+    runner = fake_runner(model, val=('cat', 'dog'))
+    DatasetVocabularyHook().before_val(runner)
+    monkeypatch.setattr(model, 'set_vocabulary', lambda _: pytest.fail('encoded twice'))
+    DatasetVocabularyHook().before_val(runner)
+
+
+def test_fixed_words_stay_and_must_fit_the_dataset():
+    model = pixelclip(vocabulary=['cat, kitten', 'dog'])
+    hook = DatasetVocabularyHook()
+    hook.before_test(fake_runner(model, test=('Felis catus', 'Canis familiaris')))
+    assert model.decode_head.vocabulary.names == ('cat', 'dog')
+    with pytest.raises(ValueError, match=r'has 2 classes .* but SimpleNamespace has 3'):
+        hook.before_test(fake_runner(model, test=('a', 'b', 'c')))
+
+
+def test_words_reach_the_model_inside_test_time_augmentation():
+    module = pixelclip_config()
+    tta = MODELS.build(ConfigDict(type='SegTTAModel', module=module))
+    DatasetVocabularyHook().before_test(fake_runner(tta, test=('cat', 'dog')))
+    assert tta.module.decode_head.vocabulary.names == ('cat', 'dog')
+
+
+@pytest.mark.parametrize('classes', [None, ()])
+def test_dataset_without_classes_is_an_error(classes):
+    with pytest.raises(ValueError, match=r'names no classes.*decode_head\.vocabulary'):
+        DatasetVocabularyHook().before_test(fake_runner(pixelclip(), test=classes))
+
+
+@pytest.mark.parametrize('hook', [DatasetVocabularyHook(), LogitCentringHook(SCENES)])
+def test_other_models_are_refused(hook):
+    runner = fake_runner(nn.Linear(2, 2), test=('cat', 'dog'))
+    with pytest.raises(TypeError, match=f'{type(hook).__name__} needs a model with .* got Linear'):
+        hook.before_test(runner)
