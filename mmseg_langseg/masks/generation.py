@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .image_sources import ImageSource, decode_image
 from .mask_generator import MaskGenerator
@@ -91,9 +92,9 @@ class _Generation(ShardRun):
     def _make_decoded(self, images: dict[str, np.ndarray]) -> None:
         try:
             contents = self._generate(list(images.values()))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, MemoryError, torch.cuda.OutOfMemoryError) as error:
             if len(images) == 1:
-                self.skip(*images, str(error))
+                self.skip(*images, str(error) or type(error).__name__)
                 return
             # One image is to blame, which must cost the others nothing.
             for name, image in images.items():

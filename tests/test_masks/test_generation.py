@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
@@ -77,10 +78,13 @@ def test_unreadable_images_cost_nothing_else(images, tmp_path):
     assert masks_of(tmp_path / 'out') == good
 
 
-def test_what_a_generator_cannot_use_is_listed(images, tmp_path):
+@pytest.mark.parametrize(
+    'error', [ValueError, MemoryError, torch.cuda.OutOfMemoryError], ids=lambda e: e.__name__
+)
+def test_what_a_generator_cannot_use_is_listed(error, images, tmp_path):
     def picky(image):
         if image.shape == load_as_trainer(images / '5.png').shape:
-            raise ValueError('too\nsmall')
+            raise error('too\nsmall')
         return four_tiles(image)
 
     report = run(images, tmp_path / 'out', make=picky)

@@ -5,10 +5,17 @@ import pytest
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
+from mmseg_langseg.models.utils.batch_strong_view import BatchStrongView
 from tests.scripts import load_script
 from tests.test_configs import load, tiny_model
 
 METHODS = dict(pixelclip='vit-b16', clips4='r50')
+
+
+def check_losses(runner):
+    scalars = runner.message_hub.log_scalars
+    losses = [value.current() for key, value in scalars.items() if 'loss' in key]
+    assert losses and all(np.isfinite(losses))
 
 
 @pytest.fixture
@@ -59,19 +66,24 @@ def shrink_training(cfg, root):
     return cfg
 
 
+def write_masks(root):
+    images, masks = root / 'train/images', root / 'train/masks'
+    load_script('tools/generate_masks.py').main([str(images), str(masks), '--quiet'])
+
+
 @pytest.mark.parametrize('method', METHODS)
 def test_photos_without_labels_are_enough(method, photos):
-    images, masks = photos / 'train/images', photos / 'train/masks'
     if method == 'pixelclip':
-        load_script('tools/generate_masks.py').main([str(images), str(masks), '--quiet'])
+        write_masks(photos)
     name = f'{method}/{METHODS[method]}'
     cfg = shrink_training(load(f'{name}_photos.py'), photos)
     runner = run_training(cfg, work_dir=str(photos / 'work'))
-    losses = [value for key, value in runner.message_hub.log_scalars.items() if 'loss' in key]
-    assert losses and all(np.isfinite(value.current()) for value in losses)
+    check_losses(runner)
 
     checkpoint = str(photos / 'work/iter_1.pth')
-    result = LangSegInferencer(cfg, checkpoint, device='cpu')(images / '1.jpg', 'cat; dog, puppy')
+    result = LangSegInferencer(cfg, checkpoint, device='cpu')(
+        photos / 'train/images/1.jpg', 'cat; dog, puppy'
+    )
     assert result.classes == ('cat', 'dog') and result.labels.shape == (48, 64)
 
     words = ['cat', 'dog', 'zeppelin']
@@ -82,3 +94,23 @@ def test_photos_without_labels_are_enough(method, photos):
     test.test_dataloader.dataset.data_root = str(photos)
     test.test_dataloader.dataset.pipeline[1].scale = (128, 64)
     assert 0 <= run_test(test, checkpoint, work_dir=str(photos / 'test'))['mIoU'] <= 100
+
+
+def test_strong_views_on_the_device(photos, monkeypatch):
+    write_masks(photos)
+    made, real = [], BatchStrongView.__call__
+
+    def make(self, images, samples):
+        made.extend(tuple(image.shape) for image in images)
+        return real(self, images, samples)
+
+    monkeypatch.setattr(BatchStrongView, '__call__', make)
+    cfg = load('pixelclip/vit-b16_sa1b_device-colours.py')
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg = shrink_training(cfg, photos)
+    cfg.train_dataloader.dataset.data_prefix = dict(img_path='images', mask_path='masks')
+    usual = load('pixelclip/vit-b16_sa1b.py').train_dataloader.dataset.pipeline
+    steps = cfg.train_dataloader.dataset.pipeline
+    assert [step for step in usual if step.type != 'StrongView'] == steps != usual
+    check_losses(run_training(cfg, work_dir=str(photos / 'work')))
+    assert made == [(3, 640, 640)] * 2

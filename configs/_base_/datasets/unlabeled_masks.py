@@ -1,6 +1,6 @@
 # Training on images with class-agnostic masks; the numbers are the official code's.
 crop_size = (640, 640)
-train_pipeline = [
+weak_pipeline = [
     dict(type='LoadUnlabeledImage'),
     dict(type='LoadUnlabeledMasks'),
     # Short side 1024, long side at most 1333.
@@ -8,9 +8,9 @@ train_pipeline = [
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='PhotoMetricDistortion'),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='StrongView'),
     dict(type='PackMaskInputs', mask_size=(256, 256)),
 ]
+train_pipeline = [*weak_pipeline[:-1], dict(type='StrongView'), weak_pipeline[-1]]
 train_dataloader = dict(
     batch_size=12,  # 4 processes: 48, as in the paper; set 6 for 8 processes
     num_workers=8,
