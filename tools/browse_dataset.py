@@ -23,7 +23,6 @@ from mmseg.registry import DATASETS
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
 from mmseg_langseg.apis.overlay import class_colours
-from mmseg_langseg.datasets.transforms.load_synthetic_scene import encode_masks
 from mmseg_langseg.masks import write_whole_file
 
 HEIGHT, GAP = 320, 4
@@ -52,10 +51,10 @@ def _draw_mask_sample(inputs: dict, data_sample) -> list[np.ndarray]:
     masks = data_sample.masks.numpy()
     rows = np.arange(height) * masks.shape[1] // height
     cols = np.arange(width) * masks.shape[2] // width
-    rles = encode_masks(masks[:, rows[:, None], cols]) if len(masks) else []
-    pictures = [weak, draw_masks(weak, rles)]
+    masks = masks[:, rows[:, None], cols]
+    pictures = [weak, draw_masks(weak, masks)]
     if 'strong' in inputs:
-        pictures.append(draw_masks(_to_rgb(inputs['strong']), rles))
+        pictures.append(draw_masks(_to_rgb(inputs['strong']), masks))
     return pictures
 
 

@@ -19,6 +19,7 @@ from mmseg_langseg.masks import (
     BadFileError,
     ImageSource,
     decode_image,
+    lookup_rles,
     open_image_source,
     read_mask_file,
     read_region_map,
@@ -29,6 +30,8 @@ from mmseg_langseg.masks import (
 # Upper bounds of the areas, as shares of the image.
 AREAS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 SHEET_WIDTH, CELL = 6, 320
+# Longest side of a picture.
+LONGEST = 1600
 
 
 def find_masks(root: Path, name: str) -> Path:
@@ -120,9 +123,10 @@ def browse(
         if out is None or len(statistics.counts) > limit:
             continue
         if sheet:
-            cells.append(_cell(draw_masks(image, rles)))
+            cells.append(_cell(_draw(image, rles, CELL - 4)))
         else:
-            _write_image(out / PurePosixPath(name).with_suffix('.jpg'), draw_masks(image, rles))
+            drawn = _draw(image, rles, LONGEST)
+            _write_image(out / PurePosixPath(name).with_suffix('.jpg'), drawn)
     if not statistics.counts:
         raise ValueError(f"no image has usable masks in '{masks}'")
     if cells:
@@ -130,14 +134,23 @@ def browse(
     return statistics
 
 
+def _draw(image: np.ndarray, rles: list[dict], longest: int) -> np.ndarray:
+    """The image, smaller if it is larger than that, with its masks."""
+    factor = min(1, longest / max(image.shape[:2]))
+    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
+    rows, cols = (
+        (2 * np.arange(small) + 1) * side // (2 * small)
+        for small, side in zip((height, width), image.shape[:2], strict=True)
+    )
+    masks = lookup_rles(rles, rows[:, None] * image.shape[1] + cols)
+    return draw_masks(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), masks)
+
+
 def _cell(image: np.ndarray) -> np.ndarray:
-    """The image within a square."""
-    factor = (CELL - 4) / max(image.shape[:2])
-    width, height = (max(1, round(side * factor)) for side in image.shape[1::-1])
+    """The image in the middle of a square."""
     cell = np.full((CELL, CELL, 3), 255, np.uint8)
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    top, left = (CELL - height) // 2, (CELL - width) // 2
-    cell[top : top + height, left : left + width] = small
+    top, left = ((CELL - side) // 2 for side in image.shape[:2])
+    cell[top : top + image.shape[0], left : left + image.shape[1]] = image
     return cell
 
 

@@ -18,8 +18,7 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.datasets.transforms.load_synthetic_scene import encode_masks
-from mmseg_langseg.masks import write_mask_file
+from mmseg_langseg.masks import encode_masks, write_mask_file
 
 
 @dataclass
@@ -94,7 +93,7 @@ def panoptic_rles(image: CocoImage, png_dir: Path) -> list[dict]:
         raise ValueError(
             f"'{path}' has height x width {list(colours.shape[:2])}, its image {list(image.size)}"
         )
-    pixels = colours @ np.array([1, 256, 256**2])
+    pixels = np.asfortranarray(colours @ np.array([1, 256, 256**2]))
     ids = np.unique(pixels)
     ids = ids[ids > 0]
     unknown = set(ids.tolist()) - {segment['id'] for segment in annotation['segments_info']}
@@ -103,7 +102,7 @@ def panoptic_rles(image: CocoImage, png_dir: Path) -> list[dict]:
             f"'{path}' holds the segment {min(unknown)}, which the annotation file does not list: "
             'do they belong together?'
         )
-    return encode_masks(pixels == ids[:, None, None]) if len(ids) else []
+    return encode_masks(pixels == number for number in ids)
 
 
 def instance_rles(image: CocoImage) -> list[dict]:

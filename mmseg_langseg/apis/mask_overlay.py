@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from .overlay import class_colours
 
 
-def draw_masks(image: np.ndarray, rles: list[dict]) -> np.ndarray:
+def draw_masks(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Paint masks over an image: large ones first, each with its outline.
 
     Args:
         image: uint8 (H, W, 3) RGB.
-        rles: COCO RLEs of its size.
+        masks: bool (N, H, W).
 
     Returns:
         uint8 (H, W, 3), a copy.
     """
-    drawn = image.copy()
-    colours = class_colours(len(rles))
-    order = sorted(range(len(rles)), key=lambda i: -int(coco_mask.area(rles[i])))
-    for i in order:
-        mask = coco_mask.decode(rles[i])
-        inside = mask.astype(bool)
-        drawn[inside] = (0.5 * image[inside] + 0.5 * colours[i]).astype(np.uint8)
-        edge = inside & ~cv2.erode(np.pad(mask, 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1].view(
-            bool
-        )
-        drawn[edge] = colours[i]
+    top = np.full(image.shape[:2], -1, np.int32)
+    outline = np.zeros(image.shape[:2], bool)
+    for i in np.argsort(-masks.sum((1, 2)), kind='stable'):
+        inside = masks[i]
+        core = cv2.erode(np.pad(inside, 1).view(np.uint8), np.ones((3, 3), np.uint8))
+        top[inside] = i
+        outline[inside] = core[1:-1, 1:-1][inside] == 0
+    drawn = draw_regions(image, top)
+    drawn[outline] = class_colours(len(masks))[top[outline]]
     return drawn
 
 

@@ -16,7 +16,7 @@ from .mask_partition import masks_to_regions
 from .merge_regions import merge_regions
 from .region_files import read_region_map, write_region_map
 from .region_generator import RegionGenerator, regions_to_rles
-from .rle import lookup_rles, rle_run_lengths
+from .rle import encode_masks, lookup_rles, rle_run_lengths
 from .sa1b import parse_mask_annotations, read_mask_annotations, read_mask_file, write_mask_file
 from .sam_generator import SAMGenerator
 from .shard import parse_shard
@@ -49,6 +49,7 @@ __all__ = [
     'batched_kmeans',
     'build_generator',
     'decode_image',
+    'encode_masks',
     'felzenszwalb_regions',
     'generate_masks',
     'halve_image',

@@ -11,6 +11,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from .image_sources import ImageSource, decode_image
+from .rle import encode_masks
 from .sa1b import parse_mask_annotations, read_mask_file, write_mask_file
 from .shard_report import ShardReport
 from .shard_run import ShardRun
@@ -151,5 +152,4 @@ def _halve_rle(rle: dict, height: int, width: int) -> dict:
     # An even number, so that half of it is exact.
     columns = coco_mask.decode(rle).T * np.uint8(254)
     small = cv2.resize(columns, (height, width), interpolation=cv2.INTER_AREA) >= 127
-    rle = coco_mask.encode(np.asfortranarray(small.T, dtype=np.uint8))
-    return dict(size=[height, width], counts=rle['counts'].decode('ascii'))
+    return encode_masks([small.T])[0]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from .mask_generator import MaskGenerator
+from .rle import encode_masks
 
 
 class RegionGenerator(MaskGenerator):
@@ -27,6 +27,4 @@ def regions_to_rles(regions: np.ndarray) -> list[dict]:
     """
     regions = np.asfortranarray(regions)
     ids = np.unique(regions)
-    # One bitmap at a time: all of a large photo at once would fill the memory.
-    rles = [coco_mask.encode((regions == i).view(np.uint8)) for i in ids[ids >= 0]]
-    return [dict(size=list(rle['size']), counts=rle['counts'].decode()) for rle in rles]
+    return encode_masks(regions == i for i in ids[ids >= 0])

@@ -1,4 +1,4 @@
-"""COCO run-length encodings, read without building bitmaps.
+"""COCO run-length encodings, read without building bitmaps, and made of them.
 
 A COCO RLE lists run lengths in column-major order (pixel ``(row, col)`` of an ``H x W`` mask has
 the position ``col * H + row``), starting with a run of zeros. The compressed form packs each run
@@ -7,9 +7,10 @@ into base-32 digits; from the fourth run on it stores the difference to the run 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
 _FIRST_CHAR = 48
 _DATA_BITS = 0x1F
@@ -46,6 +47,20 @@ def rle_run_lengths(rle: dict) -> np.ndarray:
             f'RLE runs sum to {runs.sum()} pixels, expected {height} x {width} = {height * width}'
         )
     return runs
+
+
+def encode_masks(masks: Iterable[np.ndarray]) -> list[dict]:
+    """Encode bitmaps as COCO RLEs with text counts, as SA-1B's files have them.
+
+    Args:
+        masks: N bool (H, W).
+
+    Returns:
+        N RLEs ``{'size': [H, W], 'counts': str}``.
+    """
+    # One at a time: a copy of all masks of a large image would fill the memory.
+    rles = [coco_mask.encode(np.asfortranarray(mask).view(np.uint8)) for mask in masks]
+    return [dict(size=list(rle['size']), counts=rle['counts'].decode('ascii')) for rle in rles]
 
 
 def lookup_rles(rles: Sequence[dict], flat_index: np.ndarray) -> np.ndarray:

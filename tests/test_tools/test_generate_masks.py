@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_langseg.datasets.transforms.load_synthetic_scene import encode_masks
-from mmseg_langseg.masks import read_mask_file, read_region_map, write_mask_file
+from mmseg_langseg.masks import encode_masks, read_mask_file, read_region_map, write_mask_file
 from tests.scripts import ROOT, load_script
 
 SCRIPT = ROOT / 'tools' / 'dist_generate_masks.sh'
@@ -109,7 +108,7 @@ def test_viewer_draws_and_counts(viewer, images, tmp_path, capsys):
     stripes = np.zeros((2, 24, 32), bool)
     stripes[0, :12], stripes[1, 4:6, :8] = True, True
     for name, masks in (('a/1', stripes), ('a/2', stripes[:0]), ('3', stripes[:1])):
-        rles = encode_masks(masks) if len(masks) else []
+        rles = encode_masks(masks)
         write_mask_file(tmp_path / f'masks/{name}.json', rles, (24, 32), name)
     arguments = [str(images), str(tmp_path / 'masks')]
     viewer.main([*arguments, str(tmp_path / 'drawn'), '--max', '2'])
@@ -134,7 +133,7 @@ def test_viewer_paints_small_masks_over_large_ones(viewer):
     masks = np.zeros((2, 20, 20), bool)
     masks[0, 5:9, 5:9], masks[1, :15] = True, True
     image = np.full((20, 20, 3), 100, np.uint8)
-    drawn = viewer.draw_masks(image, encode_masks(masks))
+    drawn = viewer.draw_masks(image, masks)
     assert np.array_equal(drawn[15:], image[15:])
     colours = {name: tuple(drawn[place]) for name, place in (('small', (7, 7)), ('large', (2, 2)))}
     assert colours['small'] != colours['large'] and (100, 100, 100) not in colours.values()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
-from pycocotools import mask as coco_mask
+
+from mmseg_langseg.masks.rle import encode_masks
 
 from ..synthetic_renderer import render_scene
 from .pixel_index import pixel_index_map
@@ -49,12 +50,6 @@ class LoadSyntheticScene(BaseTransform):
     def __repr__(self) -> str:
         """Name and arguments."""
         return f'{type(self).__name__}(with_masks={self.with_masks}, size={self.size})'
-
-
-def encode_masks(masks: np.ndarray) -> list[dict]:
-    """Encode bool masks (N, H, W) as COCO RLEs with text counts, as SA-1B's files have them."""
-    rles = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0), dtype=np.uint8))
-    return [dict(size=list(rle['size']), counts=rle['counts'].decode()) for rle in rles]
 
 
 def _relabel(labels: np.ndarray, label_map: dict | None) -> np.ndarray:
