@@ -24,9 +24,13 @@ SIZES = [(20, 30), (30, 20), (64, 64), (90, 33), (7, 9)]
 
 @pytest.fixture(scope='module')
 def tiny_sam():
-    """A random SAM of the package's own parts, with global and windowed attention."""
-    modeling = pytest.importorskip('segment_anything.modeling')
     torch.manual_seed(0)
+    return build_tiny_sam()
+
+
+def build_tiny_sam(checkpoint=None):
+    """A SAM of the package's own parts, with global and windowed attention; as its builders do."""
+    modeling = pytest.importorskip('segment_anything.modeling')
     encoder = modeling.ImageEncoderViT(
         img_size=64,
         patch_size=16,
@@ -43,7 +47,11 @@ def tiny_sam():
     )
     transformer = modeling.TwoWayTransformer(depth=1, embedding_dim=16, mlp_dim=16, num_heads=2)
     decoder = modeling.MaskDecoder(transformer_dim=16, transformer=transformer)
-    return modeling.Sam(encoder, prompts, decoder).eval()
+    sam = modeling.Sam(encoder, prompts, decoder).eval()
+    if checkpoint is not None:
+        with open(checkpoint, 'rb') as file:
+            sam.load_state_dict(torch.load(file))
+    return sam
 
 
 @pytest.fixture(scope='module')
@@ -256,6 +264,24 @@ def test_sam_that_finds_nothing(tiny_sam):
     generator = build_generator('sam', model=tiny_sam, **{**LOOSE, 'pred_iou_thresh': 9.0})
     image = np.zeros((20, 30, 3), np.uint8)
     assert generator.masks(image) == [] and not generator.regions(image).any()
+
+
+def test_a_checkpoint_of_a_named_model(tiny_sam, photos, tmp_path, monkeypatch):
+    from segment_anything import sam_model_registry
+
+    monkeypatch.setitem(sam_model_registry, 'vit_tiny', build_tiny_sam)
+    path = tmp_path / 'sam_tiny.pth'
+    torch.save(tiny_sam.state_dict(), path)
+    generator = build_generator('sam', model='vit_tiny', checkpoint=str(path), **LOOSE)
+    check_close(generator.masks(photos[0]), alone(tiny_sam, photos[0]))
+    size = path.stat().st_size
+    assert generator.settings['model'] == f'vit_tiny, sam_tiny.pth, {size} bytes'
+    torch.save(dict(list(tiny_sam.state_dict().items())[:-1]), path)
+    with pytest.raises(RuntimeError, match=r"sam_tiny\.pth' does not fit SAM vit_tiny: Error"):
+        build_generator('sam', model='vit_tiny', checkpoint=str(path))
+    path.write_bytes(b'<html>not found</html>')
+    with pytest.raises(RuntimeError, match=r"sam_tiny\.pth' does not fit"):
+        build_generator('sam', model='vit_tiny', checkpoint=str(path))
 
 
 def test_bad_arguments_are_named(tiny_sam, tmp_path):
