@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import DictAction
 
-from mmseg_langseg.apis import run_test
+from mmseg_langseg.apis import leave_process_group, run_test
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -60,3 +60,4 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
 
 if __name__ == '__main__':
     main()
+    leave_process_group()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import DictAction
 
-from mmseg_langseg.apis import run_training
+from mmseg_langseg.apis import leave_process_group, run_training
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -54,3 +54,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 if __name__ == '__main__':
     main()
+    leave_process_group()

@@ -1,7 +1,7 @@
 """Training, testing and the one-call inferencer."""
 
 from .inferencer import LangSegInferencer, SegmentationResult, read_image
-from .launch import launch_runner
+from .launch import launch_runner, leave_process_group
 from .overlay import draw_overlay
 from .test import run_test
 from .train import run_training
@@ -11,6 +11,7 @@ __all__ = [
     'SegmentationResult',
     'draw_overlay',
     'launch_runner',
+    'leave_process_group',
     'read_image',
     'run_test',
     'run_training',
