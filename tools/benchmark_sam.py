@@ -10,7 +10,8 @@ Makes images and cuts all of them into masks, in turn, in these ways, with the s
   way, or the benchmark fails.
 * batched, AMP (with --amp): the same in mixed precision; the share of equal masks is printed.
 
-Without a checkpoint the weights are random, and no mask is filtered out.
+Without a checkpoint the weights are random. Their predicted IoUs mean nothing: they are shifted so
+that the threshold keeps a share of the masks (--keep), and no other filter is on.
 """
 
 import argparse
@@ -24,8 +25,8 @@ from pycocotools import mask as coco_mask
 
 from mmseg_langseg.masks import SAMGenerator
 
-# A random model's scores mean nothing, and its masks have similar boxes.
-UNFILTERED = dict(pred_iou_thresh=-1e9, stability_score_thresh=0.0, box_nms_thresh=1.0)
+# For a random model, whose masks are not stable and have similar boxes.
+UNFILTERED = dict(pred_iou_thresh=1.0, stability_score_thresh=0.0, box_nms_thresh=1.0)
 # Rounding may move a border by a pixel.
 EQUAL_IOU = 0.99
 
@@ -59,14 +60,27 @@ def build_sam(model: str, checkpoint: str | None) -> torch.nn.Module:
     )
 
 
-def build_ways(args: argparse.Namespace) -> dict[str, Way]:
+def shift_scores(sam: torch.nn.Module, image: np.ndarray, keep: float) -> None:
+    """Shifts a model's predicted IoUs so that a share of an image's masks is above 1."""
+    from mmseg_langseg.masks.sam_predictor import BatchSamPredictor
+
+    predictor = BatchSamPredictor(sam)
+    predictor.set_image(image)
+    grid = (np.stack(np.meshgrid(np.arange(8), np.arange(8)), -1).reshape(-1, 2) + 0.5) / 8
+    scores = predictor.predict_points(grid * image.shape[1::-1], image.shape[:2])[1]
+    bias = sam.mask_decoder.iou_prediction_head.layers[-1].bias
+    bias.data += 1 - torch.quantile(scores, 1 - keep) + 1e-6
+
+
+def build_ways(args: argparse.Namespace, image: np.ndarray) -> dict[str, Way]:
     """The ways by name; all share one model."""
     from segment_anything import SamAutomaticMaskGenerator
 
     options = dict(points_per_side=args.points_per_side, points_per_batch=args.points_per_batch)
+    sam = build_sam(args.model, args.checkpoint).to(args.device).eval()
     if args.checkpoint is None:
         options |= UNFILTERED
-    sam = build_sam(args.model, args.checkpoint).to(args.device).eval()
+        shift_scores(sam, image, args.keep)
     alone = SamAutomaticMaskGenerator(sam, output_mode='coco_rle', **options)
     ways = {'one by one': lambda images: [alone.generate(image) for image in images]}
     for name, amp in (('batched', False), ('batched, AMP', True))[: 1 + args.amp]:
@@ -172,6 +186,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--images-per-batch', type=int, default=4)
     parser.add_argument('--points-per-side', type=int, default=32)
     parser.add_argument('--points-per-batch', type=int, default=64)
+    parser.add_argument(
+        '--keep', type=float, default=0.5, help='share of the masks of random weights to keep'
+    )
     parser.add_argument('--amp', action='store_true', help='measure mixed precision as well')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--repeats', type=int, default=3, help='runs of each way, after one')
@@ -181,13 +198,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> dict[str, dict]:
     args = parse_args(argv)
     images = make_images(args.images, tuple(args.size))
-    results = measure(build_ways(args), images, args.repeats)
+    results = measure(build_ways(args, images[0]), images, args.repeats)
     plain = results['one by one']['masks']
     same = check_equal(plain, results['batched']['masks'])
     total = sum(map(len, plain))
     print(describe_machine(args.device))
     print(
-        f'SAM {args.model}, {"random weights" if args.checkpoint is None else args.checkpoint}; '
+        f'SAM {args.model}, {args.checkpoint or f"random weights, {args.keep:.0%} kept"}; '
         f'{args.images} images of {args.size[0]} x {args.size[1]}, '
         f'{args.images_per_batch} a batch, '
         f'{args.points_per_side}² points, {args.points_per_batch} a batch; '

@@ -60,6 +60,7 @@ class SAMGenerator(MaskGenerator):
         try:
             from segment_anything import SamAutomaticMaskGenerator
 
+            from .early_filter_mask_generator import EarlyFilterMaskGenerator
             from .sam_predictor import BatchSamPredictor
         except ImportError as error:
             raise ImportError(
@@ -80,7 +81,7 @@ class SAMGenerator(MaskGenerator):
         )
         sam = (model if built else _load_sam(model, checkpoint)).to(device).eval()
         grids = _read_grids(settings['point_grids'], settings['crop_n_layers'] + 1)
-        self.generator = SamAutomaticMaskGenerator(
+        self.generator = EarlyFilterMaskGenerator(
             sam, output_mode='coco_rle', **dict(settings, point_grids=grids)
         )
         self.generator.predictor = BatchSamPredictor(sam, self.batch_size, amp)

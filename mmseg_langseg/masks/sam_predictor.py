@@ -12,7 +12,7 @@ from segment_anything.modeling import Sam
 
 
 class BatchSamPredictor(SamPredictor):
-    """``SamPredictor`` whose images may be encoded ahead, several at once.
+    """``SamPredictor`` whose images may be encoded ahead, and its masks upsampled later.
 
     The image encoder always gets the same number of images (black ones fill up), so that an
     image's masks do not depend, not even by rounding, on which others come with it.
@@ -29,6 +29,7 @@ class BatchSamPredictor(SamPredictor):
         self.batch_size = batch_size
         self.amp = amp
         self._ahead: deque = deque()
+        self._held: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @torch.no_grad()
     def encode_ahead(self, images: Sequence[np.ndarray]) -> None:
@@ -70,11 +71,52 @@ class BatchSamPredictor(SamPredictor):
             super().set_torch_image(*args, **kwargs)
         self.features = self.features.float()
 
-    def predict_torch(self, *args, **kwargs) -> tuple[torch.Tensor, ...]:
-        """Masks of prompts, see ``SamPredictor.predict_torch``."""
+    @torch.no_grad()
+    def predict_points(
+        self, points: np.ndarray, image_size: tuple[int, int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Decode the masks of point prompts, but leave them small.
+
+        Args:
+            points: (P, 2), (x, y) in pixels of the image.
+            image_size: (H, W) of the image that is set.
+
+        Returns:
+            Logits float32 (P, 3, h, w) at the decoder's resolution, and predicted IoUs (P, 3).
+        """
+        points = self.transform.apply_coords(points, image_size)
+        points = torch.as_tensor(points, device=self.device)[:, None]
+        labels = torch.ones(points.shape[:2], dtype=torch.int, device=self.device)
         with self._precision():
-            outputs = super().predict_torch(*args, **kwargs)
-        return tuple(out.float() if out.is_floating_point() else out for out in outputs)
+            sparse, dense = self.model.prompt_encoder((points, labels), boxes=None, masks=None)
+            logits, scores = self.model.mask_decoder(
+                image_embeddings=self.features,
+                image_pe=self.model.prompt_encoder.get_dense_pe(),
+                sparse_prompt_embeddings=sparse,
+                dense_prompt_embeddings=dense,
+                multimask_output=True,
+            )
+        return logits.float(), scores.float()
+
+    def hold(self, logits: torch.Tensor, scores: torch.Tensor) -> None:
+        """Keep the masks that the next call of :meth:`predict_torch` gives out.
+
+        Args:
+            logits: Float (N, h, w).
+            scores: Predicted IoUs (N,).
+        """
+        self._held = logits[:, None], scores[:, None]
+
+    def predict_torch(self, *args, **kwargs) -> tuple[torch.Tensor, ...]:
+        """Upsample the masks that are held, in place of asking the model.
+
+        Returns:
+            Logits (N, 1, H, W) at the image's size, predicted IoUs (N, 1), and the logits as they
+            were held (N, 1, h, w).
+        """
+        logits, scores = self._held
+        masks = self.model.postprocess_masks(logits, self.input_size, self.original_size)
+        return masks, scores, logits
 
     def _resize(self, image: np.ndarray) -> torch.Tensor:
         resized = self.transform.apply_image(image)

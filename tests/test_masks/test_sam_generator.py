@@ -1,3 +1,4 @@
+import copy
 import json
 import sys
 
@@ -83,9 +84,8 @@ def alone(sam, image, **options):
     """SamAutomaticMaskGenerator's own annotations of an image."""
     from segment_anything import SamAutomaticMaskGenerator
 
-    return SamAutomaticMaskGenerator(sam, output_mode='coco_rle', **LOOSE, **options).generate(
-        image
-    )
+    options = {**LOOSE, **options}
+    return SamAutomaticMaskGenerator(sam, output_mode='coco_rle', **options).generate(image)
 
 
 def check_close(annotations, expected):
@@ -155,6 +155,32 @@ def test_crops_are_encoded_one_by_one(tiny_sam, photos, encoded, monkeypatch):
     assert generator.batch_size == generator.settings['images_per_batch'] == 1
     check_close(generator.masks(photos[2]), alone(tiny_sam, photos[2], **options))
     assert set(encoded) == {1}
+
+
+@pytest.mark.parametrize('at_once', [1, 2**28])
+@pytest.mark.parametrize('crops', [0, 1])
+def test_dropped_masks_are_not_upsampled(tiny_sam, photos, monkeypatch, at_once, crops):
+    monkeypatch.setattr('mmseg_langseg.masks.early_filter_mask_generator._PIXELS', at_once)
+    scores = [one['predicted_iou'] for one in alone(tiny_sam, photos[0], box_nms_thresh=1.0)]
+    sam = copy.deepcopy(tiny_sam)
+    # A random model's scores may be negative, and by such a threshold SAM does not filter.
+    sam.mask_decoder.iou_prediction_head.layers[-1].bias.data += 1 - min(scores)
+    threshold = 1 - min(scores) + float(np.median(scores))
+    options = dict(pred_iou_thresh=threshold, crop_n_layers=crops)
+    upsampled, real = [], sam.postprocess_masks
+
+    def upsample(masks, *args):
+        upsampled.append(masks.shape[0] * masks.shape[1])
+        return real(masks, *args)
+
+    sam.postprocess_masks = upsample
+    generator = build_generator('sam', model=sam, **{**LOOSE, **options})
+    annotations = generator.masks(photos[0])
+    ours = upsampled.copy()
+    check_close(annotations, alone(sam, photos[0], **options))
+    theirs = upsampled[len(ours) :]
+    assert 0 < sum(ours) < 0.8 * sum(theirs)
+    assert (max(ours) == 1) == (at_once == 1)
 
 
 def test_points_of_ones_own(tiny_sam, photos):
@@ -260,8 +286,10 @@ def test_files_hold_what_the_own_generator_makes(tiny_sam, photos, folder, tmp_p
     assert written[0]['point_coords'] == expected[0]['point_coords']
 
 
-def test_sam_that_finds_nothing(tiny_sam):
-    generator = build_generator('sam', model=tiny_sam, **{**LOOSE, 'pred_iou_thresh': 9.0})
+@pytest.mark.parametrize('crops', [0, 1])
+def test_sam_that_finds_nothing(tiny_sam, crops):
+    options = {**LOOSE, 'pred_iou_thresh': 9.0, 'crop_n_layers': crops}
+    generator = build_generator('sam', model=tiny_sam, **options)
     image = np.zeros((20, 30, 3), np.uint8)
     assert generator.masks(image) == [] and not generator.regions(image).any()
 

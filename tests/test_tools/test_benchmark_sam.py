@@ -16,7 +16,9 @@ def tool(monkeypatch):
 def test_all_ways_give_the_same_masks_and_a_table(tool, capsys):
     results = tool.main(ARGUMENTS)
     printed = capsys.readouterr().out
-    assert 'SAM tiny, random weights; 3 images of 40 x 50, 2 a batch, 3² points' in printed
+    assert (
+        'SAM tiny, random weights, 50% kept; 3 images of 40 x 50, 2 a batch, 3² points' in printed
+    )
     assert 'images/s' in printed and 'load' in printed and 'AMP: ' in printed
     assert list(results) == ['one by one', 'batched', 'batched, AMP']
     assert all(len(result['masks']) == 3 and result['wall'] > 0 for result in results.values())
