@@ -11,22 +11,29 @@ Makes images and cuts all of them into masks, in turn, in these ways, with the s
 * batched, AMP (with --amp): the same in mixed precision; the share of equal masks is printed.
 
 Without a checkpoint the weights are random. Their predicted IoUs mean nothing: they are shifted so
-that the threshold keeps a share of the masks (--keep), and no other filter is on.
+that the threshold keeps a share of the masks (--keep), and no other filter is on. Peak memory is
+that of another process, which runs one way on one batch of the images: that of the GPU, or all.
 """
 
 import argparse
+import multiprocessing
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from benchmark_loading import describe_machine
+from benchmark_parts import peak_memory
 from pycocotools import mask as coco_mask
 
 from mmseg_langseg.masks import SAMGenerator
 
 # For a random model, whose masks are not stable and have similar boxes.
 UNFILTERED = dict(pred_iou_thresh=1.0, stability_score_thresh=0.0, box_nms_thresh=1.0)
+WAYS = ('one by one', 'batched', 'batched, AMP')
 # Rounding may move a border by a pixel.
 EQUAL_IOU = 0.99
 
@@ -82,8 +89,8 @@ def build_ways(args: argparse.Namespace, image: np.ndarray) -> dict[str, Way]:
         options |= UNFILTERED
         shift_scores(sam, image, args.keep)
     alone = SamAutomaticMaskGenerator(sam, output_mode='coco_rle', **options)
-    ways = {'one by one': lambda images: [alone.generate(image) for image in images]}
-    for name, amp in (('batched', False), ('batched, AMP', True))[: 1 + args.amp]:
+    ways = {WAYS[0]: lambda images: [alone.generate(image) for image in images]}
+    for name, amp in zip(WAYS[1 : 2 + args.amp], (False, True), strict=False):
         ways[name] = _in_batches(
             SAMGenerator(sam, None, args.device, args.images_per_batch, amp, **options)
         )
@@ -157,22 +164,28 @@ def measure(ways: dict[str, Way], images: list[np.ndarray], repeats: int) -> dic
     return results
 
 
+def in_own_process(function: Callable, *args) -> Any:
+    """Calls a function in another process."""
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, mp_context=context) as process:
+        return process.submit(function, *args).result()
+
+
+def measure_memory(args: argparse.Namespace, name: str) -> float:
+    """Runs one way on one batch; peak memory of the process, in MiB."""
+    images = make_images(min(args.images, args.images_per_batch), tuple(args.size))
+    build_ways(args, images[0])[name](images)
+    return peak_memory(args.device)
+
+
 def report(results: dict[str, dict], count: int) -> str:
     """A table of the ways."""
-    lines = [f'{"":<16}{"images/s":>12}{"CPU s/image":>14}{"masks":>8}']
+    lines = [f'{"":<16}{"images/s":>12}{"CPU s/image":>14}{"peak MiB":>10}{"masks":>8}']
     for name, result in results.items():
         masks = sum(map(len, result['masks']))
         rate, cpu = count / result['wall'], result['cpu'] / count
-        lines.append(f'{name:<16}{rate:>12.4g}{cpu:>14.4g}{masks:>8}')
+        lines.append(f'{name:<16}{rate:>12.4g}{cpu:>14.4g}{result["memory"]:>10.0f}{masks:>8}')
     return '\n'.join(lines)
-
-
-def describe_machine(device: str) -> str:
-    from benchmark_loading import describe_machine
-
-    gpu = f'{torch.cuda.get_device_name(device)}; ' if device.startswith('cuda') else ''
-    threads = torch.get_num_threads()
-    return f'{gpu}{describe_machine()}, PyTorch {torch.__version__} with {threads} threads'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -198,11 +211,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> dict[str, dict]:
     args = parse_args(argv)
     images = make_images(args.images, tuple(args.size))
+    # First: Linux counts what a process had when it started another as the other's.
+    memory = {name: in_own_process(measure_memory, args, name) for name in WAYS[: 2 + args.amp]}
     results = measure(build_ways(args, images[0]), images, args.repeats)
+    for name, peak in memory.items():
+        results[name]['memory'] = peak
     plain = results['one by one']['masks']
     same = check_equal(plain, results['batched']['masks'])
     total = sum(map(len, plain))
-    print(describe_machine(args.device))
+    gpu = f'{torch.cuda.get_device_name(args.device)}; ' if args.device.startswith('cuda') else ''
+    threads = torch.get_num_threads()
+    print(f'{gpu}{describe_machine()}, PyTorch {torch.__version__} with {threads} threads')
     print(
         f'SAM {args.model}, {args.checkpoint or f"random weights, {args.keep:.0%} kept"}; '
         f'{args.images} images of {args.size[0]} x {args.size[1]}, '
