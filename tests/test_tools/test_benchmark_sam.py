@@ -33,6 +33,7 @@ def test_all_ways_give_the_same_masks_and_a_table(tool, capsys):
 
 
 def test_other_masks_end_it(tool, monkeypatch):
+    monkeypatch.setattr(tool, 'in_own_process', lambda *args: 0.0)
     real = tool.SAMGenerator.masks_of_batch
     monkeypatch.setattr(
         tool.SAMGenerator, 'masks_of_batch', lambda self, images: real(self, images)[::-1]
