@@ -3,8 +3,15 @@
 from .hooks import (
     DatasetVocabularyHook,
     LogitCentringHook,
+    MainProcessLoggerHook,
     MaskClusteringHook,
     ProgressBarHook,
 )
 
-__all__ = ['DatasetVocabularyHook', 'LogitCentringHook', 'MaskClusteringHook', 'ProgressBarHook']
+__all__ = [
+    'DatasetVocabularyHook',
+    'LogitCentringHook',
+    'MainProcessLoggerHook',
+    'MaskClusteringHook',
+    'ProgressBarHook',
+]

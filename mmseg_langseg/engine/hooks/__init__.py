@@ -1,8 +1,15 @@
-"""Hooks: cluster life, words of the dataset under test, centring of the logits."""
+"""Hooks: cluster life, words of the dataset under test, centring of the logits, logs."""
 
 from .dataset_vocabulary_hook import DatasetVocabularyHook
 from .logit_centring_hook import LogitCentringHook
+from .main_process_logger_hook import MainProcessLoggerHook
 from .mask_clustering_hook import MaskClusteringHook
 from .progress_bar_hook import ProgressBarHook
 
-__all__ = ['DatasetVocabularyHook', 'LogitCentringHook', 'MaskClusteringHook', 'ProgressBarHook']
+__all__ = [
+    'DatasetVocabularyHook',
+    'LogitCentringHook',
+    'MainProcessLoggerHook',
+    'MaskClusteringHook',
+    'ProgressBarHook',
+]
