@@ -206,7 +206,10 @@ class UnlabeledMaskDataset(BaseSegDataset):
         return [image for image in images if image not in dropped]
 
     def _list(self, folder: str, suffix: str | tuple[str, ...]) -> list[str]:
-        """Relative paths of all files below a folder that end in a suffix."""
+        """Relative paths of the files below a folder that end in a suffix (in lower case).
+
+        Hidden files, and those in hidden folders, are left out.
+        """
         if not fileio.isdir(folder, self.backend_args):
             raise FileNotFoundError(
                 f'folder {folder} does not exist; data_root is {self.data_root!r}'

@@ -6,14 +6,13 @@ import os
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from .image_sources import ImageSource, decode_image
 from .mask_generator import MaskGenerator
 from .region_files import read_region_map, write_region_map
 from .sa1b import read_mask_file, write_mask_file
 from .shard_report import ShardReport
-from .shard_run import ShardRun
+from .shard_run import UNUSABLE, ShardRun
 
 SUFFIXES = {'sa1b': '.json', 'regions': '.png'}
 
@@ -81,8 +80,8 @@ class _Generation(ShardRun):
         for name in names:
             try:
                 images[name] = decode_image(self.source.read(name))
-            except (OSError, ValueError) as error:
-                self.skip(name, str(error))
+            except UNUSABLE as error:
+                self.skip(name, error)
         self._make_decoded(images)
 
     def count(self, path: Path) -> int:
@@ -92,9 +91,9 @@ class _Generation(ShardRun):
     def _make_decoded(self, images: dict[str, np.ndarray]) -> None:
         try:
             contents = self._generate(list(images.values()))
-        except (OSError, ValueError, MemoryError, torch.cuda.OutOfMemoryError) as error:
+        except UNUSABLE as error:
             if len(images) == 1:
-                self.skip(*images, str(error) or type(error).__name__)
+                self.skip(*images, error)
                 return
             # One image is to blame, which must cost the others nothing.
             for name, image in images.items():

@@ -14,7 +14,7 @@ from .image_sources import ImageSource, decode_image
 from .rle import encode_masks
 from .sa1b import parse_mask_annotations, read_mask_file, write_mask_file
 from .shard_report import ShardReport
-from .shard_run import ShardRun
+from .shard_run import UNUSABLE, ShardRun
 from .whole_file import write_whole_file
 
 
@@ -110,10 +110,11 @@ class _Halving(ShardRun):
                 text = self.read_masks(_mask_name(name))
                 annotations = parse_mask_annotations(text, _mask_name(name), image.shape[:2], name)
                 masks = halve_masks(annotations, image.shape[:2])
-            except (OSError, TypeError, ValueError) as error:
-                self.skip(name, str(error))
+                small = halve_image(image)
+            except (*UNUSABLE, TypeError) as error:
+                self.skip(name, error)
                 continue
-            self._write(name, halve_image(image), masks)
+            self._write(name, small, masks)
 
     def count(self, path: Path) -> int:
         """Number of masks in a file."""

@@ -113,8 +113,13 @@ class BatchSamPredictor(SamPredictor):
         Returns:
             Logits (N, 1, H, W) at the image's size, predicted IoUs (N, 1), and the logits as they
             were held (N, 1, h, w).
+
+        Raises:
+            RuntimeError: No masks are held; those of the last call are gone.
         """
-        logits, scores = self._held
+        if self._held is None:
+            raise RuntimeError('no masks are held; call hold() before each predict_torch()')
+        (logits, scores), self._held = self._held, None
         masks = self.model.postprocess_masks(logits, self.input_size, self.original_size)
         return masks, scores, logits
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from .errors import MaskFileError
@@ -18,6 +19,8 @@ from .image_sources import ImageSource
 from .shard_report import ShardReport
 from .whole_file import remove_leftovers
 
+# What reading or working on one image may raise; it must cost the others nothing.
+UNUSABLE = (OSError, ValueError, MemoryError, torch.cuda.OutOfMemoryError)
 # A check that takes longer (in seconds) shows its progress.
 _PATIENCE = 2
 
@@ -133,9 +136,9 @@ class ShardRun(ABC):
         self.report.made += 1
         self.report.masks += masks
 
-    def skip(self, name: str, reason: str) -> None:
+    def skip(self, name: str, reason: str | BaseException) -> None:
         """Count an image that cannot be used."""
-        self.report.unreadable.append((name, reason))
+        self.report.unreadable.append((name, str(reason) or type(reason).__name__))
 
     def _keep(self, name: str) -> bool:
         """Whether the files of an image are there and complete; counts them."""

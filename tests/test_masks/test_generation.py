@@ -7,8 +7,10 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import read_mask_file, read_region_map
+from mmseg_langseg.masks import generation, read_mask_file, read_region_map
 from tests.test_masks.tiles import NAMES, four_tiles, load_as_trainer, masks_of, run, tree
+
+ERRORS = ValueError, MemoryError, torch.cuda.OutOfMemoryError
 
 
 def test_every_image_gets_its_masks(images, tmp_path):
@@ -78,9 +80,21 @@ def test_unreadable_images_cost_nothing_else(images, tmp_path):
     assert masks_of(tmp_path / 'out') == good
 
 
-@pytest.mark.parametrize(
-    'error', [ValueError, MemoryError, torch.cuda.OutOfMemoryError], ids=lambda e: e.__name__
-)
+@pytest.mark.parametrize('error', ERRORS, ids=lambda e: e.__name__)
+def test_an_image_too_large_to_decode_is_listed(error, images, tmp_path, monkeypatch):
+    real = generation.decode_image
+
+    def decode(content):
+        if content == (images / '5.png').read_bytes():
+            raise error('too large')
+        return real(content)
+
+    monkeypatch.setattr(generation, 'decode_image', decode)
+    report = run(images, tmp_path / 'out')
+    assert report.made == 5 and report.unreadable == [('5.png', 'too large')]
+
+
+@pytest.mark.parametrize('error', ERRORS, ids=lambda e: e.__name__)
 def test_what_a_generator_cannot_use_is_listed(error, images, tmp_path):
     def picky(image):
         if image.shape == load_as_trainer(images / '5.png').shape:

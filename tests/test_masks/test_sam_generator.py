@@ -183,6 +183,15 @@ def test_dropped_masks_are_not_upsampled(tiny_sam, photos, monkeypatch, at_once,
     assert (max(ours) == 1) == (at_once == 1)
 
 
+def test_the_predictor_gives_out_once_what_it_holds(tiny_sam):
+    predictor = build_generator('sam', model=tiny_sam, **LOOSE).generator.predictor
+    predictor.set_image(np.zeros((20, 30, 3), np.uint8))
+    predictor.hold(torch.zeros(2, 16, 16), torch.ones(2))
+    assert predictor.predict_torch()[0].shape == (2, 1, 20, 30)
+    with pytest.raises(RuntimeError, match=r'no masks are held; call hold\(\)'):
+        predictor.predict_torch()
+
+
 def test_points_of_ones_own(tiny_sam, photos):
     grid = [[0.25, 0.5], [0.75, 0.5]]
     options = {key: value for key, value in LOOSE.items() if key != 'points_per_side'}

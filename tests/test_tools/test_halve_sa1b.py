@@ -205,6 +205,21 @@ def test_bad_samples_are_listed_and_cost_nothing_else(tool, source, tmp_path, ca
     assert read_mask_file(tmp_path / 'out/annotations/one.json', (3, 4))
 
 
+def test_a_sample_too_large_for_memory_costs_nothing_else(tool, source, tmp_path, monkeypatch):
+    real = halving.decode_image
+
+    def decode(content):
+        if content == (source / 'images/deep/sa_3.png').read_bytes():
+            raise MemoryError
+        return real(content)
+
+    monkeypatch.setattr(halving, 'decode_image', decode)
+    tool.main([str(source), str(tmp_path / 'out'), '--quiet'])
+    listed = tmp_path / 'out/annotations/.manifest/unreadable-0-of-1.txt'
+    assert listed.read_text() == 'deep/sa_3.png\tMemoryError\n'
+    assert len(files_of(tmp_path / 'out')) == 4
+
+
 def test_wrong_inputs_are_named(tool, source, tmp_path):
     (tmp_path / 'list.txt').write_text('a.jpg\n')
     for arguments, message in (
