@@ -1,5 +1,6 @@
 """What training and testing share: reading the config and starting the Runner."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,11 @@ def launch_runner(cfg: Config) -> Runner:
 def leave_process_group() -> None:
     """End a script's part in a distributed run, after all its processes have come so far.
 
-    Left to the end of the interpreter, the group's threads were seen to abort a finished training
-    ("terminate called without an active exception", gloo on torch 2.5).
+    Threads of gloo that live on when the interpreter ends were seen to abort a finished training
+    ("terminate called without an active exception"). They end with the last reference to the group,
+    and the runner, which has one, refers to itself.
     """
     if is_distributed():
         barrier()
         torch_dist.destroy_process_group()
+        gc.collect()
