@@ -1,0 +1,34 @@
+import os
+
+import pytest
+
+from mmseg_langseg.fileio import check_not_input
+
+
+def test_other_paths_pass(tmp_path):
+    (tmp_path / 'in').mkdir()
+    check_not_input(tmp_path / 'out', [tmp_path / 'in', tmp_path / 'missing'])
+    check_not_input(tmp_path / 'in' / 'new', [tmp_path / 'in'])
+
+
+@pytest.mark.parametrize('kind', ['same', 'detour', 'symbolic', 'hard'])
+def test_an_input_is_refused_under_any_name(tmp_path, kind):
+    photo = tmp_path / 'photo.jpg'
+    photo.write_bytes(b'photo')
+    out = {
+        'same': photo,
+        'detour': tmp_path / 'x' / '..' / 'photo.jpg',
+        'symbolic': tmp_path / 'link.jpg',
+        'hard': tmp_path / 'hard.jpg',
+    }[kind]
+    if kind == 'symbolic':
+        out.symlink_to(photo)
+    if kind == 'hard':
+        os.link(photo, out)
+    with pytest.raises(ValueError, match=r'photo\.jpg.*nothing was written'):
+        check_not_input(out, [photo])
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='give another path'):
+        check_not_input(f'{tmp_path}/', [tmp_path])
