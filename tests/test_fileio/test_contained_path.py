@@ -14,5 +14,5 @@ def test_names_inside_are_joined(name):
     'name', ['', '.', '/etc/x', '../x', 'a/../../x', 'a/..', 'C:/x', 'a\\..\\x', 'a\0.jpg']
 )
 def test_names_outside_are_refused(name):
-    with pytest.raises(ValueError, match="coco.json: .* does not name a file inside 'root'"):
+    with pytest.raises(ValueError, match=r"coco.json: .* does not name a file inside 'root'"):
         contained_path('root', name, 'coco.json')
