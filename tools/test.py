@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import DictAction
 
+from mmseg_langseg.apis.command_line import add_trust_option
 from mmseg_langseg.apis import leave_process_group, run_test
 
 
@@ -37,6 +38,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='how the processes were started',
     )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    add_trust_option(parser)
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args(argv)
 
@@ -55,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         tta=args.tta,
         cfg_options=args.cfg_options,
         launcher=args.launcher,
+        trust_checkpoint=args.trust_checkpoint,
     )
 
 

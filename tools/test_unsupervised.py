@@ -14,6 +14,8 @@ from mmseg.registry import DATASETS
 from torch.utils.data import DataLoader
 
 from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
+from mmseg_langseg.apis.command_line import add_trust_option
+from mmseg_langseg.fileio import data_only_loading
 from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
 
 
@@ -53,6 +55,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override the config, e.g. test_dataloader.batch_size=4 key="[a,b]"',
     )
+    add_trust_option(parser)
     return parser.parse_args(argv)
 
 
@@ -77,8 +80,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
     cfg = load_config(args.config, args.work_dir, args.cfg_options)
     cfg.load_from = None if args.checkpoint == 'none' else check_checkpoint(args.checkpoint)
     cfg.resume = False
-    runner = launch_runner(cfg)
-    runner.load_or_resume()
+    with data_only_loading(args.trust_checkpoint):
+        runner = launch_runner(cfg, whole_checkpoint=True)
+        runner.load_or_resume()
     loader = Runner.build_dataloader(cfg.test_dataloader)
     if args.protocol == 'kmeans':
         result = evaluate_kmeans(runner.model, loader, args.clusters, args.seed, args.points)

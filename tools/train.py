@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import DictAction
 
+from mmseg_langseg.apis.command_line import add_trust_option
 from mmseg_langseg.apis import leave_process_group, run_training
 
 
@@ -35,6 +36,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default='none',
         help='how the processes were started',
     )
+    add_trust_option(parser)
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args(argv)
 
@@ -49,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         amp=args.amp,
         cfg_options=args.cfg_options,
         launcher=args.launcher,
+        trust_checkpoint=args.trust_checkpoint,
     )
 
 

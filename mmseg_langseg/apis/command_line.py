@@ -26,6 +26,16 @@ def command_parser(description: str, **kwargs: Any) -> argparse.ArgumentParser:
     return parser
 
 
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust-checkpoint``."""
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='read weight files by plain pickle, which runs whatever code they hold: only for '
+        'files that you made yourself',
+    )
+
+
 def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -> Result:
     """Run a command; an expected error ends it with its message instead of a traceback.
 

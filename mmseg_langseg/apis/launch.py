@@ -11,6 +11,8 @@ from mmengine.dist import barrier, is_distributed
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
+from mmseg_langseg.engine import CheckpointFitHook
+
 
 def load_config(
     config: str | Path | Config,
@@ -75,11 +77,20 @@ def _use_cpu_processes(cfg: Config) -> None:
     )
 
 
-def launch_runner(cfg: Config) -> Runner:
-    """Build the config's Runner on whatever this machine has: CPU, one GPU or many."""
+def launch_runner(cfg: Config, whole_checkpoint: bool) -> Runner:
+    """Build the config's Runner on whatever this machine has: CPU, one GPU or many.
+
+    Args:
+        cfg: Config of a run.
+        whole_checkpoint: The checkpoint in ``cfg.load_from`` must hold all that the model trains,
+            as to test or to resume it; otherwise some of it, see ``CheckpointFitHook``.
+    """
     if cfg.launcher == 'pytorch' and get_device() == 'cpu' and 'model_wrapper_cfg' not in cfg:
         _use_cpu_processes(cfg)
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if cfg.get('load_from'):
+        runner.register_hook(CheckpointFitHook(cfg.load_from, whole_checkpoint))
+    return runner
 
 
 def leave_process_group() -> None:

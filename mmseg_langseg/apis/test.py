@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmseg_langseg.fileio import data_only_loading
+
 from .launch import check_checkpoint, launch_runner, load_config
 
 IOU_METRICS = ('IoUMetric', 'KnownUnknownIoUMetric')
@@ -21,6 +23,7 @@ def run_test(
     tta: bool = False,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
+    trust_checkpoint: bool = False,
 ) -> dict[str, float]:
     """Evaluate the model of a config on its test data.
 
@@ -36,13 +39,15 @@ def run_test(
         tta: Average over the views of the config's ``tta_pipeline``.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        trust_checkpoint: Run whatever code weight files hold: only for files one made oneself.
 
     Returns:
         The metrics by name, e.g. ``mIoU`` in percent.
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
-        ValueError: If the config lacks what an option needs.
+        ValueError: If the config lacks what an option needs, or the checkpoint is damaged, holds
+            code or belongs to another model.
     """
     if checkpoint is not None:
         check_checkpoint(checkpoint)
@@ -55,7 +60,8 @@ def run_test(
         _use_tta(cfg)
     if out is not None:
         _keep_predictions(cfg, out)
-    return launch_runner(cfg).test()
+    with data_only_loading(trust_checkpoint):
+        return launch_runner(cfg, whole_checkpoint=True).test()
 
 
 def _require(cfg: Config, key: str, option: str) -> Any:

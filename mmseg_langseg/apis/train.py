@@ -8,6 +8,8 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from mmseg_langseg.fileio import data_only_loading
+
 from .launch import check_checkpoint, launch_runner, load_config
 
 
@@ -18,6 +20,7 @@ def run_training(
     amp: bool = False,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
+    trust_checkpoint: bool = False,
 ) -> Runner:
     """Train the model of a config.
 
@@ -29,6 +32,7 @@ def run_training(
         amp: Train with automatic mixed precision.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        trust_checkpoint: Run whatever code weight files hold: only for files one made oneself.
 
     Returns:
         The Runner after training; ``runner.model`` is the trained model.
@@ -42,8 +46,9 @@ def run_training(
         _enable_amp(cfg)
     if resume:
         _set_resume(cfg, resume)
-    runner = launch_runner(cfg)
-    runner.train()
+    with data_only_loading(trust_checkpoint):
+        runner = launch_runner(cfg, whole_checkpoint=cfg.resume)
+        runner.train()
     return runner
 
 

@@ -1,6 +1,7 @@
 """What runs around a model: hooks."""
 
 from .hooks import (
+    CheckpointFitHook,
     DatasetVocabularyHook,
     LogitCentringHook,
     MainProcessLoggerHook,
@@ -9,6 +10,7 @@ from .hooks import (
 )
 
 __all__ = [
+    'CheckpointFitHook',
     'DatasetVocabularyHook',
     'LogitCentringHook',
     'MainProcessLoggerHook',

@@ -1,13 +1,15 @@
 """Readers of the weight files that hold a CLIP."""
 
 import os
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
+
+from mmseg_langseg.fileio import is_torchscript, read_checkpoint, read_torchscript_tensors
 
 PIXELCLIP_PREFIX = 'sem_seg_head.predictor.clip_model.'
 _OPENAI_EXTRAS = ('input_resolution', 'context_length', 'vocab_size')
@@ -47,13 +49,16 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
     - a compact file ``dict(arch, state_dict, token_embedding=dict(ids, rows, seed, std))``: token
       rows that are not in ``ids`` are ``torch.randn`` from ``seed`` times ``std``.
 
+    No file is run: of the archive only the tensors are read.
+
     Raises:
+        UnsafeFileError: The file holds something else than data; the message names it.
         ValueError: The file is broken, or none of these.
     """
     path = os.fspath(path)
+    if is_torchscript(path):
+        return _from_tensors(read_torchscript_tensors(path), path, quick_gelu=True)
     content = _read(path)
-    if isinstance(content, torch.jit.ScriptModule):
-        return _from_tensors(dict(content.state_dict()), path, quick_gelu=True)
     if isinstance(content, Mapping) and {'arch', 'state_dict', 'token_embedding'} <= set(content):
         arch = content['arch']
         return ClipFile(
@@ -69,32 +74,13 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
     return _from_tensors(content, path)
 
 
-def _read(path: str):
+def _read(path: str) -> Any:
+    if not path.endswith('.safetensors'):
+        return read_checkpoint(path)
     try:
-        if path.endswith('.safetensors'):
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        if _is_torchscript(path):
-            return torch.jit.load(path, map_location='cpu')
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"'{path}' is not a weight file, or holds more than tensors and plain values, which "
-            f'is not read for safety: {str(error).splitlines()[0]}'
-        ) from error
-    except Exception as error:  # every library has its own class for a broken file
-        reason = (str(error).splitlines() or [''])[0]
-        raise ValueError(
-            f"'{path}' cannot be read as a weight file ({type(error).__name__}: {reason})"
-        ) from error
-
-
-def _is_torchscript(path: str) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith('/constants.pkl') for name in archive.namelist())
+        return load_file(path)
+    except Exception as error:  # the library raises its own class for a broken file
+        raise ValueError(f"'{path}' is no whole file of safetensors ({error})") from error
 
 
 def _from_tensors(content, path: str, quick_gelu: bool | None = None) -> ClipFile:

@@ -1,5 +1,6 @@
 """Hooks: cluster life, words of the dataset under test, centring of the logits, logs."""
 
+from .checkpoint_fit_hook import CheckpointFitHook
 from .dataset_vocabulary_hook import DatasetVocabularyHook
 from .logit_centring_hook import LogitCentringHook
 from .main_process_logger_hook import MainProcessLoggerHook
@@ -7,6 +8,7 @@ from .mask_clustering_hook import MaskClusteringHook
 from .progress_bar_hook import ProgressBarHook
 
 __all__ = [
+    'CheckpointFitHook',
     'DatasetVocabularyHook',
     'LogitCentringHook',
     'MainProcessLoggerHook',

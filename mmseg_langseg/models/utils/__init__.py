@@ -1,5 +1,6 @@
 """Small tensor functions that several parts share."""
 
+from .checkpoint_fit import check_checkpoint_fits
 from .frozen_tower import FrozenTower
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
 from .momentum_teacher import MomentumTeacher
@@ -22,6 +23,7 @@ __all__ = [
     'RunningMean',
     'Segments',
     'bilinear_matrix',
+    'check_checkpoint_fits',
     'cosine_map',
     'find_segments',
     'located',
