@@ -1,6 +1,7 @@
 """Training, testing and the one-call inferencer."""
 
-from .inferencer import LangSegInferencer, SegmentationResult, read_image
+from .images import read_image, to_rgb
+from .inferencer import LangSegInferencer, SegmentationResult
 from .launch import launch_runner, leave_process_group
 from .overlay import draw_overlay
 from .test import run_test
@@ -15,4 +16,5 @@ __all__ = [
     'read_image',
     'run_test',
     'run_training',
+    'to_rgb',
 ]
