@@ -57,7 +57,7 @@ class LangSegInferencer:
 
     Raises:
         FileNotFoundError: If the config or the weights do not exist.
-        TypeError: If the model does not classify by class names.
+        ValueError: If the model has no head that takes class names.
     """
 
     def __init__(

@@ -18,12 +18,12 @@ def check_language_head(model: nn.Module, caller: str) -> None:
         caller: Name of what needs it, for the error.
 
     Raises:
-        TypeError: If its ``decode_head`` is no ``LanguageHead``, or it has none.
+        ValueError: If its ``decode_head`` is no ``LanguageHead``, or it has none.
     """
     head = getattr(model, 'decode_head', None)
     if not hasattr(head, 'set_vocabulary'):
         ending = '' if head is None else f' with a {type(head).__name__}'
-        raise TypeError(
+        raise ValueError(
             f'{caller} needs a segmentor whose decode_head is a LanguageHead, got '
             f'{type(model).__name__}{ending}.'
         )
@@ -39,7 +39,7 @@ def set_model_vocabulary(model: nn.Module, vocabulary: Vocabulary, caller: str) 
         caller: Name of what needs it, for the error.
 
     Raises:
-        TypeError: If the model has no such head.
+        ValueError: If the model has no such head.
     """
     check_language_head(model, caller)
     head = model.decode_head
