@@ -7,8 +7,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmseg_langseg.apis import (
     LangSegInferencer,
     check_picture_path,
@@ -19,6 +17,8 @@ from mmseg_langseg.apis import (
 from mmseg_langseg.apis.command_line import command_parser, number_in, run_command
 from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
+
+from mmengine.config import DictAction
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -39,7 +39,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--device', help='torch device (default: a GPU if there is one)')
     parser.add_argument(
-        '--opacity', type=number_in(0, 1), default=0.55, help='of the colors, 0 to 1 (default: 0.55)'
+        '--opacity',
+        type=number_in(0, 1),
+        default=0.55,
+        help='of the colors, 0 to 1',
     )
     parser.add_argument(
         '--cfg-options',
