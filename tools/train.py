@@ -4,9 +4,9 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from mmengine.config import DictAction
-
 from mmseg_langseg.apis import leave_process_group, run_training
+
+from mmengine.config import DictAction
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
