@@ -11,6 +11,8 @@ from mmengine.dist import barrier, is_distributed
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
+from .command_runner import CommandRunner
+
 
 def load_config(
     config: str | Path | Config,
@@ -79,7 +81,7 @@ def launch_runner(cfg: Config) -> Runner:
     """Build the config's Runner on whatever this machine has: CPU, one GPU or many."""
     if cfg.launcher == 'pytorch' and get_device() == 'cpu' and 'model_wrapper_cfg' not in cfg:
         _use_cpu_processes(cfg)
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else CommandRunner.from_cfg(cfg)
 
 
 def leave_process_group() -> None:
