@@ -4,7 +4,11 @@ Importing the package registers everything in MMSegmentation's registries and do
 ``custom_imports = dict(imports=['mmseg_langseg'])`` in a config is all that is needed.
 """
 
-from . import datasets, engine, evaluation, masks, models  # noqa: F401
+from ._toolbox import import_toolbox
 from .version import __version__
+
+import_toolbox()
+
+from . import datasets, engine, evaluation, masks, models  # noqa: E402, F401
 
 __all__ = ['__version__']

@@ -1,6 +1,8 @@
 """What the documents tell a user to type exists, and takes the options they show."""
 
+import argparse
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -100,6 +102,40 @@ def test_scripts_configs_and_options_exist(case, options_of):
     used = {word.partition('=')[0] for word in arguments if word.startswith('--')}
     unknown = used - options_of(script) if used else set()
     assert not unknown, f'{script} has no {sorted(unknown)}'
+
+
+class Parsed(BaseException):
+    """The script has read its arguments."""
+
+
+def python_arguments(script, arguments):
+    """The Python script behind a command, and the arguments that reach it."""
+    arguments = [re.sub(r'\$\w+', '0', word) for word in arguments]
+    if not script.endswith('.sh'):
+        return script, arguments
+    tool = f'tools/{Path(script).stem.partition("_")[2]}.py'
+    if 'slurm' in script:
+        return tool, arguments[2:]  # partition and job name
+    # The number of processes follows the config, or the config and the checkpoint.
+    number = next(i for i, word in enumerate(arguments) if re.fullmatch(r'\d+|GPUS|N', word))
+    return tool, arguments[:number] + arguments[number + 1 :]
+
+
+@pytest.mark.parametrize('case', CASES, ids=' '.join)
+def test_scripts_take_their_arguments(case, monkeypatch):
+    """Positions, values and types as well: the script itself parses the whole line."""
+    script, arguments = python_arguments(case[1], list(case[2:]))
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(self, args=None, namespace=None):
+        parse(self, args, namespace)
+        raise Parsed
+
+    monkeypatch.setattr(argparse.ArgumentParser, 'parse_args', parse_and_stop)
+    monkeypatch.setattr(sys, 'argv', [script, *arguments])
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+    with pytest.raises(Parsed):
+        runpy.run_path(str(ROOT / script), run_name='__main__')
 
 
 def test_commands_are_found_in_continued_and_chained_lines():

@@ -12,7 +12,6 @@ import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-import torch
 from benchmark_parts import (
     NUM_VIEWS,
     WARM_UP,
@@ -26,6 +25,11 @@ from benchmark_parts import (
     random_masks,
     random_regions,
 )
+from mmseg_langseg.apis.launch import load_config
+from mmseg_langseg.models.segmentors import DistilledSegmentor
+from mmseg_langseg.models.text_encoders import Vocabulary
+
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
@@ -35,10 +39,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-
-from mmseg_langseg.apis.launch import load_config
-from mmseg_langseg.models.segmentors import DistilledSegmentor
-from mmseg_langseg.models.text_encoders import Vocabulary
 
 
 def build_model(cfg: Config, device: str) -> torch.nn.Module:

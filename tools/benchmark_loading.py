@@ -23,6 +23,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import mmseg_langseg.datasets  # noqa: F401 - registers the transforms
+from mmseg_langseg.masks import write_mask_file
+
 import cv2
 import mmcv
 import numpy as np
@@ -31,9 +34,6 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import TRANSFORMS
 from pycocotools import mask as coco_mask
-
-import mmseg_langseg.datasets  # noqa: F401 - registers the transforms
-from mmseg_langseg.masks import write_mask_file
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs' / '_base_' / 'datasets' / 'unlabeled_masks.py'

@@ -6,9 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 
-import torch
-import torch.nn.functional as F
-
 from mmseg_langseg.masks import felzenszwalb_regions
 from mmseg_langseg.models.losses import pixel_segment_contrast
 from mmseg_langseg.models.utils import (
@@ -19,6 +16,9 @@ from mmseg_langseg.models.utils import (
     segment_pixels,
     warp_features,
 )
+
+import torch
+import torch.nn.functional as F
 
 WARM_UP = 1
 NUM_VIEWS = 2

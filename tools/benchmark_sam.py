@@ -22,14 +22,14 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+from benchmark_loading import describe_machine
+from benchmark_parts import peak_memory
+from mmseg_langseg.masks import SAMGenerator
+
 import cv2
 import numpy as np
 import torch
-from benchmark_loading import describe_machine
-from benchmark_parts import peak_memory
 from pycocotools import mask as coco_mask
-
-from mmseg_langseg.masks import SAMGenerator
 
 # For a random model, whose masks are not stable and have similar boxes.
 UNFILTERED = dict(pred_iou_thresh=1.0, stability_score_thresh=0.0, box_nms_thresh=1.0)

@@ -13,17 +13,17 @@ import argparse
 import random
 from pathlib import Path
 
+from mmseg_langseg.apis.launch import load_config
+from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
+from mmseg_langseg.apis.overlay import class_colours
+from mmseg_langseg.masks import write_whole_file
+
 import cv2
 import numpy as np
 import torch
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
-
-from mmseg_langseg.apis.launch import load_config
-from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
-from mmseg_langseg.apis.overlay import class_colours
-from mmseg_langseg.masks import write_whole_file
 
 HEIGHT, GAP = 320, 4
 

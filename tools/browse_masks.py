@@ -10,10 +10,6 @@ masks/a/1.json (SA-1B's JSON) or masks/a/1.png (a region map).
 import argparse
 from pathlib import Path, PurePosixPath
 
-import cv2
-import numpy as np
-from pycocotools import mask as coco_mask
-
 from mmseg_langseg.apis.mask_overlay import draw_masks
 from mmseg_langseg.masks import (
     BadFileError,
@@ -26,6 +22,10 @@ from mmseg_langseg.masks import (
     regions_to_rles,
     write_whole_file,
 )
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
 
 # Upper bounds of the areas, as shares of the image.
 AREAS = (0.0001, 0.001, 0.01, 0.1, 1.0)

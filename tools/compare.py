@@ -11,10 +11,10 @@ import platform
 import statistics
 from pathlib import Path
 
+from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
+
 import torch
 from mmengine.config import DictAction
-
-from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
 
 
 def parse_args(argv=None) -> argparse.Namespace:

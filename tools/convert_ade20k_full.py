@@ -13,12 +13,12 @@ import argparse
 import io
 from pathlib import Path
 
+from mmseg_langseg.datasets.ade20k_full_classes import ADE847_RAW_IDS
+from mmseg_langseg.datasets.label_conversion import IGNORE, convert_files, encode_labels
+
 import cv2
 import numpy as np
 from PIL import Image
-
-from mmseg_langseg.datasets.ade20k_full_classes import ADE847_RAW_IDS
-from mmseg_langseg.datasets.label_conversion import IGNORE, convert_files, encode_labels
 
 SHORT_SIDE = 512
 

@@ -13,12 +13,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmseg_langseg.masks import encode_masks, write_mask_file
+
 import mmengine
 import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
-
-from mmseg_langseg.masks import encode_masks, write_mask_file
 
 
 @dataclass

@@ -11,11 +11,11 @@ nothing else.
 import argparse
 from pathlib import Path
 
-import numpy as np
-import scipy.io
-
 from mmseg_langseg.datasets import PascalContext459Dataset
 from mmseg_langseg.datasets.label_conversion import IGNORE, convert_files, encode_labels
+
+import numpy as np
+import scipy.io
 
 NUM_CLASSES = len(PascalContext459Dataset.METAINFO['classes'])
 

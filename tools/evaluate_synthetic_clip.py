@@ -6,17 +6,17 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import open_clip
-import torch
-from torch import Tensor, nn
-
 from mmseg_langseg.datasets.synthetic_renderer import (
     CLASSES,
     OBJECT_CLASSES,
     SPLITS,
     render_scene,
 )
+
+import numpy as np
+import open_clip
+import torch
+from torch import Tensor, nn
 
 MEAN = torch.tensor([122.7709383, 116.7460125, 104.09373615]).view(3, 1, 1)
 STD = torch.tensor([68.5005327, 66.6321579, 70.3231630]).view(3, 1, 1)

@@ -12,9 +12,6 @@ killed goes on where it stopped. docs/masks.md explains the formats and the gene
 import argparse
 from pathlib import Path
 
-import torch
-from mmengine.config import DictAction
-
 from mmseg_langseg.masks import (
     GENERATORS,
     build_generator,
@@ -22,6 +19,9 @@ from mmseg_langseg.masks import (
     open_image_source,
     parse_shard,
 )
+
+import torch
+from mmengine.config import DictAction
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -14,15 +14,6 @@ import io
 import os
 from pathlib import Path
 
-import numpy as np
-import torch
-from mmengine.config import Config, DictAction
-from mmengine.device import get_device
-from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS, TRANSFORMS
-from torch import Tensor
-from tqdm import tqdm
-
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.masks import (
     GenerationManifest,
@@ -32,6 +23,15 @@ from mmseg_langseg.masks import (
     write_whole_file,
 )
 from mmseg_langseg.models.utils import FrozenTower
+
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+from torch import Tensor
+from tqdm import tqdm
 
 
 class Teacher:

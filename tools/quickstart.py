@@ -13,15 +13,15 @@ import time
 import warnings
 from pathlib import Path
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from PIL import Image, ImageDraw, ImageFont
-
 from mmseg_langseg.apis import LangSegInferencer
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
 from mmseg_langseg.datasets.synthetic_renderer import CLASSES, render_scene
 from mmseg_langseg.models.text_encoders import Vocabulary
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from PIL import Image, ImageDraw, ImageFont
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
 READOUTS = {

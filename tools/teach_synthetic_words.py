@@ -11,17 +11,17 @@ import json
 import tempfile
 from pathlib import Path
 
+import mmseg_langseg.models.backbones.tiny_resnet  # noqa: F401  (registers the trunk in timm)
+from evaluate_synthetic_clip import average_precision, load_scenes, normalise
+from mmseg_langseg.datasets.synthetic_renderer import OBJECT_CLASSES
+from mmseg_langseg.datasets.synthetic_words import FILLERS, SYNONYMS, reword
+from train_synthetic_clip import CompactVocabulary, render_pool
+
 import numpy as np
 import open_clip
 import torch
-from evaluate_synthetic_clip import average_precision, load_scenes, normalise
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
-from train_synthetic_clip import CompactVocabulary, render_pool
-
-import mmseg_langseg.models.backbones.tiny_resnet  # noqa: F401  (registers the trunk in timm)
-from mmseg_langseg.datasets.synthetic_renderer import OBJECT_CLASSES
-from mmseg_langseg.datasets.synthetic_words import FILLERS, SYNONYMS, reword
 
 LONGEST = 40
 

@@ -7,16 +7,16 @@ mIoU together with the protocol in words (docs/clips4_evaluation.md).
 import argparse
 from collections.abc import Sequence
 
+from mmseg_langseg.apis.command_line import add_trust_option
+from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
+from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
+from mmseg_langseg.fileio import data_only_loading
+
 import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS
 from torch.utils.data import DataLoader
-
-from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
-from mmseg_langseg.apis.command_line import add_trust_option
-from mmseg_langseg.fileio import data_only_loading
-from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

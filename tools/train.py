@@ -4,10 +4,10 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from mmengine.config import DictAction
-
-from mmseg_langseg.apis.command_line import add_trust_option
 from mmseg_langseg.apis import leave_process_group, run_training
+from mmseg_langseg.apis.command_line import add_trust_option
+
+from mmengine.config import DictAction
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -16,16 +16,16 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import mmseg_langseg.models.backbones.tiny_resnet  # noqa: F401  (registers the trunk in timm)
+from evaluate_synthetic_clip import TEMPLATES, encode_words, evaluate, load_scenes, normalise
+from mmseg_langseg.datasets import synthetic_renderer, synthetic_shapes
+from mmseg_langseg.datasets.synthetic_renderer import CLASSES, OBJECT_CLASSES, render_scene
+
 import numpy as np
 import open_clip
 import torch
-from evaluate_synthetic_clip import TEMPLATES, encode_words, evaluate, load_scenes, normalise
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
-
-import mmseg_langseg.models.backbones.tiny_resnet  # noqa: F401  (registers the trunk in timm)
-from mmseg_langseg.datasets import synthetic_renderer, synthetic_shapes
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES, OBJECT_CLASSES, render_scene
 
 TOKEN_STD = 0.02
 CHUNK = 250

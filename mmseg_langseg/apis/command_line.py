@@ -72,3 +72,17 @@ def integer_in(lowest: int, highest: int | None = None) -> Callable[[str], int]:
         return value
 
     return integer
+
+
+def number_in(lowest: float, highest: float) -> Callable[[str], float]:
+    """Argument type: a number within bounds, both included."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(
+                f'expected a number from {lowest:g} to {highest:g}, got {text}'
+            )
+        return value
+
+    return number

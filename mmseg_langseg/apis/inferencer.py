@@ -1,7 +1,12 @@
-"""One call from an image and words to a label map."""
+"""One call from an image and class names to a label map."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,22 +15,33 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmseg.registry import MODELS
+from PIL import Image
+from torch import nn
 
+from mmseg_langseg.fileio import data_only_loading
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.utils import (
+    check_checkpoint_fits,
+    check_language_head,
+    set_model_vocabulary,
+)
 
+from .images import to_rgb
 from .launch import check_checkpoint, load_config
+from .stored_weights import skip_public_weights
 
 
 @dataclass(frozen=True)
 class SegmentationResult:
-    """What the inferencer answers.
+    """Segmentation of one image.
 
     Attributes:
         image: ``(H, W, 3)`` uint8, RGB: the image as it was read.
         labels: ``(H, W)`` int64 index into ``classes``.
-        classes: Class names in the order of the words.
+        classes: Class names in the order in which they were given.
     """
 
     image: np.ndarray
@@ -34,74 +50,118 @@ class SegmentationResult:
 
 
 class LangSegInferencer:
-    """Segments images by words, with the preprocessing of the config's test.
+    """Segments images by class names, with the preprocessing of the config's test.
 
     Args:
-        config: Config file or config of a language segmentor.
-        weights: Checkpoint; None segments with the untrained model, that is zero-shot CLIP.
+        config: Config file or config of any segmentor that ends in a ``LanguageHead``. Without
+            ``test_dataloader`` and ``test_pipeline`` images go to the model's data preprocessor at
+            their own size.
+        weights: Checkpoint; None segments with the untrained model, which is zero-shot CLIP.
         device: torch device; by default the accelerator that MMEngine finds, or the CPU.
+        cfg_options: Dotted keys and values that override the config, e.g.
+            ``{'model.clip.pretrained': 'ViT-B-16.pt'}``.
+        trust_checkpoint: Run whatever code weight files hold: only for files one made oneself.
 
     Raises:
         FileNotFoundError: If the config or the weights do not exist.
+        ValueError: If the model has no head that takes class names, or the weights are damaged,
+            hold code, or belong to another model.
     """
 
     def __init__(
-        self, config: str | Path | Config, weights: str | None = None, device: str | None = None
+        self,
+        config: str | Path | Config,
+        weights: str | None = None,
+        device: str | None = None,
+        cfg_options: dict[str, Any] | None = None,
+        trust_checkpoint: bool = False,
     ) -> None:
         if weights is not None:
             check_checkpoint(weights)
-        cfg = load_config(config)
+        cfg = load_config(config, cfg_options=cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
-        self.model = MODELS.build(cfg.model)
-        if weights is not None:
-            load_checkpoint(self.model, weights, map_location='cpu')
+        with data_only_loading(trust_checkpoint):
+            self.model = _build(cfg, weights)
+        check_language_head(self.model, type(self).__name__)
         self.model.to(device or get_device()).eval()
-        # Reading the file is ours; every other step is the test's.
-        loader = cfg.get('test_dataloader')
-        pipeline = cfg.test_pipeline if loader is None else loader.dataset.pipeline
-        steps = [step for step in pipeline if not step.type.startswith('Load')]
-        self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *steps])
-        self._words: str | Vocabulary | None = None
+        self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *_test_steps(cfg)])
+        self._vocabulary: Vocabulary | None = None
 
     @torch.no_grad()
     def __call__(
-        self, image: str | Path | np.ndarray, texts: str | Vocabulary
+        self,
+        image: str | os.PathLike | np.ndarray | Image.Image,
+        texts: str | os.PathLike | Sequence[str] | Vocabulary,
     ) -> SegmentationResult:
         """Segment one image.
 
         Args:
-            image: Image file, or ``(H, W, 3)`` uint8 RGB.
-            texts: Classes as ``'cat; dog, puppy; grass'`` (synonyms after commas), or a vocabulary.
+            image: Image file, PIL image, or uint8 array, see :func:`~mmseg_langseg.apis.to_rgb`.
+            texts: Classes as ``'cat; dog, puppy; grass'`` (synonyms after commas), a list with one
+                such entry per class, the path of a ``.json`` vocabulary, or a vocabulary.
+
+        Returns:
+            The label map, of the same height and width as the image.
 
         Raises:
-            FileNotFoundError: If the image file does not exist.
-            ValueError: If the image cannot be decoded or the words are not valid.
+            FileNotFoundError: If the image or vocabulary file does not exist.
+            TypeError: If the image or the texts are of a kind that is not listed here.
+            ValueError: If the image has no pixels, an unknown value range, or cannot be decoded, or
+                the class names are not valid.
         """
-        vocabulary = Vocabulary.from_string(texts) if isinstance(texts, str) else texts
-        rgb = image if isinstance(image, np.ndarray) else read_image(image)
-        if vocabulary != self._words:
-            self.model.set_vocabulary(vocabulary)
-            self._words = vocabulary
-        # The pipeline works on BGR, as the toolbox's file loader gives it.
-        data = self._pipeline(dict(img=np.ascontiguousarray(rgb[..., ::-1])))
-        sample = self.model.test_step(pseudo_collate([data]))[0]
+        vocabulary = parse_texts(texts)
+        rgb = to_rgb(image)
+        if vocabulary != self._vocabulary:
+            set_model_vocabulary(self.model, vocabulary, type(self).__name__)
+            self._vocabulary = vocabulary
+        sample = self.model.test_step(pseudo_collate([self._prepare(rgb)]))[0]
         labels = sample.pred_sem_seg.data[0].cpu().numpy()
         return SegmentationResult(rgb, labels, tuple(vocabulary.names))
 
+    def _prepare(self, rgb: np.ndarray) -> dict:
+        try:
+            # The pipeline works on BGR, as MMSegmentation's file loader gives it.
+            return self._pipeline(dict(img=np.ascontiguousarray(rgb[..., ::-1])))
+        except (cv2.error, ValueError) as error:
+            height, width = rgb.shape[:2]
+            raise ValueError(
+                f"An image of {width}x{height} pixels does not pass the config's test pipeline "
+                f'({error}); give one that is less narrow.'
+            ) from error
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file as ``(H, W, 3)`` uint8 RGB.
+
+def _build(cfg: Config, weights: str | None) -> nn.Module:
+    if weights is None:
+        return MODELS.build(cfg.model)
+    checkpoint = CheckpointLoader.load_checkpoint(weights, map_location='cpu')
+    if isinstance(checkpoint, Mapping):
+        skip_public_weights(cfg.model, checkpoint.get('state_dict', checkpoint))
+    model = MODELS.build(cfg.model)
+    check_checkpoint_fits(model, checkpoint, weights)
+    _load_checkpoint_to_model(model, checkpoint)
+    return model
+
+
+def parse_texts(texts: str | os.PathLike | Sequence[str] | Vocabulary) -> Vocabulary:
+    """Read class names as users give them, see :meth:`Vocabulary.parse`.
 
     Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If the file is not an image that OpenCV can decode.
+        TypeError: If they are none of the forms that ``Vocabulary.parse`` reads.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'There is no image file {str(path)!r}.')
-    content = np.fromfile(path, np.uint8)
-    bgr = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if bgr is None:
-        raise ValueError(
-            f'{str(path)!r} cannot be decoded as an image (expected e.g. a complete JPEG or PNG).'
+    if not isinstance(texts, (str, os.PathLike, list, tuple, Vocabulary)):
+        raise TypeError(
+            f"texts is of type {type(texts).__name__}; expected 'cat; dog, puppy; grass', a list "
+            'with one entry per class, the path of a .json vocabulary, or a Vocabulary.'
         )
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return Vocabulary.parse(texts)
+
+
+def _test_steps(cfg: Config) -> list[dict]:
+    """Steps of the config's test pipeline after those that read files."""
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    pipeline = dataset.get('pipeline') or cfg.get('test_pipeline') or [dict(type='PackSegInputs')]
+    return [step for step in pipeline if not _name(step['type']).startswith('Load')]
+
+
+def _name(kind: str | type) -> str:
+    return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__

@@ -87,7 +87,7 @@ def launch_runner(cfg: Config, whole_checkpoint: bool) -> Runner:
     """
     if cfg.launcher == 'pytorch' and get_device() == 'cpu' and 'model_wrapper_cfg' not in cfg:
         _use_cpu_processes(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else CommandRunner.from_cfg(cfg)
     if cfg.get('load_from'):
         runner.register_hook(CheckpointFitHook(cfg.load_from, whole_checkpoint))
     return runner

@@ -10,15 +10,11 @@ from pathlib import Path
 
 import open_clip
 import torch
-from filelock import FileLock
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg
-from open_clip.pretrained import (
-    download_pretrained,
-    get_pretrained_cfg,
-    list_pretrained_tags_by_model,
-)
+from open_clip.pretrained import list_pretrained_tags_by_model
 from torch import Tensor, nn
 
+from .clip_download import download_clip
 from .clip_files import ClipFile, read_clip_file
 
 QUICK = '-quickgelu'
@@ -140,7 +136,7 @@ def _locate(arch, pretrained) -> tuple[str | None, str]:
         plain -= quick
         if tag in quick | plain:
             _check_tag_activation(arch, base, text, tag in quick)
-            return _download(arch, base, tag), f"open_clip's '{text}'"
+            return download_clip(arch, base, tag), f"open_clip's '{text}'"
     if os.path.isfile(text):
         return text, source
     if os.path.isdir(text):
@@ -174,23 +170,6 @@ def _check_tag_activation(arch: str, base: str, tag: str, quick: bool) -> None:
             f"The weights '{tag}' were trained with {'Quick' if quick else ''}GELU, but the model "
             f"'{arch}' computes {'' if quick else 'Quick'}GELU. Use arch='{right}'."
         )
-
-
-def _download(arch: str, base: str, tag: str) -> str:
-    config = get_pretrained_cfg(arch, tag) or get_pretrained_cfg(base, tag)
-    try:
-        cache = Path.home() / '.cache' / 'clip'
-        cache.mkdir(parents=True, exist_ok=True)
-        # open_clip writes in place: without the lock a second process reads half a file
-        with FileLock(str(cache / f'{base}-{tag}.lock')):
-            path = download_pretrained(config)
-    except Exception as error:
-        raise RuntimeError(
-            f"Downloading open_clip's weights '{tag}' of '{arch}' from "
-            f'{config.get("hf_hub") or config.get("url")} failed ({type(error).__name__}: {error}).'
-            ' Check the network, or give the path of a local file as pretrained.'
-        ) from error
-    return path
 
 
 def _check_activation(arch, config: dict, file: ClipFile, source: str) -> None:

@@ -6,7 +6,8 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmseg_langseg.apis import LangSegInferencer, read_image
+from mmseg_langseg.apis import LangSegInferencer
+from mmseg_langseg.models.text_encoders import Vocabulary
 from tests.tiny import VIT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,13 +94,7 @@ def test_weights_are_loaded(config, inferencer, image, tmp_path):
         assert torch.equal(value, state[name]), name
 
 
-def test_missing_and_broken_files_are_named(config, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'gone\.jpg'):
-        read_image(tmp_path / 'gone.jpg')
-    for name, content in (('text.jpg', b'no image'), ('empty.jpg', b'')):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=f'{name}.*cannot be decoded'):
-            read_image(tmp_path / name)
+def test_missing_files_are_named(config):
     with pytest.raises(FileNotFoundError, match=r'gone\.pth'):
         LangSegInferencer(config, 'gone.pth')
     with pytest.raises(FileNotFoundError, match=r'gone\.py'):
@@ -110,3 +105,91 @@ def test_missing_and_broken_files_are_named(config, tmp_path):
 def test_bad_words(inferencer, image, texts):
     with pytest.raises(ValueError):
         inferencer(image, texts)
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 7), (64, 3), (31, 33)])
+def test_labels_have_the_shape_of_any_image(inferencer, shape):
+    image = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
+    result = inferencer(image, TEXTS)
+    assert result.labels.shape == shape and result.labels.dtype == np.int64
+
+
+def test_grey_agrees_with_its_rgb_twin(inferencer):
+    grey = np.random.default_rng(2).integers(0, 256, (40, 56), np.uint8)
+    expected = inferencer(np.stack([grey] * 3, axis=2), TEXTS).labels
+    assert len(np.unique(expected)) > 1
+    for image in (grey, grey[..., None], Image.fromarray(grey)):
+        assert np.array_equal(inferencer(image, TEXTS).labels, expected)
+
+
+def test_pil_and_rgba_images_agree_with_the_file(inferencer, image):
+    expected = inferencer(image, TEXTS).labels
+    pil = Image.open(image)
+    assert np.array_equal(inferencer(pil, TEXTS).labels, expected)
+    rgba = pil.convert('RGBA')
+    assert np.array_equal(inferencer(np.asarray(rgba), TEXTS).labels, expected)
+    assert np.array_equal(inferencer(rgba, TEXTS).labels, expected)
+
+
+def test_images_of_unknown_range_are_refused(inferencer, image):
+    pixels = np.asarray(Image.open(image))
+    for wrong in (pixels / 255, pixels.astype(np.uint16) * 256, pixels[:0]):
+        with pytest.raises(ValueError, match=r'expected|no pixels'):
+            inferencer(wrong, TEXTS)
+    for wrong in (torch.zeros(3, 8, 8), [pixels, pixels]):
+        with pytest.raises(TypeError, match='expected'):
+            inferencer(wrong, TEXTS)
+    with pytest.raises(IsADirectoryError, match='folder'):
+        inferencer(image.parent, TEXTS)
+
+
+def test_image_that_the_pipeline_cannot_resize_is_named(config):
+    cfg = config.copy()
+    cfg.test_dataloader.dataset.pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(640, 64), keep_ratio=True),
+        dict(type='PackSegInputs'),
+    ]
+    segment = LangSegInferencer(cfg, device='cpu')
+    with pytest.raises(ValueError, match='4000x1 pixels'):
+        segment(np.zeros((1, 4000, 3), np.uint8), TEXTS)
+
+
+def test_all_forms_of_texts_agree(inferencer, image, tmp_path):
+    expected = inferencer(image, TEXTS)
+    file = tmp_path / 'words.json'
+    file.write_text('{"classes": ["ring", "cross, plus", "star"]}', encoding='utf-8')
+    names = ['ring', 'cross, plus', 'star']
+    for texts in (names, tuple(names), Vocabulary.from_names(names), file, str(file)):
+        result = inferencer(image, texts)
+        assert result.classes == expected.classes
+        assert np.array_equal(result.labels, expected.labels)
+
+
+@pytest.mark.parametrize('texts', [None, 3, {'ring', 'star'}, {'ring': 1}, iter(['ring'])])
+def test_texts_of_another_kind_are_refused(inferencer, image, texts):
+    with pytest.raises(TypeError, match='texts is of type'):
+        inferencer(image, texts)
+
+
+def test_config_options(config):
+    segment = LangSegInferencer(
+        config, device='cpu', cfg_options={'model.decode_head.feature_size': (4, 4)}
+    )
+    assert segment.model.decode_head.feature_size == (4, 4)
+
+
+def test_model_without_language_head_is_refused(tiny_config):
+    with pytest.raises(ValueError, match='LanguageHead, got EncoderDecoder with a FCNHead'):
+        LangSegInferencer(tiny_config, device='cpu')
+
+
+def test_checkpoint_of_random_weights_asks_for_no_download(inferencer, config, image, tmp_path):
+    path = tmp_path / 'random.pth'
+    torch.save({'state_dict': inferencer.model.state_dict()}, path)
+    expected = inferencer(image, TEXTS).labels
+    options = {'model.clip.pretrained': str(tmp_path / 'not_there.pt')}
+    with pytest.raises(FileNotFoundError, match=r'not_there\.pt'):
+        LangSegInferencer(config, device='cpu', cfg_options=options)
+    loaded = LangSegInferencer(config, str(path), device='cpu', cfg_options=options)
+    assert np.array_equal(loaded(image, TEXTS).labels, expected)

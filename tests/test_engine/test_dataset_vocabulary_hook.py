@@ -1,4 +1,5 @@
 import pytest
+import torch
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from torch import nn
@@ -27,7 +28,7 @@ def test_same_words_are_not_encoded_again(monkeypatch):
     model = pixelclip()
     runner = fake_runner(model, val=('cat', 'dog'))
     DatasetVocabularyHook().before_val(runner)
-    monkeypatch.setattr(model, 'set_vocabulary', lambda _: pytest.fail('encoded twice'))
+    monkeypatch.setattr(model.decode_head, 'set_vocabulary', lambda _: pytest.fail('encoded twice'))
     DatasetVocabularyHook().before_val(runner)
 
 
@@ -45,6 +46,33 @@ def test_words_reach_the_model_inside_test_time_augmentation():
     tta = MODELS.build(ConfigDict(type='SegTTAModel', module=module))
     DatasetVocabularyHook().before_test(fake_runner(tta, test=('cat', 'dog')))
     assert tta.module.decode_head.vocabulary.names == ('cat', 'dog')
+
+
+def test_words_reach_a_language_head_in_the_toolboxs_own_segmentor():
+    parts = pixelclip_config()
+    clip = parts['clip']
+    encoder = dict(type='OpenCLIPTextEncoder', **clip)
+    model = MODELS.build(
+        ConfigDict(
+            type='EncoderDecoder',
+            backbone=dict(parts['backbone'], **clip),
+            decode_head=dict(type='LanguageHead', text_encoder=encoder, templates='single'),
+            test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(16, 16)),
+        )
+    )
+    for names in (('cat', 'dog', 'sky'), ('cat', 'dog')):
+        DatasetVocabularyHook().before_test(fake_runner(model, test=names))
+        assert model.decode_head.vocabulary.names == names
+        # Sliding windows are allocated by the segmentor's own number.
+        logits = model.inference(torch.zeros(1, 3, 32, 48), [dict(ori_shape=(32, 48))])
+        assert logits.shape == (1, len(names), 32, 48)
+
+
+def test_a_head_without_words_is_refused():
+    model = MODELS.build(ConfigDict(pixelclip_config()))
+    model.decode_head = nn.Identity()
+    with pytest.raises(ValueError, match='LanguageHead, got PixelCLIP with a Identity'):
+        DatasetVocabularyHook().before_test(fake_runner(model, test=('cat', 'dog')))
 
 
 @pytest.mark.parametrize('classes', [None, ()])

@@ -46,6 +46,7 @@ def test_demo_writes_an_overlay_wider_than_the_image(random_config, tmp_path):
     [
         (None, 'cat; dog', FileNotFoundError, 'photo.png'),
         (b'not an image', 'cat; dog', ValueError, 'photo.png.*cannot be decoded'),
+        ('folder', 'cat; dog', IsADirectoryError, 'photo.png'),
         ('picture', ' ', ValueError, ''),
         ('picture', 'cat; dog, cat', ValueError, 'cat'),
     ],
@@ -56,12 +57,53 @@ def test_demo_stops_at_bad_input_before_it_loads_a_model(
     demo = load_demo()
     monkeypatch.setattr(demo, 'LangSegInferencer', lambda *_: pytest.fail('a model was loaded'))
     image = tmp_path / 'photo.png'
-    if content == 'picture':
+    if content == 'folder':
+        image.mkdir()
+    elif content == 'picture':
         Image.new('RGB', (8, 8)).save(image)
     elif content is not None:
         image.write_bytes(content)
     with pytest.raises(error, match=message):
         demo.main([str(image), str(CONFIG), '--texts', texts])
+
+
+@pytest.mark.parametrize(
+    ('out', 'error', 'message'),
+    [
+        ('noext', ValueError, 'noext.*must end in'),
+        ('photo.png', ValueError, 'is the input'),
+        ('other.jpg', FileExistsError, 'other.jpg.*nothing was written'),
+        (None, FileExistsError, 'photo_overlay.png.*nothing was written'),
+    ],
+)
+def test_demo_keeps_files_and_checks_the_output_before_it_loads_a_model(
+    tmp_path, monkeypatch, out, error, message
+):
+    demo = load_demo()
+    monkeypatch.setattr(demo, 'LangSegInferencer', lambda *_: pytest.fail('a model was loaded'))
+    for name in ('photo.png', 'other.jpg', 'photo_overlay.png'):
+        Image.new('RGB', (8, 8), 'green').save(tmp_path / name)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    options = ['--out', str(tmp_path / out)] if out else []
+    with pytest.raises(error, match=message):
+        demo.main([str(tmp_path / 'photo.png'), str(CONFIG), '--texts', 'cat; dog', *options])
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize('opacity', ['-0.1', '1.5', 'nan', 'much'])
+def test_demo_refuses_an_opacity_out_of_range(opacity, capsys):
+    with pytest.raises(SystemExit):
+        load_demo().parse_args(['a.png', 'b.py', '--texts', 'a; b', '--opacity', opacity])
+    assert '--opacity' in capsys.readouterr().err
+
+
+def test_demo_replaces_its_own_picture_and_takes_options(random_config, tmp_path):
+    image = tmp_path / 'photo.png'
+    Image.new('RGB', (32, 32), 'red').save(image)
+    command = [str(image), str(random_config), '--texts', 'ring; cross', '--device', 'cpu']
+    option = ['--cfg-options', 'model.clip.pretrained=embedded:clip_resnet_tiny_seed0']
+    first = load_demo().main(command)
+    assert load_demo().main([*command, '--opacity', '1', *option]) == first
 
 
 def benchmark(*args):

@@ -9,6 +9,7 @@ from mmseg.registry import HOOKS
 from torch.utils.data import Dataset
 
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.utils import check_language_head, set_model_vocabulary
 
 from .unwrap import unwrap_model
 
@@ -31,7 +32,7 @@ class DatasetVocabularyHook(Hook):
         self._set(runner, runner.test_dataloader.dataset)
 
     def _set(self, runner: Runner, dataset: Dataset) -> None:
-        model = unwrap_model(runner.model, 'set_vocabulary', type(self).__name__)
+        model = unwrap_model(runner.model, 'decode_head', type(self).__name__)
         classes = dataset.metainfo.get('classes')
         if not classes:
             raise ValueError(
@@ -39,6 +40,7 @@ class DatasetVocabularyHook(Hook):
                 'decode_head.vocabulary in the config.'
             )
         head = model.decode_head
+        check_language_head(model, type(self).__name__)
         # What an earlier, centred test of this model has left.
         head.set_logit_offset(torch.zeros_like(head.logit_offset))
         if head.fixed_vocabulary:
@@ -46,7 +48,7 @@ class DatasetVocabularyHook(Hook):
             return
         vocabulary = Vocabulary.from_names(classes)
         if vocabulary != head.vocabulary:
-            model.set_vocabulary(vocabulary)
+            set_model_vocabulary(model, vocabulary, type(self).__name__)
             runner.logger.info(
                 f'Vocabulary: {len(classes)} classes of {type(dataset).__name__}, '
                 f'templates {head.templates!r}.'

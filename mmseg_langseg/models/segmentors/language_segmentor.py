@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mmseg_langseg.models.backbones import CLIPTower
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.utils import set_model_vocabulary
 
 
 @MODELS.register_module()
@@ -58,8 +59,7 @@ class LanguageSegmentor(EncoderDecoder):
 
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Makes the words of a vocabulary the classes (see ``LanguageHead.set_vocabulary``)."""
-        self.decode_head.set_vocabulary(vocabulary)
-        self.num_classes = self.out_channels = self.decode_head.num_classes
+        set_model_vocabulary(self, vocabulary, type(self).__name__)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Logits of images ``(B, 3, H, W)``.

@@ -13,6 +13,7 @@ from .segments import (
     segment_embeddings,
     segment_pixels,
 )
+from .set_model_vocabulary import check_language_head, set_model_vocabulary
 from .similarity import cosine_map
 from .spherical_kmeans import seed_centroids, spherical_kmeans
 from .warp_features import warp_features
@@ -24,6 +25,7 @@ __all__ = [
     'Segments',
     'bilinear_matrix',
     'check_checkpoint_fits',
+    'check_language_head',
     'cosine_map',
     'find_segments',
     'located',
@@ -32,6 +34,7 @@ __all__ = [
     'seed_centroids',
     'segment_embeddings',
     'segment_pixels',
+    'set_model_vocabulary',
     'slot_in_image',
     'spherical_kmeans',
     'warp_features',

@@ -8,9 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 
-def check_checkpoint_fits(
-    model: nn.Module, checkpoint: Any, path: str, whole: bool = True
-) -> None:
+def check_checkpoint_fits(model: nn.Module, checkpoint: Any, path: str, whole: bool = True) -> None:
     """Make sure that loading a checkpoint gives the model its weights.
 
     torch and MMEngine load what fits, however little that is.

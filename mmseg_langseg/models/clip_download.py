@@ -1,0 +1,113 @@
+"""Download of open_clip's pretrained weights."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import huggingface_hub
+from filelock import FileLock
+from huggingface_hub import constants
+from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+
+TIMEOUT = 5.0
+"""Seconds that the host of the weights may take to answer."""
+_HUB_FILES = ('open_clip_model.safetensors', 'open_clip_pytorch_model.bin')
+
+
+def download_clip(arch: str, base: str, tag: str) -> str:
+    """Path of the weights of an open_clip tag, downloaded unless the cache holds them.
+
+    Args:
+        arch: Model name as the user gave it.
+        base: The name without ``-quickgelu``.
+        tag: Pretrained tag that open_clip lists for one of the names.
+
+    Raises:
+        RuntimeError: The weights are not in the cache and cannot be downloaded. Says which file to
+            fetch by other means and which option points to it.
+    """
+    config = get_pretrained_cfg(arch, tag) or get_pretrained_cfg(base, tag)
+    cached = _cached(config)
+    if cached is not None:
+        return cached
+    name = f"The weights '{tag}' of '{arch}' are not on this machine"
+    # huggingface_hub would repeat its attempts for a minute, with a message for each.
+    obstacle = _obstacle(config)
+    if obstacle:
+        raise RuntimeError(f'{name} and cannot be downloaded: {obstacle}.\n{_way_out(config)}')
+    try:
+        folder = Path.home() / '.cache' / 'clip'
+        folder.mkdir(parents=True, exist_ok=True)
+        # open_clip writes in place: without the lock a second process reads half a file.
+        with FileLock(str(folder / f'{base}-{tag}.lock')):
+            return download_pretrained(config)
+    except Exception as error:
+        raise RuntimeError(
+            f'{name}, and the download failed ({type(error).__name__}: {error}).\n'
+            f'{_way_out(config)}'
+        ) from error
+
+
+def _cached(config: dict) -> str | None:
+    """File in Hugging Face's cache; open_clip itself checks the files that come from URLs."""
+    for repository, file in _hub_files(config):
+        found = huggingface_hub.try_to_load_from_cache(repository, file)
+        if isinstance(found, str):
+            return found
+    return None
+
+
+def _hub_files(config: dict) -> list[tuple[str, str]]:
+    """Repository and file names, in the order in which open_clip tries them."""
+    if not config.get('hf_hub'):
+        return []
+    repository, file = os.path.split(config['hf_hub'])
+    if not file:
+        return [(repository, name) for name in _HUB_FILES]
+    stem, suffix = os.path.splitext(file)
+    safe = [f'{stem}.safetensors'] if suffix in ('.bin', '.pth') else []
+    return [(repository, name) for name in (*safe, file)]
+
+
+def _obstacle(config: dict) -> str | None:
+    """Why the host of the weights cannot be reached, within seconds; None if it can."""
+    if config.get('hf_hub'):
+        if constants.HF_HUB_OFFLINE:
+            return 'HF_HUB_OFFLINE is set'
+        host = constants.ENDPOINT
+    else:
+        url = config['url']
+        if (Path.home() / '.cache' / 'clip' / os.path.basename(url)).is_file():
+            return None
+        host = '{0.scheme}://{0.netloc}'.format(urlsplit(url))
+    if 'all' in urllib.request.getproxies():
+        return None  # perhaps SOCKS, which urllib does not speak
+    try:
+        urllib.request.urlopen(urllib.request.Request(host, method='HEAD'), timeout=TIMEOUT)
+    except urllib.error.HTTPError:
+        return None
+    except OSError as error:
+        reason = getattr(error, 'reason', error)
+        # The downloader may trust other certificates.
+        return None if isinstance(reason, ssl.SSLError) else f'{host} does not answer ({reason})'
+    return None
+
+
+def _way_out(config: dict) -> str:
+    files = [
+        f'{constants.ENDPOINT}/{repository}/resolve/main/{file}'
+        for repository, file in _hub_files(config)[:1]
+    ]
+    files += [config['url']] if config.get('url') else []
+    return (
+        f'Fetch {" or ".join(files)} on another machine, put it anywhere on this one, and name it: '
+        "--cfg-options model.clip.pretrained=PATH (in Python cfg_options={'model.clip.pretrained': "
+        "'PATH'}; in a config without model.clip, set each `pretrained`). "
+        'To try the methods without any download, use configs/pixelclip/resnet_synthetic.py, '
+        'whose small CLIP comes with the package.'
+    )

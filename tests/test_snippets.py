@@ -1,0 +1,160 @@
+"""Every Python block of the pages runs, and README's own config in every tool that takes one."""
+
+import functools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.apis import MMSegInferencer
+from mmseg.registry import MODELS, TRANSFORMS
+from PIL import Image
+
+from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
+from tests.scripts import load_script
+from tests.test_configs import tiny_model
+from tests.tiny import VIT
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ['README.md', *(f'docs/{path.name}' for path in sorted(ROOT.glob('docs/*.md')))]
+PAGES += [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('configs/*/README.md'))]
+# Where the configs of a page stand, from which their `_base_` is counted.
+FOLDERS = {
+    'docs/masks.md': 'configs/pixelclip',
+    'docs/clips4_evaluation.md': 'configs/clips4',
+    'configs/clips4/README.md': 'configs/clips4',
+}
+BLOCK = re.compile(r'^```python\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+def kind_of(block):
+    if 'import LangSegInferencer' in block:
+        return 'code'
+    if block.startswith(('_base_', 'model = dict(decode_head')):
+        return 'config'
+    return 'own config' if block.startswith('custom_imports') else 'transform'
+
+
+BLOCKS = [(page, block) for page in PAGES for block in BLOCK.findall((ROOT / page).read_text())]
+
+
+def blocks(kind):
+    found = [(page, block) for page, block in BLOCKS if kind_of(block) == kind]
+    assert found, kind
+    return found
+
+
+def ids(values):
+    return values if isinstance(values, str) and len(values) < 40 else ''
+
+
+@pytest.mark.parametrize(('page', 'block'), blocks('config'), ids=ids)
+def test_configs_of_the_pages_load_and_build(page, block, tmp_path):
+    if '_base_ =' not in block:  # lines for the config shown before
+        page_blocks = [text for name, text in blocks('config') if name == page]
+        block = page_blocks[page_blocks.index(block) - 1] + block
+    folder = ROOT / FOLDERS[page]
+    text = block.replace("'./", f"'{folder}/").replace("'../", f"'{folder.parent}/")
+    (tmp_path / 'config.py').write_text(text)
+    cfg = Config.fromfile(tmp_path / 'config.py')
+    for step in (cfg.get('train_dataloader') or {}).get('dataset', {}).get('pipeline', []):
+        TRANSFORMS.build(step)
+    if 'type' in (cfg.get('model') or {}):
+        MODELS.build(tiny_model(cfg, VIT))
+
+
+@pytest.mark.parametrize(('page', 'block'), blocks('transform'), ids=ids)
+def test_transforms_of_the_pages_build(page, block):
+    TRANSFORMS.build(eval(block))
+
+
+@pytest.mark.parametrize(('page', 'block'), blocks('code'), ids=ids)
+def test_code_of_the_pages_runs(page, block, tmp_path, monkeypatch):
+    """With a config and a checkpoint of the bundled model under the names of the page."""
+    monkeypatch.chdir(tmp_path)
+    config, checkpoint = re.search(r"LangSegInferencer\('(.*?)', '(.*?)'\)", block).groups()
+    assert (ROOT / config).is_file()
+    Path(config).parent.mkdir(parents=True)
+    bundled = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
+    Path(config).write_text(f'_base_ = [{str(bundled)!r}]\n')
+    model = MODELS.build(Config.fromfile(config).model)
+    torch.save({'state_dict': model.state_dict()}, checkpoint)
+    Image.new('RGB', (48, 32), 'green').save('photo.jpg')
+    names = {}
+    exec(block, names)
+    assert names['result'].labels.shape == (32, 48)
+
+
+@functools.cache
+def own_config():
+    ((_, block),) = blocks('own config')
+    text = block.replace(
+        "dict(arch='ViT-B-16-quickgelu', pretrained='openai')", f'dict(arch={VIT})'
+    )
+    assert text != block
+    return text
+
+
+@pytest.fixture
+def config(tmp_path):
+    """README's own config with a tiny CLIP."""
+    path = tmp_path / 'own.py'
+    path.write_text(own_config())
+    return path
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / 'photo.png'
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def config_with_data(tiny_config, tmp_path):
+    """The same with a labelled folder of three classes."""
+    data = re.sub(r'\nmodel = .*', '', tiny_config.read_text(), flags=re.DOTALL)
+    data = data.replace("('a', 'b')", "('a', 'b', 'c')").replace('0, 0]]', '0, 0], [0, 9, 0]]')
+    path = tmp_path / 'own_with_data.py'
+    path.write_text(f'{data}\n{own_config()}')
+    return path
+
+
+def test_own_config_in_the_inferencer(config, photo):
+    segment = LangSegInferencer(config, device='cpu')
+    result = segment(photo, 'ring; cross')
+    assert result.labels.shape == (40, 48) and result.labels.max() <= 1
+    assert segment(photo, 'ring; cross; star; moon').classes[3] == 'moon'
+
+
+def test_own_config_in_the_demo(config, photo):
+    demo = load_script('demo/image_demo.py')
+    out = demo.main([str(photo), str(config), '--texts', 'ring; cross', '--device', 'cpu'])
+    assert Image.open(out).size[0] > 48
+
+
+@pytest.mark.parametrize('fixed', [True, False])
+def test_own_config_in_the_test(config_with_data, tmp_path, fixed):
+    """With its own class names, and with those of the dataset."""
+    options = {'custom_hooks': [dict(type='DatasetVocabularyHook')]}
+    if not fixed:
+        options['model.decode_head.vocabulary'] = None
+    scores = run_test(config_with_data, work_dir=str(tmp_path / 'work'), cfg_options=options)
+    assert 0 <= scores['mIoU'] <= 100
+
+
+def test_own_config_in_the_inferencer_of_the_toolbox(config_with_data, photo):
+    infer = MMSegInferencer(str(config_with_data), device='cpu', classes=['a', 'b', 'c'],
+                            palette=[[0, 0, 0]] * 3)  # fmt: skip
+    labels = infer(str(photo), show=False)['predictions']
+    assert labels.shape == (40, 48) and labels.max() <= 2
+
+
+def test_own_config_cannot_be_trained_and_says_so(config, config_with_data, tmp_path):
+    with pytest.raises(RuntimeError, match='train_dataloader'):
+        run_training(config, work_dir=tmp_path / 'work')
+    options = {'optim_wrapper.optimizer.lr': 0.01, 'model.backbone.trainable': 'all'}
+    with pytest.raises(NotImplementedError, match='has no loss; train with PixelCLIP'):
+        run_training(config_with_data, work_dir=tmp_path / 'work', cfg_options=options)
