@@ -13,6 +13,8 @@ from mmseg.registry import RUNNERS
 
 from mmseg_langseg.engine import CheckpointFitHook
 
+from .command_runner import CommandRunner
+
 
 def load_config(
     config: str | Path | Config,

@@ -29,6 +29,8 @@ _PLAIN = {
     },
     'torch.nn.parameter': {'Buffer', 'Parameter'},
 }
+# The name of builtins in pickles of protocol 2.
+_PLAIN['__builtin__'] = _PLAIN['builtins']
 for _numpy in ('numpy.core', 'numpy._core'):
     _PLAIN[f'{_numpy}.multiarray'] = {'_reconstruct', 'scalar'}
     _PLAIN[f'{_numpy}.numeric'] = {'_frombuffer'}

@@ -10,6 +10,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmseg_langseg.fileio import UnsafeFileError, data_only_loading
+
 from .kmeans import batched_kmeans
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -116,13 +118,16 @@ def _build_vit(model_name: str, pretrained: bool, checkpoint: str | None) -> nn.
         raise ValueError(f"timm does not know the model '{model_name}'; DINO models: {near}")
     source = f"file '{checkpoint}'" if checkpoint else 'public weights'
     try:
-        vit = timm.create_model(
-            model_name,
-            pretrained=pretrained and checkpoint is None,
-            checkpoint_path=checkpoint or '',
-            num_classes=0,
-            dynamic_img_size=True,
-        )
+        with data_only_loading():
+            vit = timm.create_model(
+                model_name,
+                pretrained=pretrained and checkpoint is None,
+                checkpoint_path=checkpoint or '',
+                num_classes=0,
+                dynamic_img_size=True,
+            )
+    except UnsafeFileError:
+        raise
     except TypeError as error:
         raise ValueError(f"'{model_name}' is not a vision transformer of timm: {error}") from error
     except (OSError, RuntimeError, ValueError) as error:

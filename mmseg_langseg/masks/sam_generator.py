@@ -11,6 +11,8 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
+from mmseg_langseg.fileio import UnsafeFileError, data_only_loading
+
 from .mask_generator import MaskGenerator, fill_options, name_model
 from .mask_partition import masks_to_regions
 
@@ -152,6 +154,9 @@ def _load_sam(model: str, checkpoint: str | None) -> nn.Module:
             'segment-anything and name the file with the option checkpoint=FILE'
         )
     try:
-        return sam_model_registry[model](checkpoint=checkpoint)
+        with data_only_loading():
+            return sam_model_registry[model](checkpoint=checkpoint)
+    except UnsafeFileError:
+        raise
     except Exception as error:  # torch.load fails in many ways
         raise RuntimeError(f"'{checkpoint}' does not fit SAM {model}: {error}") from error
