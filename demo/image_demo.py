@@ -14,7 +14,7 @@ from mmseg_langseg.apis import (
     read_image,
     save_picture,
 )
-from mmseg_langseg.apis.command_line import command_parser, number_in, run_command
+from mmseg_langseg.apis.command_line import add_trust_option, command_parser, number_in, run_command
 from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
 
@@ -51,6 +51,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override the config, e.g. model.clip.pretrained=ViT-B-16.pt',
     )
+    add_trust_option(parser)
     return parser.parse_args(argv)
 
 
@@ -64,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> Path:
     out = Path(args.out) if args.out else image.with_name(f'{image.stem}_overlay.png')
     check_not_input(out, [image, args.config, *([weights] if weights else [])])
     check_picture_path(out)
-    segment = LangSegInferencer(args.config, weights, args.device, args.cfg_options)
+    segment = LangSegInferencer(
+        args.config, weights, args.device, args.cfg_options, args.trust_checkpoint
+    )
     save_picture(draw_overlay(segment(pixels, vocabulary), args.opacity), out)
     print(f'wrote {out}')
     return out
