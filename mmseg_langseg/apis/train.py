@@ -8,6 +8,7 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from .data_check import check_data
 from .launch import check_checkpoint, launch_runner, load_config
 
 
@@ -35,13 +36,15 @@ def run_training(
 
     Raises:
         FileNotFoundError: If the config or the checkpoint to resume from does not exist.
-        ValueError: If ``amp`` is asked for where it cannot work.
+        ValueError: If ``amp`` is asked for where it cannot work, or labels of the validation data
+            cannot be used; said before the model is built.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
     if amp:
         _enable_amp(cfg)
     if resume:
         _set_resume(cfg, resume)
+    check_data(cfg, 'val_dataloader')
     runner = launch_runner(cfg)
     runner.train()
     return runner

@@ -1,0 +1,100 @@
+"""Checks of a config's labelled data before its model is built and its weights are read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmseg_langseg.datasets import check_labels, dataset_parts
+from mmseg_langseg.evaluation import label_map_path
+from mmseg_langseg.masks import GenerationManifest
+
+# Where launchers tell a process its number and that of all.
+_RANKS = dict(
+    pytorch=('RANK', 'WORLD_SIZE'),
+    slurm=('SLURM_PROCID', 'SLURM_NTASKS'),
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE'),
+)
+
+
+def check_data(cfg: Config, loader: str) -> BaseDataset | None:
+    """Build a dataset of a config and check its labels, see ``datasets.check_labels``.
+
+    Args:
+        cfg: Config of a run.
+        loader: Its key of the data, e.g. ``test_dataloader``.
+
+    Returns:
+        The dataset; None if the config has no such data.
+
+    Raises:
+        OSError: Data are missing.
+        ValueError: Labels cannot be used.
+    """
+    if not cfg.get(loader) or 'dataset' not in cfg[loader]:
+        return None
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    dataset = DATASETS.build(cfg[loader].dataset)
+    rank, world_size = (
+        int(os.environ.get(name, default))
+        for name, default in zip(_RANKS.get(cfg.get('launcher'), ('', '')), (0, 1), strict=True)
+    )
+    check_labels(dataset, rank, world_size)
+    return dataset
+
+
+def check_output_folder(folder: str, dataset: BaseDataset, option: str) -> None:
+    """Make sure that a folder to write to is not among a dataset's images or label maps.
+
+    Raises:
+        ValueError: It is such a folder, or below one.
+    """
+    target = Path(folder).resolve()
+    for part in dataset_parts(dataset):
+        for root in filter(os.path.isdir, filter(None, part.data_prefix.values())):
+            source = Path(root).resolve()
+            if target == source or source in target.parents:
+                raise ValueError(
+                    f"{option} '{folder}' is in '{root}', which the test reads: nothing was "
+                    'written; give another folder'
+                )
+
+
+def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:
+    """Get a folder ready for predicted label maps.
+
+    Files of an earlier test with the same classes are replaced; files of another origin never.
+
+    Args:
+        out: The folder.
+        dataset: Dataset to test on.
+
+    Returns:
+        Config of the ``LabelMapWriter``.
+
+    Raises:
+        ValueError: The folder is among the images or label maps, holds files of another origin or
+            of a test with other classes, or two images would have the same label map.
+    """
+    check_output_folder(out, dataset, '--out')
+    roots = [part.data_prefix.get('img_path') or '' for part in dataset_parts(dataset)]
+    root = roots[0] if len(set(roots)) == 1 else os.path.commonpath(map(os.path.abspath, roots))
+    images: dict[Path, str] = {}
+    for index in range(len(dataset)):
+        image = dataset.get_data_info(index)['img_path']
+        target = label_map_path(image, root, out)
+        other = images.setdefault(target, image)
+        if other != image:
+            raise ValueError(
+                f"'{other}' and '{image}' would both have the label map '{target}'; rename one"
+            )
+    settings = dict(
+        content='predicted label maps', classes=list(dataset.metainfo.get('classes') or ())
+    )
+    GenerationManifest(out).start(settings, (), images)
+    return dict(type='LabelMapWriter', out=str(out), image_root=root)
