@@ -42,15 +42,16 @@ def _size(content: bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
-            kind, orientation = image.format, image.getexif().get(ExifTags.Base.Orientation)
-            # A JPEG's last scan is followed by the end marker; OpenCV fills up what is missing.
-            if kind == 'JPEG' and content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda'):
-                raise ImageFileError('the JPEG is cut off')
-            if kind == 'PNG':
+            if image.format == 'PNG':
                 image.verify()
+                # OpenCV's versions differ in whether they turn a PNG.
+                return decode_image(content).shape[:2] if b'eXIf' in content else (height, width)
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
     except UnidentifiedImageError:
         return decode_image(content).shape[:2]  # a kind that OpenCV alone knows, such as 16-bit RGB
-    if orientation not in _SWAPPED:
-        return height, width
-    # OpenCV turns what it finds the orientation of, which depends on kind and version.
-    return (width, height) if kind == 'JPEG' else decode_image(content).shape[:2]
+    if not content.startswith(b'\xff\xd8'):
+        return decode_image(content).shape[:2] if orientation in _SWAPPED else (height, width)
+    # A JPEG's last scan is followed by the end marker; OpenCV fills up what is missing.
+    if content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda'):
+        raise ImageFileError('the JPEG is cut off')
+    return (width, height) if orientation in _SWAPPED else (height, width)

@@ -22,6 +22,7 @@ UNKNOWN = -1
 _BYTE_MODES = ('1', 'L', 'P')
 # Older Pillow opens a PNG of 16 bits as 'I'.
 _WIDE_MODES = ('I;16', 'I;16B', 'I;16L', 'I;16N', 'I')
+_PNG_END = b'IEND\xaeB`\x82'
 _SHOWN = 5
 
 
@@ -58,6 +59,8 @@ def read_label_file(
         with Image.open(io.BytesIO(content)) as image:
             _check_kind(path, image, image_size)
             values = np.array(image)
+            if image.format == 'PNG' and _PNG_END not in content:
+                raise ValueError('the PNG is cut off')
     except LabelFileError:
         raise
     except Exception as error:  # Pillow has a dozen kinds for a damaged file or a huge one
