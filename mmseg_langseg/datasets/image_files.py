@@ -1,4 +1,4 @@
-"""Cheap checks of image files: no pixel is decoded where the header says enough."""
+"""Cheap checks of image files: JPEGs and PNGs are not decoded."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def image_size(path: str, backend_args: dict | None = None) -> tuple[int, int]:
         backend_args: File backend of mmengine.
 
     Raises:
-        ImageFileError: The file is missing, empty, no image, has too many pixels to be one, or is
-            a JPEG or PNG that was cut off.
+        ImageFileError: The file is missing, empty, no image, cut off, or has more pixels than
+            Pillow takes for harmless (179 million).
     """
     try:
         content = fileio.get(path, backend_args=backend_args)
@@ -42,16 +42,20 @@ def _size(content: bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
-            if image.format == 'PNG':
+            if image.format == 'PNG' and b'eXIf' not in content:
                 image.verify()
-                # OpenCV's versions differ in whether they turn a PNG.
-                return decode_image(content).shape[:2] if b'eXIf' in content else (height, width)
-            orientation = image.getexif().get(ExifTags.Base.Orientation)
+                return height, width
+            if content.startswith(b'\xff\xd8'):
+                _check_end(content)
+                turned = image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED
+                return (width, height) if turned else (height, width)
     except UnidentifiedImageError:
-        return decode_image(content).shape[:2]  # a kind that OpenCV alone knows, such as 16-bit RGB
-    if not content.startswith(b'\xff\xd8'):
-        return decode_image(content).shape[:2] if orientation in _SWAPPED else (height, width)
-    # A JPEG's last scan is followed by the end marker; OpenCV fills up what is missing.
+        pass  # a kind that OpenCV alone knows, such as a TIFF of 16-bit colors
+    # Rare kinds, of which Pillow does not tell whether they are whole or how OpenCV turns them.
+    return decode_image(content).shape[:2]
+
+
+def _check_end(content: bytes) -> None:
+    """A JPEG's last scan is followed by the end marker; OpenCV fills up what is missing."""
     if content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda'):
         raise ImageFileError('the JPEG is cut off')
-    return (width, height) if orientation in _SWAPPED else (height, width)

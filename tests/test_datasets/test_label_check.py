@@ -230,7 +230,7 @@ def test_a_dataset_without_label_folder_says_so(tmp_path):
         check_labels(dataset)
 
 
-@pytest.mark.parametrize('orientation', [None, 1, 3, 6, 8])
+@pytest.mark.parametrize('orientation', [None, 3, 6])
 @pytest.mark.parametrize('suffix', ['.jpg', '.png', '.tif', '.webp'])
 def test_size_of_an_image_is_what_the_pipeline_loads(tmp_path, suffix, orientation):
     path = tmp_path / f'a{suffix}'
@@ -241,7 +241,7 @@ def test_size_of_an_image_is_what_the_pipeline_loads(tmp_path, suffix, orientati
     assert image_size(str(path)) == decode_image(path.read_bytes()).shape[:2]
 
 
-@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.tif', '.webp'])
 def test_cut_images_are_found_before_the_test(tmp_path, suffix):
     root = write_folder(tmp_path, (suffix, suffix))
     dataset = build(root)
