@@ -41,8 +41,9 @@ def config(root, **changes):
     for loader in (cfg.test_dataloader, cfg.val_dataloader):
         loader.update(num_workers=0, persistent_workers=False)
         loader.dataset.update(data_root=str(root), **changes)
-        loader.dataset.pipeline[1].scale = (128, 64)
+        loader.dataset.pipeline[1] = dict(type='Resize', scale=(128, 64), keep_ratio=True)
     cfg.log_level, cfg.work_dir = 'ERROR', str(root / 'work')
+    cfg.randomness = dict(seed=0)
     return cfg
 
 
