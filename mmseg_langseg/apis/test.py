@@ -94,5 +94,5 @@ def _keep_predictions(cfg: Config, out: str, dataset: BaseDataset | None) -> Non
     evaluators = _require(cfg, 'test_evaluator', '--out')
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
     # Those that would write the label maps in 8 bits and measure nothing.
-    kept = [evaluator for evaluator in evaluators if not evaluator.get('format_only')]
+    kept = [e for e in evaluators if not e.get('format_only') or e.get('output_dir')]
     cfg.test_evaluator = [*kept, start_label_maps(out, dataset)]

@@ -8,7 +8,7 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from .data_check import check_data
+from .data_check import check_data, check_folders
 from .launch import check_checkpoint, launch_runner, load_config
 
 
@@ -35,7 +35,7 @@ def run_training(
         The Runner after training; ``runner.model`` is the trained model.
 
     Raises:
-        FileNotFoundError: If the config or the checkpoint to resume from does not exist.
+        FileNotFoundError: If the config, the checkpoint to resume from, or data do not exist.
         ValueError: If ``amp`` is asked for where it cannot work, or labels of the validation data
             cannot be used; said before the model is built.
     """
@@ -44,6 +44,7 @@ def run_training(
         _enable_amp(cfg)
     if resume:
         _set_resume(cfg, resume)
+    check_folders(cfg, 'train_dataloader')
     check_data(cfg, 'val_dataloader')
     runner = launch_runner(cfg)
     runner.train()

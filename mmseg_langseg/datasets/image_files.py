@@ -35,7 +35,9 @@ def image_size(path: str, backend_args: dict | None = None) -> tuple[int, int]:
     except ImageFileError as error:
         raise ImageFileError(f'{path}: {error}') from error
     except Exception as error:  # Pillow has a dozen kinds for a damaged file or a huge one
-        raise ImageFileError(f'{path}: image cannot be read ({error})') from error
+        raise ImageFileError(
+            f'{path}: image cannot be read ({type(error).__name__}: {error})'
+        ) from error
 
 
 def _size(content: bytes) -> tuple[int, int]:

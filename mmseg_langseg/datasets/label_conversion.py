@@ -44,7 +44,9 @@ def read_rgb(path: Path) -> np.ndarray:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert('RGB'))
     except Exception as error:  # Pillow has a dozen kinds for a damaged file or a huge one
-        raise ValueError(f'{path.name} cannot be decoded ({error})') from error
+        raise ValueError(
+            f'{path.name} cannot be decoded ({type(error).__name__}: {error})'
+        ) from error
 
 
 def encode_labels(labels: np.ndarray) -> bytes:

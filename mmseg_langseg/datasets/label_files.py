@@ -64,7 +64,9 @@ def read_label_file(
     except LabelFileError:
         raise
     except Exception as error:  # Pillow has a dozen kinds for a damaged file or a huge one
-        raise LabelFileError(f'{path}: label map cannot be decoded ({error})') from error
+        raise LabelFileError(
+            f'{path}: label map cannot be decoded ({type(error).__name__}: {error})'
+        ) from error
     if values.dtype == np.int32 and (values.min() < 0 or values.max() > WIDE_IGNORE):
         raise LabelFileError(
             f'{path}: label values {values.min()} to {values.max()}; expected 0 to {WIDE_IGNORE}'

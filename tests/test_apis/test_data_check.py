@@ -4,13 +4,19 @@ import json
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmseg_langseg.apis import run_test, run_training
 from mmseg_langseg.apis import test as test_api
 from mmseg_langseg.apis import train as train_api
-from mmseg_langseg.apis.data_check import check_data, check_output_folder, start_label_maps
+from mmseg_langseg.apis.data_check import (
+    check_data,
+    check_folders,
+    check_output_folder,
+    start_label_maps,
+)
 from mmseg_langseg.datasets import LabelFileError
 from tests.test_configs import load, tiny_model
 
@@ -121,10 +127,69 @@ def test_the_toolboxs_way_checks_before_the_first_image(photos):
         Runner.from_cfg(cfg).test()
 
 
+def test_the_toolboxs_label_maps_of_8_bits_are_refused(photos):
+    from mmengine.runner import Runner
+
+    (photos / 'classes.txt').write_text('\n'.join(f'thing {i}' for i in range(300)))
+    cfg = config(photos)
+    cfg.launcher, cfg.test_evaluator.output_dir = 'none', str(photos / 'out')
+    cfg.test_evaluator.ignore_index = 65535
+    cfg.test_dataloader.dataset.pipeline[2].ignore_index = 65535
+    for path in photos.glob('val/labels/**/*.png'):
+        Image.fromarray(read(path).astype(np.uint16)).save(path)
+    with pytest.raises(ValueError, match=r'8 bits, too few for 300 classes; use tools/test\.py'):
+        Runner.from_cfg(cfg).test()
+
+
+@pytest.mark.parametrize('name', ['val/images', 'classes.txt'])
+def test_missing_data_stop_before_the_model_is_built(photos, monkeypatch, name):
+    monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
+    (photos / name).rename(photos / 'elsewhere')
+    with pytest.raises(FileNotFoundError, match=rf'{photos}/{name}.* does not exist'):
+        run_test(config(photos))
+
+
+@pytest.mark.parametrize('name', ['voc20', 'context59', 'ade20k', 'cocostuff', 'cityscapes'])
+def test_missing_benchmarks_are_named_with_their_key(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
+    cfg = load(f'pixelclip/vit-b16_test-{name}.py')
+    with pytest.raises(FileNotFoundError, match=r'^.data/.*test_dataloader\.dataset\.data_root'):
+        run_test(cfg, work_dir=str(tmp_path / 'work'))
+
+
+def test_missing_training_images_stop_before_the_model_is_built(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
+    for name in ('pixelclip/vit-b16_coco.py', 'clips4/r50_voc.py', 'clips4/r50_photos.py'):
+        with pytest.raises(FileNotFoundError, match=r'train_dataloader\.dataset\.data_root'):
+            run_training(load(name), work_dir=str(tmp_path / 'work'))
+    part = load('pixelclip/vit-b16_coco.py').train_dataloader.dataset
+    cfg = Config(dict(data=dict(dataset=dict(type='ConcatDataset', datasets=[part, part]))))
+    with pytest.raises(FileNotFoundError, match=r'data/coco/images/train2017'):
+        check_folders(cfg, 'data')
+    part.data_root = 'tar://data/coco'
+    check_folders(cfg, 'data')
+
+
+def test_a_folder_without_images_says_so(photos):
+    cfg = config(photos)
+    cfg.test_dataloader.dataset = dict(
+        type='BaseSegDataset',
+        metainfo=dict(classes=NAMES),
+        data_root=str(photos / 'val'),
+        data_prefix=dict(img_path='images', seg_map_path='labels'),
+        pipeline=[dict(type='LoadLabelMap')],
+    )
+    with pytest.raises(ValueError, match=r"BaseSegDataset found no image in .*'images'"):
+        run_test(cfg)
+
+
 def test_a_second_test_replaces_its_label_maps_and_nothing_else(photos):
     cfg, out = config(photos, ignore_index=11), photos / 'out'
     run_test(cfg, out=str(out))
     (out / 'note.txt').write_text('mine')
+    (out / 'day/a.png.xyz.tmp').write_text('of a killed test')
     (out / 'a.png').write_bytes(b'half')
     run_test(cfg, out=str(out))
     assert read(out / 'a.png').shape == SIZE

@@ -12,6 +12,7 @@ from mmseg.evaluation import IoUMetric
 from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader, Dataset
 
+from mmseg_langseg.datasets import LoadLabelMap
 from mmseg_langseg.datasets.label_check import check_labels, find_label_loader
 
 
@@ -49,11 +50,26 @@ class LabelCheckHook(Hook):
         self._seen.append(loader.dataset)
         labels = find_label_loader(loader.dataset)
         for metric in metrics:
-            if labels is None or not isinstance(metric, IoUMetric):
-                continue
-            if metric.ignore_index != labels.ignore_index:
-                raise ValueError(
-                    f'{type(metric).__name__} ignores the label {metric.ignore_index}, but '
-                    f'LoadLabelMap gives ignored pixels {labels.ignore_index}; set the '
-                    'ignore_index of both to the same number'
-                )
+            if isinstance(metric, IoUMetric):
+                _check_files(metric, loader.dataset)
+                if labels is not None:
+                    _check_ignored(metric, labels)
+
+
+def _check_ignored(metric: IoUMetric, labels: LoadLabelMap) -> None:
+    if metric.ignore_index != labels.ignore_index:
+        raise ValueError(
+            f'{type(metric).__name__} ignores the label {metric.ignore_index}, but LoadLabelMap '
+            f'gives ignored pixels {labels.ignore_index}; set the ignore_index of both to the same '
+            'number'
+        )
+
+
+def _check_files(metric: IoUMetric, dataset: Dataset) -> None:
+    """The toolbox's metric writes label maps of 8 bits, whatever their numbers are."""
+    classes = len(dataset.metainfo.get('classes') or ())
+    if metric.output_dir is not None and classes + bool(dataset.reduce_zero_label) > 256:
+        raise ValueError(
+            f'{type(metric).__name__} with output_dir writes label maps of 8 bits, too few for '
+            f'{classes} classes; use tools/test.py --out, or a LabelMapWriter as test_evaluator'
+        )
