@@ -30,8 +30,8 @@ def check_labels(dataset: BaseDataset, rank: int = 0, world_size: int = 1) -> No
     """Read all label maps of a dataset once, so that a bad one ends a run before it starts.
 
     Looks at datasets whose pipeline has :class:`LoadLabelMap`, also inside wrappers such as
-    ``ConcatDataset``. Of the images only the headers are read, and whether a JPEG or PNG is
-    whole. Files that have not changed since this process found them right are left alone.
+    ``ConcatDataset``. JPEG and PNG images are not decoded: their size is read, and whether they
+    are whole. Files that have not changed since this process found them right are left alone.
 
     Args:
         dataset: Dataset to check.
@@ -96,7 +96,8 @@ def _sample(dataset: BaseDataset, index: int) -> dict:
     if sample.get('seg_map_path') is None:
         raise ValueError(
             f'{type(dataset).__name__} has no label maps; expected a folder in '
-            'data_prefix.seg_map_path'
+            'data_prefix.seg_map_path; to test on images without labels, take LoadLabelMap out of '
+            'the pipeline and set format_only=True in the metric'
         )
     sample.setdefault('num_classes', len(dataset.metainfo.get('classes') or ()) or None)
     return sample
