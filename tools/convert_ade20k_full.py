@@ -9,12 +9,12 @@ so a run that was broken off goes on where it stopped. A file that cannot be use
 end and costs nothing else.
 """
 
-import argparse
 import io
 from pathlib import Path
 
+from mmseg_langseg.apis.command_line import command_parser, run_command
 from mmseg_langseg.datasets.ade20k_full_classes import ADE847_RAW_IDS
-from mmseg_langseg.datasets.label_conversion import IGNORE, convert_files, encode_labels
+from mmseg_langseg.datasets.label_conversion import IGNORE, convert_files, encode_labels, read_rgb
 
 import cv2
 import numpy as np
@@ -43,12 +43,11 @@ def convert_image(path: Path, table: np.ndarray) -> tuple[bytes, bytes]:
     """JPEG and label PNG of an image.
 
     Raises:
-        ValueError: If image and label map differ in size.
-        OSError: If one of them is missing or cannot be decoded.
+        ValueError: If one of them cannot be decoded, or they differ in size.
+        OSError: If one of them is missing.
     """
     label_path = path.with_name(f'{path.stem}_seg.png')
-    image = np.asarray(Image.open(path).convert('RGB'))
-    colours = np.asarray(Image.open(label_path).convert('RGB'), np.int32)
+    image, colours = read_rgb(path), read_rgb(label_path).astype(np.int32)
     if image.shape != colours.shape:
         raise ValueError(
             f'the image has height x width {list(image.shape[:2])}, {label_path.name} '
@@ -79,20 +78,17 @@ def find_jobs(root: Path, split: str) -> list[tuple[Path, tuple[Path, Path]]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('root', metavar='ROOT', type=Path, help='folder ADE20K_2021_17_01')
     parser.add_argument('--split', choices=['validation', 'training'], default='validation')
     args = parser.parse_args(argv)
     table = label_table()
-    try:
-        jobs = find_jobs(args.root, args.split)
-        report = convert_files(jobs, lambda path: convert_image(path, table))
-    except OSError as error:
-        raise SystemExit(f'convert_ade20k_full: {error}') from error
+    jobs = find_jobs(args.root, args.split)
+    report = convert_files(jobs, lambda path: convert_image(path, table))
     print(f'{args.root}: {report.written} images converted, {report.existed} existed')
     if report.bad:
         raise SystemExit('\n'.join([f'{len(report.bad)} images cannot be used:', *report.bad]))
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

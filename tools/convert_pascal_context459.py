@@ -8,9 +8,9 @@ was broken off goes on where it stopped. A file that cannot be used is named at 
 nothing else.
 """
 
-import argparse
 from pathlib import Path
 
+from mmseg_langseg.apis.command_line import command_parser, run_command
 from mmseg_langseg.datasets import PascalContext459Dataset
 from mmseg_langseg.datasets.label_conversion import IGNORE, convert_files, encode_labels
 
@@ -18,6 +18,7 @@ import numpy as np
 import scipy.io
 
 NUM_CLASSES = len(PascalContext459Dataset.METAINFO['classes'])
+MAX_PIXELS = 10_000_000  # photos of VOC have at most 500 x 500
 
 
 def convert_mat(path: Path) -> tuple[bytes]:
@@ -26,13 +27,15 @@ def convert_mat(path: Path) -> tuple[bytes]:
     Raises:
         ValueError: If the file cannot be read, or is no label map of PASCAL Context.
     """
+    _check_header(path)
     try:
-        content = scipy.io.loadmat(path)
+        numbers = scipy.io.loadmat(path, variable_names=['LabelMap'])['LabelMap']
     except Exception as error:  # scipy has a dozen kinds for a damaged file
         raise ValueError(f'no readable .mat file ({error})') from error
-    numbers = content.get('LabelMap')
-    if numbers is None or numbers.ndim != 2:
-        raise ValueError('holds no label map: expected a matrix LabelMap')
+    if not isinstance(numbers, np.ndarray) or numbers.dtype.kind not in 'uif':
+        raise ValueError('LabelMap holds no numbers')
+    if not (np.isfinite(numbers) & (numbers == np.trunc(numbers))).all():
+        raise ValueError('LabelMap holds fractions or infinite numbers: expected whole numbers')
     numbers = numbers.astype(np.int64)
     if numbers.min() < 0 or numbers.max() > NUM_CLASSES:
         raise ValueError(
@@ -42,22 +45,32 @@ def convert_mat(path: Path) -> tuple[bytes]:
     return (encode_labels(np.where(numbers == 0, IGNORE, numbers - 1)),)
 
 
+def _check_header(path: Path) -> None:
+    """Look at the size before the matrix is in memory: a small file may unpack to a huge one."""
+    try:
+        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(path)}
+    except Exception as error:
+        raise ValueError(f'no readable .mat file ({error})') from error
+    shape = shapes.get('LabelMap', ())
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError('holds no label map: expected a matrix LabelMap')
+    if shape[0] * shape[1] > MAX_PIXELS:
+        raise ValueError(f'LabelMap has {shape[0]} x {shape[1]} pixels: expected a photo')
+
+
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('root', metavar='ROOT', type=Path, help='folder VOC2010')
     args = parser.parse_args(argv)
     folder, out = args.root / 'trainval', args.root / 'SegmentationContext459'
     mats = sorted(folder.glob('*.mat'))
     if not mats:
-        raise SystemExit(f"convert_pascal_context459: no .mat file in '{folder}'")
-    try:
-        report = convert_files([(mat, (out / f'{mat.stem}.png',)) for mat in mats], convert_mat)
-    except OSError as error:
-        raise SystemExit(f'convert_pascal_context459: {error}') from error
+        raise FileNotFoundError(f"no .mat file in '{folder}'")
+    report = convert_files([(mat, (out / f'{mat.stem}.png',)) for mat in mats], convert_mat)
     print(f'{out}: {report.written} label maps written, {report.existed} existed')
     if report.bad:
         raise SystemExit('\n'.join([f'{len(report.bad)} files cannot be used:', *report.bad]))
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -20,7 +20,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='weights; omitted or "none" tests the untrained model, that is zero-shot CLIP',
     )
     parser.add_argument('--work-dir', help='folder for the log and the metrics')
-    parser.add_argument('--out', help='folder for the predicted label maps (PNG)')
+    parser.add_argument(
+        '--out',
+        help='folder for the predicted label maps, PNGs in the tree of the image folder: index of '
+        'the class, for datasets whose labels count from 1 (ADE20K) the index plus 1; 16 bits for '
+        'more than 255 classes',
+    )
     parser.add_argument('--show', action='store_true', help='show each prediction in a window')
     parser.add_argument('--show-dir', help='folder for painted predictions')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays')

@@ -8,7 +8,9 @@ import argparse
 from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import add_trust_option
+from mmseg_langseg.apis.data_check import check_data
 from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
+from mmseg_langseg.datasets import check_labels
 from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
 from mmseg_langseg.fileio import data_only_loading
 
@@ -70,6 +72,7 @@ def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoa
     loader = Config(dict(dataset=cfg.test_dataloader.dataset.to_dict()))
     loader.merge_from_dict({f'dataset.{key}': value for key, value in changes.items()})
     dataset = DATASETS.build(loader.dataset)
+    check_labels(dataset)
     if max_images < len(dataset):
         dataset.get_subset_(np.linspace(0, len(dataset) - 1, max_images).astype(int).tolist())
     return Runner.build_dataloader({**cfg.test_dataloader, 'dataset': dataset})
@@ -80,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
     cfg = load_config(args.config, args.work_dir, args.cfg_options)
     cfg.load_from = None if args.checkpoint == 'none' else check_checkpoint(args.checkpoint)
     cfg.resume = False
+    check_data(cfg, 'test_dataloader')
     with data_only_loading(args.trust_checkpoint):
         runner = launch_runner(cfg, whole_checkpoint=True)
         runner.load_or_resume()

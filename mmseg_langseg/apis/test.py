@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 
 from mmseg_langseg.fileio import data_only_loading
 
+from .data_check import check_data, check_output_folder, start_label_maps
 from .launch import check_checkpoint, launch_runner, load_config
-
-IOU_METRICS = ('IoUMetric', 'KnownUnknownIoUMetric')
 
 
 def run_test(
@@ -32,7 +32,8 @@ def run_test(
         checkpoint: Weights to load; None tests the model as built, which for a language
             segmentor is its CLIP, zero-shot.
         work_dir: Where logs and the metrics' JSON go; see :func:`load_config`.
-        out: Folder for the predicted label maps, one PNG an image.
+        out: Folder for the predicted label maps, one PNG per image in the tree of the image
+            folder; see ``LabelMapWriter`` for their values.
         show: Show each prediction in a window.
         show_dir: Folder for painted predictions.
         wait_time: Seconds that a window stays.
@@ -45,9 +46,10 @@ def run_test(
         The metrics by name, e.g. ``mIoU`` in percent.
 
     Raises:
-        FileNotFoundError: If the config or the checkpoint does not exist.
-        ValueError: If the config lacks what an option needs, or the checkpoint is damaged, holds
-            code or belongs to another model.
+        FileNotFoundError: If the config, the checkpoint or the data do not exist.
+        ValueError: If the config lacks what an option needs, labels cannot be used (said before
+            the model is built), ``out`` or ``show_dir`` would mix with other files, or the
+            checkpoint is damaged, holds code or belongs to another model.
     """
     if checkpoint is not None:
         check_checkpoint(checkpoint)
@@ -58,8 +60,11 @@ def run_test(
         _draw(cfg, show, show_dir, wait_time)
     if tta:
         _use_tta(cfg)
+    dataset = check_data(cfg, 'test_dataloader')
+    if show_dir and dataset is not None:
+        check_output_folder(show_dir, dataset, '--show-dir')
     if out is not None:
-        _keep_predictions(cfg, out)
+        _keep_predictions(cfg, out, dataset)
     with data_only_loading(trust_checkpoint):
         return launch_runner(cfg, whole_checkpoint=True).test()
 
@@ -90,11 +95,10 @@ def _use_tta(cfg: Config) -> None:
     cfg.model = dict(_require(cfg, 'tta_model', '--tta'), module=cfg.model)
 
 
-def _keep_predictions(cfg: Config, out: str) -> None:
+def _keep_predictions(cfg: Config, out: str, dataset: BaseDataset | None) -> None:
+    _require(cfg, 'test_dataloader', '--out')
     evaluators = _require(cfg, 'test_evaluator', '--out')
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    iou = [evaluator for evaluator in evaluators if evaluator.type in IOU_METRICS]
-    if not iou:
-        kinds = [evaluator.type for evaluator in evaluators]
-        raise ValueError(f'--out needs an IoUMetric in test_evaluator, which holds {kinds}.')
-    iou[0].output_dir = str(out)
+    # Those that would write the label maps in 8 bits and measure nothing.
+    kept = [e for e in evaluators if not e.get('format_only') or e.get('output_dir')]
+    cfg.test_evaluator = [*kept, start_label_maps(out, dataset)]

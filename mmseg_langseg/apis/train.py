@@ -10,6 +10,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmseg_langseg.fileio import data_only_loading
 
+from .data_check import check_data, check_folders
 from .launch import check_checkpoint, launch_runner, load_config
 
 
@@ -38,14 +39,17 @@ def run_training(
         The Runner after training; ``runner.model`` is the trained model.
 
     Raises:
-        FileNotFoundError: If the config or the checkpoint to resume from does not exist.
-        ValueError: If ``amp`` is asked for where it cannot work.
+        FileNotFoundError: If the config, the checkpoint to resume from, or data do not exist.
+        ValueError: If ``amp`` is asked for where it cannot work, or labels of the validation data
+            cannot be used; said before the model is built.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
     if amp:
         _enable_amp(cfg)
     if resume:
         _set_resume(cfg, resume)
+    check_folders(cfg, 'train_dataloader')
+    check_data(cfg, 'val_dataloader')
     with data_only_loading(trust_checkpoint):
         runner = launch_runner(cfg, whole_checkpoint=cfg.resume)
         runner.train()

@@ -4,6 +4,8 @@ from .ade20k_847 import ADE20K847Dataset
 from .coco_object import COCOObjectDataset
 from .coco_stuff27 import COCOStuff27Dataset
 from .folder_seg_dataset import FolderSegDataset
+from .label_check import check_labels, dataset_parts
+from .label_files import LabelFileError
 from .pascal_context459 import PascalContext459Dataset
 from .pascal_voc20 import PascalVOC20Dataset
 from .synthetic_scenes import SyntheticScenesDataset
@@ -11,11 +13,11 @@ from .tar_backend import TarBackend
 from .transforms import (
     AugmentedViews,
     LoadCLIPFeatures,
+    LoadLabelMap,
     LoadRegionMap,
     LoadSyntheticScene,
     LoadUnlabeledImage,
     LoadUnlabeledMasks,
-    LoadWideAnnotations,
     PackMaskInputs,
     PackViews,
     RandomView,
@@ -31,12 +33,13 @@ __all__ = [
     'COCOObjectDataset',
     'COCOStuff27Dataset',
     'FolderSegDataset',
+    'LabelFileError',
     'LoadCLIPFeatures',
+    'LoadLabelMap',
     'LoadRegionMap',
     'LoadSyntheticScene',
     'LoadUnlabeledImage',
     'LoadUnlabeledMasks',
-    'LoadWideAnnotations',
     'PackMaskInputs',
     'PackViews',
     'PascalContext459Dataset',
@@ -47,5 +50,7 @@ __all__ = [
     'TarBackend',
     'UnlabeledMaskDataset',
     'pixel_index_map',
+    'check_labels',
+    'dataset_parts',
     'view_matrix',
 ]

@@ -12,9 +12,10 @@ from .ade20k_full_classes import ADE847_WORDS
 class ADE20K847Dataset(BaseSegDataset):
     """ADE20K_2021_17_01 with 847 classes, as ``tools/convert_ade20k_full.py`` writes it.
 
-    Label maps have 16 bits, and 65535 where no class is: load them with ``LoadWideAnnotations`` and
-    evaluate with ``IoUMetric(ignore_index=65535)``. A class has the first of its words that is not
-    left to another class; ``ade847.json`` has the synonyms too.
+    Label maps have 16 bits, and 65535 where no class is: load them with
+    ``LoadLabelMap(ignore_index=65535)`` and evaluate with ``IoUMetric(ignore_index=65535)``. A
+    class has the first of its words that is not left to another class; ``ade847.json`` has the
+    synonyms too.
 
     Args:
         ignore_index: Label of the pixels that do not count.

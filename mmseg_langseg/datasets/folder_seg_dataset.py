@@ -1,30 +1,47 @@
-"""A labelled folder of one's own."""
+"""Dataset of a folder with images, label maps and class names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
+import mmengine.fileio as fileio
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
+
+from mmseg_langseg.fileio import contained_path
+from mmseg_langseg.masks import IMAGE_SUFFIXES
+
+from .label_files import WIDE_IGNORE, ignored_label
 
 
 @DATASETS.register_module()
 class FolderSegDataset(BaseSegDataset):
     """Images, label maps of the same stem, and a text file with one class name per line.
 
-    Label maps hold the index of the line, counted from 0, and 255 where nothing is labelled.
+    Label maps hold the index of the line, counted from 0. Ignored are the largest value of the file
+    (255, or 65535 with 16 bits) and ``ignore_index``. Load them with ``LoadLabelMap``; with more
+    than 255 classes they need 16 bits and ``LoadLabelMap(ignore_index=65535)``.
 
     Args:
         classes: Text file with the class names (relative to ``data_root`` if not absolute), or the
             names themselves.
         data_root: Folder that the prefixes are relative to.
         data_prefix: Folders of images (``img_path``) and label maps (``seg_map_path``).
-        **kwargs: See ``BaseSegDataset``.
+        img_suffix: Suffix of the images to read; None: all of ``masks.IMAGE_SUFFIXES``, in any
+            case.
+        ignore_index: Another value of the label maps that is ignored, e.g. 11 for CamVid's void.
+        label_mapping: New label of each value of the label maps that is not the index of its line;
+            the label is an index or an ignored value. Keys may be strings, as in JSON.
+        **kwargs: See ``BaseSegDataset``. ``ann_file`` lists names of images below the image
+            folder, with or without suffix.
 
     Raises:
-        FileNotFoundError: The class file or the image folder does not exist.
-        ValueError: There is no class name, an empty one, one twice, or no image.
+        FileNotFoundError: The class file, the image folder or an image of ``ann_file`` is missing.
+        ValueError: There is no class name, an empty one, one twice, or no image; two images have
+            the same name and different suffixes; ``ignore_index`` or ``label_mapping`` is no value
+            or label.
     """
 
     def __init__(
@@ -32,6 +49,10 @@ class FolderSegDataset(BaseSegDataset):
         classes: str | Sequence[str],
         data_root: str | None = None,
         data_prefix: dict | None = None,
+        img_suffix: str | None = None,
+        ignore_index: int | None = None,
+        label_mapping: Mapping[int | str, int] | None = None,
+        lazy_init: bool = False,
         **kwargs,
     ) -> None:
         if isinstance(classes, str):
@@ -44,18 +65,98 @@ class FolderSegDataset(BaseSegDataset):
             metainfo=dict(classes=names),
             data_root=data_root,
             data_prefix=data_prefix or dict(img_path='images', seg_map_path='labels'),
+            img_suffix=img_suffix,
+            ignore_index=ignored_label(len(names)),
+            lazy_init=True,
             **kwargs,
         )
+        self.label_map = _label_map(ignore_index, label_mapping, len(names))
+        if self.label_map and self.reduce_zero_label:
+            raise ValueError(
+                'reduce_zero_label with ignore_index or label_mapping: give label_mapping alone, '
+                'e.g. {0: 255, 1: 0, 2: 1}'
+            )
+        self._metainfo['label_map'] = self.label_map
+        if not lazy_init:
+            self.full_init()
 
     def load_data_list(self) -> list[dict]:
         """List the samples; an empty folder is an error."""
-        folder = Path(self.data_prefix['img_path'])
-        if not folder.is_dir():
+        folder = self.data_prefix['img_path']
+        if not os.path.isdir(folder):
             raise FileNotFoundError(f'image folder {folder} does not exist')
-        data_list = super().load_data_list()
-        if not data_list:
-            raise ValueError(f'no image *{self.img_suffix} in {folder}')
-        return data_list
+        images = self._find_images(folder)
+        if not images:
+            suffixes = self.img_suffix or ', '.join(IMAGE_SUFFIXES)
+            raise ValueError(f'no image in {folder}; expected files that end in {suffixes}')
+        if self.ann_file:
+            images = self._select(images)
+        labels = self.data_prefix.get('seg_map_path')
+        return [self._sample(folder, labels, *image) for image in sorted(images.items())]
+
+    def _find_images(self, folder: str) -> dict[str, str]:
+        """Images below a folder by their names without suffix."""
+        images: dict[str, str] = {}
+        for name in sorted(fileio.list_dir_or_file(folder, list_dir=False, recursive=True)):
+            stem = self._stem(name)
+            if stem is None or self._is_label(name):
+                continue
+            if stem in images:
+                raise ValueError(
+                    f'{folder}: {images[stem]} and {name} have the same name, so that both would '
+                    f'have the label map {stem}{self.seg_map_suffix}; rename or remove one, or '
+                    'choose with img_suffix'
+                )
+            images[stem] = name
+        return images
+
+    def _stem(self, name: str) -> str | None:
+        """Name without its suffix; None if the file is no image."""
+        if self.img_suffix is not None:
+            return name[: -len(self.img_suffix)] if name.endswith(self.img_suffix) else None
+        stem, suffix = os.path.splitext(name)
+        return stem if suffix.lower() in IMAGE_SUFFIXES else None
+
+    def _is_label(self, name: str) -> bool:
+        """Whether a file below the image folder is a label map, which may be there as well."""
+        labels = self.data_prefix.get('seg_map_path')
+        if labels is None:
+            return False
+        below = os.path.relpath(labels, self.data_prefix['img_path'])
+        if below == os.curdir:
+            return name.endswith(self.seg_map_suffix)
+        return PurePosixPath(name).is_relative_to(below)
+
+    def _select(self, images: dict[str, str]) -> dict[str, str]:
+        """The images that ``ann_file`` lists."""
+        if not os.path.isfile(self.ann_file):
+            raise FileNotFoundError(f'ann_file {self.ann_file} does not exist')
+        chosen = {}
+        lines = Path(self.ann_file).read_text(encoding='utf-8-sig').splitlines()
+        for line in filter(None, map(str.strip, lines)):
+            contained_path(self.data_prefix['img_path'], line, self.ann_file)
+            stem = PurePosixPath(line).as_posix()
+            stem = stem if stem in images else self._stem(stem)
+            if stem not in images:
+                raise FileNotFoundError(
+                    f'{self.ann_file} lists {line!r}, but {self.data_prefix["img_path"]} has no '
+                    'such image'
+                )
+            chosen[stem] = images[stem]
+        return chosen
+
+    def _sample(self, folder: str, labels: str | None, stem: str, name: str) -> dict:
+        sample = dict(
+            img_path=os.path.join(folder, name),
+            label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label,
+            num_classes=len(self.metainfo['classes']),
+            ignore_index=self.ignore_index,
+            seg_fields=[],
+        )
+        if labels is not None:
+            sample['seg_map_path'] = os.path.join(labels, stem + self.seg_map_suffix)
+        return sample
 
 
 def _read_names(path: Path) -> list[str]:
@@ -63,7 +164,12 @@ def _read_names(path: Path) -> list[str]:
         raise FileNotFoundError(
             f'class file {path} does not exist; expected one class name per line'
         )
-    return [line.strip() for line in path.read_text(encoding='utf-8').rstrip().splitlines()]
+    # A byte-order mark, as some editors write it, is not part of the first name.
+    try:
+        text = path.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no text file in UTF-8 ({error})') from error
+    return [line.strip() for line in text.rstrip().splitlines()]
 
 
 def _check_names(names: list[str], source: object) -> None:
@@ -74,3 +180,39 @@ def _check_names(names: list[str], source: object) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f'{source} names these classes twice: {twice}')
+
+
+def _label_map(
+    ignore_index: int | None, mapping: Mapping[int | str, int] | None, num_classes: int
+) -> dict[int, int] | None:
+    """What the values of label files become, in the form of ``BaseSegDataset.label_map``."""
+    ignored = ignored_label(num_classes)
+    ignored_values = {255, WIDE_IGNORE} if ignored == 255 else {WIDE_IGNORE}
+    label_map = {}
+    if ignore_index is not None:
+        value = _integer(ignore_index, 'ignore_index')
+        if value not in ignored_values:
+            label_map[value] = ignored
+            ignored_values.add(value)
+    mapped = set()
+    for key, target in (mapping or {}).items():
+        value = _integer(key, 'label_mapping, value of the label maps')
+        value = ignored if value == WIDE_IGNORE else value
+        label = _integer(target, f'label_mapping of {key}')
+        if value in mapped:
+            raise ValueError(f'label_mapping maps {value} twice')
+        mapped.add(value)
+        if label not in ignored_values and label >= num_classes:
+            raise ValueError(
+                f'label_mapping maps {value} to {label}; expected a class from 0 to '
+                f'{num_classes - 1}, or {ignored} (ignored)'
+            )
+        label_map[value] = ignored if label in ignored_values else label
+    return label_map or None
+
+
+def _integer(value: object, name: str) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not text.isdecimal() or int(text) > WIDE_IGNORE:
+        raise ValueError(f'{name}: expected an integer from 0 to {WIDE_IGNORE}, got {value!r}')
+    return int(text)

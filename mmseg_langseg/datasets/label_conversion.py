@@ -1,19 +1,25 @@
-"""What the converters of label maps share."""
+"""Conversion of label maps, file by file."""
 
 from __future__ import annotations
 
+import errno
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from mmseg_langseg.masks import remove_leftovers, write_whole_file
 
 IGNORE = 65535
 """Label of pixels that do not count in label maps of 16 bits."""
+
+# Not the file's fault, so the run ends.
+_SYSTEM_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 @dataclass
@@ -26,8 +32,31 @@ class ConversionReport:
     """One line for each source that could not be converted; it names the file."""
 
 
+def read_rgb(path: Path) -> np.ndarray:
+    """Decode an image file as (H, W, 3) uint8 RGB, as it is stored.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no image, not all of one, or has more pixels than Pillow takes.
+    """
+    content = path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image.convert('RGB'))
+    except Exception as error:  # Pillow has a dozen kinds for a damaged file or a huge one
+        raise ValueError(
+            f'{path.name} cannot be decoded ({type(error).__name__}: {error})'
+        ) from error
+
+
 def encode_labels(labels: np.ndarray) -> bytes:
-    """A label map (H, W), uint16, as the bytes of a 16-bit PNG."""
+    """A label map (H, W) as the bytes of a 16-bit PNG.
+
+    Raises:
+        ValueError: A label is below 0 or above 65535.
+    """
+    if labels.size == 0 or labels.min() < 0 or labels.max() > IGNORE:
+        raise ValueError(f'labels of shape {labels.shape} are empty or not within 0 to {IGNORE}')
     return cv2.imencode('.png', np.ascontiguousarray(labels, dtype=np.uint16))[1].tobytes()
 
 
@@ -50,8 +79,11 @@ def convert_files(
         The numbers of sources converted and left alone, and the bad ones.
 
     Raises:
-        OSError: A target cannot be written (a full disk, a folder without permission).
+        OSError: A target cannot be written (a full disk, a folder without permission), or the
+            system has no more open files or memory.
+        ValueError: Two sources have the same target.
     """
+    _check_targets(jobs)
     for folder in {target.parent for _, targets in jobs for target in targets}:
         folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder, {t.name for _, ts in jobs for t in ts if t.parent == folder})
@@ -63,12 +95,25 @@ def convert_files(
         try:
             contents = convert(source)
         except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in _SYSTEM_ERRORS:
+                raise
             report.bad.append(f'{source}: {error}')
             continue
         for target, content in zip(targets, contents, strict=True):
             _write_new(target, content)
         report.written += 1
     return report
+
+
+def _check_targets(jobs: Sequence[tuple[Path, tuple[Path, ...]]]) -> None:
+    owner: dict[Path, Path] = {}
+    for source, targets in jobs:
+        for target in targets:
+            if owner.setdefault(target, source) != source:
+                raise ValueError(
+                    f"'{owner[target]}' and '{source}' would both be written to '{target}'; "
+                    'rename or remove one'
+                )
 
 
 def _write_new(target: Path, content: bytes) -> None:

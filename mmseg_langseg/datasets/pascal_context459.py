@@ -56,8 +56,8 @@ class PascalContext459Dataset(BaseSegDataset):
     """PASCAL Context with 459 classes, as ``tools/convert_pascal_context459.py`` writes it.
 
     Label maps have 16 bits, and 65535 where nothing is labelled: load them with
-    ``LoadWideAnnotations`` and evaluate with ``IoUMetric(ignore_index=65535)``. One of the classes
-    is called 'unknown'; it counts, as in the literature.
+    ``LoadLabelMap(ignore_index=65535)`` and evaluate with ``IoUMetric(ignore_index=65535)``. One of
+    the classes is called 'unknown'; it counts, as in the literature.
 
     Args:
         ann_file: Text file that lists the images of the split.

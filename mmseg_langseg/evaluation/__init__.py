@@ -4,12 +4,14 @@ from .confusion import class_iou, count_pixels
 from .embeddings import EmbeddedBatch, embed_images, label_and_prediction
 from .kmeans_hungarian import cluster_embeddings, evaluate_kmeans, hungarian_iou
 from .known_unknown_iou_metric import KnownUnknownIoUMetric, group_means
+from .label_map_writer import LabelMapWriter, label_map_path
 from .protocol_result import ProtocolResult
 from .retrieval import evaluate_retrieval, retrieve_labels
 
 __all__ = [
     'EmbeddedBatch',
     'KnownUnknownIoUMetric',
+    'LabelMapWriter',
     'ProtocolResult',
     'class_iou',
     'cluster_embeddings',
@@ -20,5 +22,6 @@ __all__ = [
     'group_means',
     'hungarian_iou',
     'label_and_prediction',
+    'label_map_path',
     'retrieve_labels',
 ]

@@ -72,7 +72,7 @@ def label_and_prediction(
     """
     if not all('gt_sem_seg' in sample for sample in batch.samples):
         raise ValueError(
-            'The images have no labels, which a number needs: put LoadAnnotations into the '
+            'The images have no labels, which a number needs: put LoadLabelMap into the '
             'pipeline of the dataset.'
         )
     scores = F.interpolate(

@@ -13,7 +13,13 @@ from mmseg.datasets import COCOStuffDataset, PascalContextDataset
 from mmseg.registry import DATASETS, METRICS
 from PIL import Image
 
-from mmseg_langseg.datasets import ADE20K847Dataset, COCOObjectDataset, COCOStuff27Dataset
+from mmseg_langseg.datasets import (
+    ADE20K847Dataset,
+    COCOObjectDataset,
+    COCOStuff27Dataset,
+    LabelFileError,
+    check_labels,
+)
 from mmseg_langseg.datasets.ade20k_full_classes import ADE847_NAMES, ADE847_RAW_IDS, ADE847_WORDS
 from mmseg_langseg.datasets.label_conversion import encode_labels
 from mmseg_langseg.models.text_encoders import Vocabulary
@@ -237,20 +243,37 @@ def test_ade847_is_in_order_and_its_names_are_distinct():
     assert ADE20K847Dataset.METAINFO['classes'][412] == 'tube'
 
 
-def test_wide_labels_refuse_what_mmseg_would_bend(tmp_path):
-    from mmseg_langseg.datasets import LoadWideAnnotations
+@pytest.mark.parametrize('name', BENCHMARKS)
+def test_a_label_of_no_class_ends_the_check(name, tmp_path):
+    image, labels, _, values = BENCHMARKS[name]
+    settings = Config.fromfile(FOLDER / f'{name}.py').test_dataloader.dataset
+    write_benchmark(tmp_path, image, labels, values)
+    if settings.get('ann_file'):
+        write_list(settings, tmp_path, image)
+    settings.update(data_root=str(tmp_path), test_mode=True)
+    dataset = DATASETS.build(settings)
+    check_labels(dataset)
 
-    path = tmp_path / 'a.png'
-    Image.fromarray(np.zeros(SIZE, np.uint8)).save(path)
-    results = dict(seg_map_path=str(path), reduce_zero_label=False, seg_fields=[])
-    with pytest.raises(ValueError, match=r'a\.png: expected a label map of 16 bits'):
-        LoadWideAnnotations().transform(dict(results))
-    path.write_bytes(encode_labels(np.full(SIZE, 300)))
-    tiff = tmp_path / 'a.tif'  # as MaskFormer's script writes it
-    Image.fromarray(np.full(SIZE, 300, np.uint16)).save(tiff)
-    for file in (path, tiff):
-        loaded = LoadWideAnnotations().transform(results | dict(seg_map_path=str(file)))
-        assert (loaded['gt_seg_map'] == 300).all() and loaded['gt_seg_map'].shape == SIZE
-    for change in (dict(reduce_zero_label=True), dict(label_map={0: 1})):
-        with pytest.raises(ValueError, match='maps no labels'):
-            LoadWideAnnotations().transform(results | change)
+    wrong = max(value for value in values if value not in (255, 65535)) + 1
+    write_benchmark(tmp_path, image, labels, {**values, wrong: None})
+    with pytest.raises(LabelFileError) as error:
+        check_labels(dataset)
+    lines = str(error.value).splitlines()
+    assert lines[0].startswith('2 of 2 images') and len(lines) == 3
+    assert labels.format(1) in lines[1] and f'label value {wrong} (' in lines[1]
+    for index in (1, 2):
+        (tmp_path / labels.format(index)).unlink()
+    with pytest.raises(LabelFileError, match=f'{labels.format(2)}: this label map does not exist'):
+        check_labels(dataset)
+
+
+@pytest.mark.parametrize('name', ['ade20k_847', 'pascal_context459'])
+def test_wide_labels_of_8_bits_are_refused(name, tmp_path):
+    image, labels, _, _ = BENCHMARKS[name]
+    cfg = Config.fromfile(FOLDER / f'{name}.py').test_dataloader.dataset
+    write_benchmark(tmp_path, image, labels, {0: 0})
+    if cfg.get('ann_file'):
+        write_list(cfg, tmp_path, image)
+    dataset = DATASETS.build({**cfg, 'data_root': str(tmp_path), 'test_mode': True})
+    with pytest.raises(LabelFileError, match='expected a label map of 16 bits'):
+        check_labels(dataset)

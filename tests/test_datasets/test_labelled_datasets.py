@@ -81,7 +81,7 @@ def test_folder_with_class_file(folder):
             FileNotFoundError,
             'image folder .*gone does not exist',
         ),
-        (dict(img_suffix='.tif'), ValueError, r'no image \*\.tif'),
+        (dict(img_suffix='.tif'), ValueError, r'no image in .*images; expected .* \.tif'),
     ],
 )
 def test_wrong_settings_are_named(folder, kwargs, error, message):

@@ -67,7 +67,7 @@ def test_a_memory_of_other_classes_is_refused():
 
 
 def test_images_without_labels_are_refused():
-    with pytest.raises(ValueError, match='LoadAnnotations'):
+    with pytest.raises(ValueError, match='LoadLabelMap'):
         evaluate_retrieval(ColourEncoder(), colour_loader(labelled=False), colour_loader())
 
 

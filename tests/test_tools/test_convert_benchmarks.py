@@ -1,12 +1,19 @@
 """Converters of the benchmarks that MMSegmentation has none for."""
 
+import errno
+import runpy
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 from PIL import Image
 
 from tests.scripts import load_script
 
+ROOT = Path(__file__).resolve().parents[2]
 ADE = load_script('tools/convert_ade20k_full.py')
 CONTEXT = load_script('tools/convert_pascal_context459.py')
 
@@ -91,7 +98,7 @@ def test_bad_ade_files_are_named_and_cost_nothing_else(tmp_path):
     assert 'ADE_val_00000002_seg.png' in lines[2] and 'ADE_val_00000003.jpg: ' in lines[3]
     written = [path.name for path in (tmp_path / 'annotations_847/validation').iterdir()]
     assert written == ['ADE_val_00000004.png']
-    with pytest.raises(SystemExit, match='no image ADE_'):
+    with pytest.raises(FileNotFoundError, match='no image ADE_'):
         ADE.main([str(tmp_path / 'gone')])
 
 
@@ -126,5 +133,87 @@ def test_bad_mat_files_are_named_and_cost_nothing_else(tmp_path):
     assert 'b.mat: holds no label map' in lines[2]
     assert 'c.mat: no readable .mat file' in lines[3]
     assert [p.name for p in (tmp_path / 'SegmentationContext459').iterdir()] == ['d.png']
-    with pytest.raises(SystemExit, match=r'no \.mat file in'):
+    with pytest.raises(FileNotFoundError, match=r'no \.mat file in'):
         CONTEXT.main([str(tmp_path / 'gone')])
+
+
+@pytest.mark.parametrize(
+    'numbers, message',
+    [
+        ([[1.5]], 'LabelMap holds fractions'),
+        ([[float('nan')]], 'LabelMap holds fractions'),
+        ([[-1]], 'LabelMap holds numbers -1 to -1: expected 0 to 459'),
+        ([[float('inf')]], 'LabelMap holds fractions or infinite'),
+        ([['a']], 'LabelMap holds no numbers'),
+        (np.zeros((0, 3)), 'holds no label map'),
+        (np.zeros((2, 2, 2)), 'holds no label map'),
+        (scipy.sparse.csc_matrix(np.eye(3)), 'LabelMap holds no numbers'),
+        (np.ones((4000, 4000), np.uint8), 'LabelMap has 4000 x 4000 pixels'),
+    ],
+)
+def test_hostile_mat_files_are_bad_ones(tmp_path, numbers, message):
+    (tmp_path / 'trainval').mkdir()
+    path = tmp_path / 'trainval/a.mat'
+    scipy.io.savemat(path, dict(LabelMap=numbers), do_compression=True)
+    with pytest.raises(SystemExit, match=f'1 files cannot be used:\n.*a.mat: {message}'):
+        CONTEXT.main([str(tmp_path)])
+    assert not list((tmp_path / 'SegmentationContext459').iterdir())
+
+
+def test_image_bombs_are_bad_files(tmp_path):
+    write_ade(tmp_path, 'ADE_val_00000001', (20, 30))
+    write_ade(tmp_path, 'ADE_val_00000002', (20, 30))
+    bomb = tmp_path / 'images/ADE/validation/a/attic/ADE_val_00000001_seg.png'
+    Image.new('1', (20_000, 20_000)).save(bomb)
+    with pytest.raises(SystemExit) as error:
+        ADE.main([str(tmp_path)])
+    first, line = str(error.value).splitlines()
+    assert first == '1 images cannot be used:'
+    assert (
+        'ADE_val_00000001_seg.png cannot be decoded (DecompressionBombError: Image size (400000000'
+        in line
+    )
+    written = [path.name for path in (tmp_path / 'annotations_847/validation').iterdir()]
+    assert written == ['ADE_val_00000002.png']
+
+
+def test_two_images_of_one_name_are_never_one_file(tmp_path):
+    write_ade(tmp_path, 'ADE_val_00000001', (20, 30), 'a/attic')
+    write_ade(tmp_path, 'ADE_val_00000001', (20, 30), 'b/bar')
+    with pytest.raises(ValueError, match=r'attic/ADE_val_00000001\.jpg.* would both be written to'):
+        ADE.main([str(tmp_path)])
+    assert not (tmp_path / 'images_847').exists()
+
+
+def test_outputs_that_are_links_to_the_inputs_change_nothing(tmp_path):
+    write_ade(tmp_path, 'ADE_val_00000001', (700, 600), '.')
+    source = tmp_path / 'images/ADE/validation'
+    for name in ('images_847', 'annotations_847'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'validation').symlink_to(source, target_is_directory=True)
+    before = {path.name: path.read_bytes() for path in source.iterdir()}
+    ADE.main([str(tmp_path)])
+    after = {path.name: path.read_bytes() for path in source.iterdir()}
+    assert {name: after[name] for name in before} == before
+
+
+def test_too_many_open_files_are_no_bad_file(tmp_path, monkeypatch):
+    write_ade(tmp_path, 'ADE_val_00000001', (20, 30))
+
+    def full(path, table):
+        raise OSError(errno.EMFILE, 'Too many open files', str(path))
+
+    monkeypatch.setattr(ADE, 'convert_image', full)
+    with pytest.raises(OSError, match='Too many open files'):
+        ADE.main([str(tmp_path)])
+
+
+@pytest.mark.parametrize('name', ['convert_ade20k_full', 'convert_pascal_context459'])
+def test_commands_end_in_their_message(tmp_path, monkeypatch, name):
+    script = ROOT / 'tools' / f'{name}.py'
+    monkeypatch.setattr(sys, 'argv', [str(script), str(tmp_path / 'gone')])
+    with pytest.raises(SystemExit, match=rf'^{name}: no .*gone'):
+        runpy.run_path(str(script), run_name='__main__')
+    sys.argv.append('--debug')
+    with pytest.raises(FileNotFoundError, match='gone'):
+        runpy.run_path(str(script), run_name='__main__')

@@ -5,7 +5,7 @@ resize = dict(type='Resize', scale=(520, 520), keep_ratio=True)
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     resize,
-    dict(type='LoadAnnotations'),
+    dict(type='LoadLabelMap'),
     dict(type='PackSegInputs'),
 ]
 tta_pipeline = [
@@ -18,7 +18,7 @@ tta_pipeline = [
                 dict(type='RandomFlip', prob=0.0, direction='horizontal'),
                 dict(type='RandomFlip', prob=1.0, direction='horizontal'),
             ],
-            [dict(type='LoadAnnotations')],
+            [dict(type='LoadLabelMap')],
             [dict(type='PackSegInputs')],
         ],
     ),

@@ -3,7 +3,7 @@ _base_ = './segmentation_test.py'
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(2560, 640), keep_ratio=True),
-    dict(type='LoadWideAnnotations'),
+    dict(type='LoadLabelMap', ignore_index=65535),
     dict(type='PackSegInputs'),
 ]
 tta_pipeline = [
@@ -16,7 +16,7 @@ tta_pipeline = [
                 dict(type='RandomFlip', prob=0.0, direction='horizontal'),
                 dict(type='RandomFlip', prob=1.0, direction='horizontal'),
             ],
-            [dict(type='LoadWideAnnotations')],
+            [dict(type='LoadLabelMap', ignore_index=65535)],
             [dict(type='PackSegInputs')],
         ],
     ),

@@ -1,12 +1,12 @@
-"""Pipeline steps: unlabelled masks, regions and views, wide labels, and the embedded data set."""
+"""Pipeline steps: unlabelled masks, regions and views, label maps, and the embedded data set."""
 
 from .augmented_views import AugmentedViews
 from .load_clip_features import LoadCLIPFeatures
+from .load_label_map import LoadLabelMap
 from .load_region_map import LoadRegionMap
 from .load_synthetic_scene import LoadSyntheticScene
 from .load_unlabeled_image import LoadUnlabeledImage
 from .load_unlabeled_masks import LoadUnlabeledMasks
-from .load_wide_annotations import LoadWideAnnotations
 from .pack_mask_inputs import PackMaskInputs
 from .pack_views import PackViews
 from .pixel_index import pixel_index_map
@@ -16,11 +16,11 @@ from .strong_view import StrongView
 __all__ = [
     'AugmentedViews',
     'LoadCLIPFeatures',
+    'LoadLabelMap',
     'LoadRegionMap',
     'LoadSyntheticScene',
     'LoadUnlabeledImage',
     'LoadUnlabeledMasks',
-    'LoadWideAnnotations',
     'PackMaskInputs',
     'PackViews',
     'RandomView',

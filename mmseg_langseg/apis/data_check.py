@@ -1,0 +1,162 @@
+"""Checks of a config's labelled data before its model is built and its weights are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmseg_langseg.datasets import check_labels, dataset_parts
+from mmseg_langseg.evaluation import label_map_path
+from mmseg_langseg.masks import GenerationManifest, remove_leftovers
+
+# Where launchers tell a process its number and that of all.
+_RANKS = dict(
+    pytorch=('RANK', 'WORLD_SIZE'),
+    slurm=('SLURM_PROCID', 'SLURM_NTASKS'),
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE'),
+)
+
+
+def check_data(cfg: Config, loader: str) -> BaseDataset | None:
+    """Build a dataset of a config and check its labels, see ``datasets.check_labels``.
+
+    Args:
+        cfg: Config of a run.
+        loader: Its key of the data, e.g. ``test_dataloader``.
+
+    Returns:
+        The dataset; None if the config has no such data.
+
+    Raises:
+        OSError: Data are missing.
+        ValueError: Labels cannot be used.
+    """
+    if not cfg.get(loader) or 'dataset' not in cfg[loader]:
+        return None
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    check_folders(cfg, loader)
+    dataset = _build(cfg[loader].dataset)
+    rank, world_size = (
+        int(os.environ.get(name, default))
+        for name, default in zip(_RANKS.get(cfg.get('launcher'), ('', '')), (0, 1), strict=True)
+    )
+    check_labels(dataset, rank, world_size)
+    return dataset
+
+
+def _build(settings: ConfigDict) -> BaseDataset:
+    try:
+        return DATASETS.build(settings)
+    except ValueError as error:
+        # MMEngine's failure to store an empty list.
+        if 'at least one array' not in str(error):
+            raise
+        raise ValueError(
+            f'{settings.type} found no image in {settings.get("data_root")!r}, data_prefix '
+            f'{settings.get("data_prefix")}; expected files that end in its img_suffix'
+        ) from error
+
+
+def check_folders(cfg: Config, loader: str) -> None:
+    """Make sure that the images of a config, and the list of their names, are there.
+
+    Args:
+        cfg: Config of a run.
+        loader: Its key of the data, e.g. ``train_dataloader``.
+
+    Raises:
+        FileNotFoundError: The folder of the images or the file that lists them does not exist.
+    """
+    for settings in _dataset_settings((cfg.get(loader) or {}).get('dataset')):
+        root = settings.get('data_root') or ''
+        for key, name in (
+            ('data_prefix.img_path', (settings.get('data_prefix') or {}).get('img_path')),
+            ('ann_file', settings.get('ann_file')),
+        ):
+            path = os.path.join(root, name or '')
+            # Another file backend, such as a tar, is left to the dataset.
+            local = '://' not in path and not settings.get('backend_args')
+            if name and local and not os.path.exists(path):
+                raise FileNotFoundError(
+                    f"'{path}' does not exist; expected the data of {settings.type} there, or its "
+                    f'place in {loader}.dataset.data_root and .{key} (docs/data.md)'
+                )
+
+
+def _dataset_settings(settings: Any) -> list[ConfigDict]:
+    """The configs of the datasets inside wrappers, or the config itself."""
+    inner = settings.get('datasets', settings.get('dataset')) if settings else []
+    if inner is None:
+        return [settings]
+    inner = inner if isinstance(inner, list) else [inner]
+    return [part for wrapped in inner for part in _dataset_settings(wrapped)]
+
+
+def check_output_folder(folder: str, dataset: BaseDataset, option: str) -> None:
+    """Make sure that a folder to write to is not among a dataset's images or label maps.
+
+    Raises:
+        ValueError: It is such a folder, or below one.
+    """
+    target = Path(folder).resolve()
+    for part in dataset_parts(dataset):
+        for root in filter(os.path.isdir, filter(None, part.data_prefix.values())):
+            source = Path(root).resolve()
+            if target == source or source in target.parents:
+                raise ValueError(
+                    f"{option} '{folder}' is in '{root}', which the test reads: nothing was "
+                    'written; give another folder'
+                )
+
+
+def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:
+    """Get a folder ready for predicted label maps.
+
+    Files of an earlier test with the same classes are replaced; files of another origin never.
+
+    Args:
+        out: The folder.
+        dataset: Dataset to test on.
+
+    Returns:
+        Config of the ``LabelMapWriter``.
+
+    Raises:
+        ValueError: The folder is among the images or label maps, holds files of another origin or
+            of a test with other classes, or two images would have the same label map.
+    """
+    check_output_folder(out, dataset, '--out')
+    roots = [part.data_prefix.get('img_path') or '' for part in dataset_parts(dataset)]
+    root = roots[0] if len(set(roots)) == 1 else os.path.commonpath(map(os.path.abspath, roots))
+    images: dict[Path, str] = {}
+    for index in range(len(dataset)):
+        image = dataset.get_data_info(index)['img_path']
+        target = label_map_path(image, root, out)
+        other = images.setdefault(target, image)
+        if other != image:
+            raise ValueError(
+                f"'{other}' and '{image}' would both have the label map '{target}'; rename one"
+            )
+    settings = dict(
+        content='predicted label maps', classes=list(dataset.metainfo.get('classes') or ())
+    )
+    GenerationManifest(out).start(settings, (), images)
+    _remove_leftovers(images)
+    return dict(type='LabelMapWriter', out=str(out), image_root=root)
+
+
+def _remove_leftovers(targets: Iterable[Path]) -> None:
+    """Remove the temporary files of killed tests."""
+    folders: dict[Path, set[str]] = {}
+    for target in targets:
+        folders.setdefault(target.parent, set()).add(target.name)
+    for folder, names in folders.items():
+        if folder.is_dir():
+            remove_leftovers(folder, names)
