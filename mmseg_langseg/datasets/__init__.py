@@ -19,8 +19,10 @@ from .transforms import (
     PackMaskInputs,
     PackViews,
     RandomView,
+    ShortestEdgeResize,
     StrongView,
     pixel_index_map,
+    shortest_edge_size,
     view_matrix,
 )
 from .unlabeled_mask_dataset import UnlabeledMaskDataset
@@ -42,10 +44,12 @@ __all__ = [
     'PascalContext459Dataset',
     'PascalVOC20Dataset',
     'RandomView',
+    'ShortestEdgeResize',
     'StrongView',
     'SyntheticScenesDataset',
     'TarBackend',
     'UnlabeledMaskDataset',
     'pixel_index_map',
+    'shortest_edge_size',
     'view_matrix',
 ]
