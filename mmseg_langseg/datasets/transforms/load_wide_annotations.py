@@ -14,7 +14,8 @@ class LoadWideAnnotations(LoadAnnotations):
     """mmseg's ``LoadAnnotations`` for label maps of 16 bits (PNG or TIFF).
 
     mmseg's own keeps the lower 8 bits, so that class 256 would become class 0, and takes 255, here
-    a class, for "ignore". Use ``IoUMetric(ignore_index=65535)`` with it.
+    a class, for "ignore". Use ``IoUMetric(ignore_index=65535)`` with it. Images without a label map
+    pass, as MMSegmentation's inferencer takes only its own loader out of a test pipeline.
 
     Args:
         backend_args: File backend of mmengine.
@@ -29,7 +30,9 @@ class LoadWideAnnotations(LoadAnnotations):
         Raises:
             ValueError: The file has 8 bits or several channels, or the data set renames classes.
         """
-        path = results['seg_map_path']
+        path = results.get('seg_map_path')
+        if path is None:
+            return
         if results['reduce_zero_label'] or results.get('label_map') is not None:
             raise ValueError(
                 'LoadWideAnnotations maps no labels: reduce_zero_label and a subset of the classes '
