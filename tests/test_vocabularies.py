@@ -83,7 +83,9 @@ def test_prompts_are_those_of_official_pixelclip(name, monkeypatch):
     assert other == ({(7, 'bed ')} if name == 'ade150' else set())
     # The metainfo of the dataset differs in one name alone.
     meta = DATASETS.get(BENCHMARKS[name]).METAINFO['classes']
-    other = {(i, *pair) for i, pair in enumerate(zip(official, meta, strict=True)) if len({*pair}) > 1}
+    other = {
+        (i, *pair) for i, pair in enumerate(zip(official, meta, strict=True)) if len({*pair}) > 1
+    }
     assert other == ({(49, 'diningtable', 'table')} if name == 'context59' else set())
 
     encoder = OpenCLIPTextEncoder(VIT)

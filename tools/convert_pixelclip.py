@@ -1,4 +1,4 @@
-"""Turns an official PixelCLIP checkpoint into a file that holds only what training changed.
+"""Convert an official PixelCLIP checkpoint to a file that holds only what training changed.
 
     python tools/convert_pixelclip.py pixelclip_vit_base.pth pixelclip_vit-b16.pth
 
@@ -6,14 +6,16 @@ The result is loaded by ``tools/test.py CONFIG pixelclip_vit-b16.pth``; the rest
 its public weights.
 """
 
-import argparse
+import io
 import os
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+
+from mmseg_langseg.apis.command_line import command_parser, run_command
+from mmseg_langseg.fileio import check_not_input
+from mmseg_langseg.masks import write_whole_file
 
 CLIP = 'sem_seg_head.predictor.clip_model.'
 PROMPTS = 'sem_seg_head.predictor.prompt_tokens'
@@ -87,36 +89,27 @@ def read_checkpoint(path: str) -> Mapping[str, Tensor]:
 
 
 def write_checkpoint(state: dict[str, Tensor], path: str) -> None:
-    """Writes a checkpoint of the toolbox: to a temporary file first, then renamed."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix='.tmp')
-    os.close(handle)
-    try:
-        torch.save({'meta': {'source': 'official PixelCLIP'}, 'state_dict': state}, temporary)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write a checkpoint of the toolbox, completely or not at all."""
+    buffer = io.BytesIO()
+    torch.save({'meta': {'source': 'official PixelCLIP'}, 'state_dict': state}, buffer)
+    write_whole_file(path, buffer.getvalue())
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('source', metavar='IN', help='official checkpoint (.pth)')
     parser.add_argument('target', metavar='OUT', help='file to write')
     parser.add_argument(
         '--with-teacher', action='store_true', help='keep the momentum teacher, to train on'
     )
     args = parser.parse_args(argv)
-    try:
-        model = read_checkpoint(args.source)
-        state = convert(model, args.with_teacher)
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'convert_pixelclip: {error}') from error
+    check_not_input(args.target, [args.source])
+    model = read_checkpoint(args.source)
+    state = convert(model, args.with_teacher)
     write_checkpoint(state, args.target)
     before, after = (sum(v.numel() for v in d.values()) / 1e6 for d in (model, state))
     print(f'{args.target}: {len(state)} tensors, {after:.1f} M of {before:.1f} M values')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -65,8 +65,8 @@ def warn_of_batch_size(runner: Runner) -> None:
     if wanted % processes:
         remedy = f'a number of processes that divides {wanted}'
     runner.logger.warning(
-        f'A step has {size} images ({processes} processes of {size // processes}), and the schedule '
-        f'of the config is made for {wanted}: use {remedy}.'
+        f'A step has {size} images ({processes} processes of {size // processes}), but the '
+        f'schedule of the config is made for {wanted}: use {remedy}.'
     )
 
 

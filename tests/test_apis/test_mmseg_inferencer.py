@@ -31,7 +31,9 @@ def test_class_names_are_those_of_the_test_dataset(name):
     cfg = load(name)
     words = cfg.model.decode_head.vocabulary
     names = Vocabulary.parse(words).names
-    classes = [c.strip() for c in DATASETS.get(cfg.test_dataloader.dataset.type).METAINFO['classes']]
+    classes = [
+        c.strip() for c in DATASETS.get(cfg.test_dataloader.dataset.type).METAINFO['classes']
+    ]
     assert len(names) == len(classes)
     if not words.endswith('_maskclip.json'):
         other = OTHER_NAMES.get(words.removesuffix('.json'), {})
@@ -67,11 +69,13 @@ def test_inferencer_of_the_toolbox_gives_labels(name, num_classes, image):
     labels = inferencer(image)['predictions']
     assert inferencer.model.decode_head.num_classes == num_classes
     assert labels.shape == (48, 72)
-    assert 0 <= labels.min() and labels.max() < num_classes
+    assert labels.min() >= 0 and labels.max() < num_classes
 
 
 @pytest.mark.parametrize('name', ['pixelclip/vit-b16_test-photos.py', 'clips4/r50_test-photos.py'])
 def test_own_photos_have_their_names_in_a_file(name, image):
     assert 'vocabulary' not in load(name).model.decode_head
-    with pytest.raises(RuntimeError, match=r'no class names.*decode_head\.vocabulary.*classes\.txt'):
+    with pytest.raises(
+        RuntimeError, match=r'no class names.*decode_head\.vocabulary.*classes\.txt'
+    ):
         tiny_inferencer(name)(image)

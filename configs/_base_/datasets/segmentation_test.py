@@ -1,5 +1,6 @@
-# Test pipelines of the labelled datasets in the protocol of PixelCLIP: ResizeShortestEdge of detectron2
-# (Pillow, which antialiases). The data preprocessor then resizes to the input size of the tower.
+# Test pipelines of the labelled datasets in the protocol of PixelCLIP: detectron2's
+# ResizeShortestEdge, with Pillow, which antialiases. The data preprocessor then resizes to the
+# input size of the tower.
 test_resize = dict(type='ShortestEdgeResize', short_side=640, long_side=2560)
 test_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -25,7 +25,7 @@ class ShortestEdgeResize(Resize):
         self.long_side = long_side
 
     def transform(self, results: dict) -> dict:
-        """Resize ``img``, uint8 (H, W, 3), and set ``img_shape``, ``scale`` and ``scale_factor``."""
+        """Resize ``img``, uint8 (H, W, 3), and the label map, if there is one."""
         height, width = results['img'].shape[:2]
         results['scale'] = shortest_edge_size(height, width, self.short_side, self.long_side)[::-1]
         self._resize_img(results)
@@ -33,9 +33,7 @@ class ShortestEdgeResize(Resize):
         return results
 
 
-def shortest_edge_size(
-    height: int, width: int, short_side: int, long_side: int
-) -> tuple[int, int]:
+def shortest_edge_size(height: int, width: int, short_side: int, long_side: int) -> tuple[int, int]:
     """Size (height, width) that detectron2's ``ResizeShortestEdge`` gives an image."""
     scale = short_side / min(height, width)
     size = (short_side, scale * width) if height < width else (scale * height, short_side)
