@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 
 from mmseg_langseg.engine.hooks import MatmulPrecisionHook
 from tests.test_configs import CONFIGS, load
-from tests.test_engine.runners import build_runner
+from tests.test_engine.runners import VOCABULARY, build_runner
 
 
 class Seen(Hook):
@@ -18,7 +18,7 @@ class Seen(Hook):
 @pytest.mark.parametrize('precision', ['high', 'highest'])
 def test_holds_for_the_run_and_no_longer(precision, tmp_path):
     before = torch.get_float32_matmul_precision()
-    runner = build_runner(tmp_path / precision, iters=2)
+    runner = build_runner(tmp_path / precision, hooks=[VOCABULARY], iters=2)
     seen = Seen()
     runner.register_hook(MatmulPrecisionHook(precision))
     runner.register_hook(seen)
