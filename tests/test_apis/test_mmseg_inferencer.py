@@ -44,7 +44,7 @@ def tiny_inferencer(name):
     cfg = load(name)
     cfg.model = tiny_model(cfg)
     torch.manual_seed(0)
-    return MMSegInferencer(cfg, device='cpu', show_progress=False)
+    return MMSegInferencer(cfg, device='cpu')
 
 
 @pytest.fixture
