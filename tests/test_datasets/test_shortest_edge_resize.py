@@ -23,7 +23,7 @@ SIZES = {
 
 
 def build():
-    return TRANSFORMS.build(dict(type='ShortestEdgeResize', short_side=640, long_side=2560))
+    return TRANSFORMS.build(dict(type='ShortestEdgeResize', scale=(2560, 640)))
 
 
 @pytest.mark.parametrize('before, after', SIZES.items())

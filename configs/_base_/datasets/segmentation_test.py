@@ -1,7 +1,8 @@
 # Test pipelines of the labelled datasets in the protocol of PixelCLIP: detectron2's
 # ResizeShortestEdge, with Pillow, which antialiases. The data preprocessor then resizes to the
 # input size of the tower.
-test_resize = dict(type='ShortestEdgeResize', short_side=640, long_side=2560)
+# Short side 640, long side at most 2560.
+test_resize = dict(type='ShortestEdgeResize', scale=(2560, 640))
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     test_resize,

@@ -15,19 +15,18 @@ class ShortestEdgeResize(Resize):
     few sizes at the limit of the long side. A label map that is already loaded is resized as well.
 
     Args:
-        short_side: Length of the short side in pixels.
-        long_side: Maximum length of the long side in pixels; the short side shrinks with it.
+        scale: Maximum length of the long side and length of the short side in pixels, in either
+            order, as in ``Resize(keep_ratio=True)``; the short side shrinks with the long one.
     """
 
-    def __init__(self, short_side: int, long_side: int) -> None:
-        super().__init__(scale=(long_side, short_side), backend='pillow', interpolation='bilinear')
-        self.short_side = short_side
-        self.long_side = long_side
+    def __init__(self, scale: tuple[int, int]) -> None:
+        super().__init__(scale=tuple(scale), backend='pillow', interpolation='bilinear')
 
     def transform(self, results: dict) -> dict:
         """Resize ``img``, uint8 (H, W, 3), and the label map, if there is one."""
         height, width = results['img'].shape[:2]
-        results['scale'] = shortest_edge_size(height, width, self.short_side, self.long_side)[::-1]
+        size = shortest_edge_size(height, width, min(self.scale), max(self.scale))
+        results['scale'] = size[::-1]
         self._resize_img(results)
         self._resize_seg(results)
         return results
