@@ -26,10 +26,12 @@ BASE = [
 ]
 
 EXTRAS = {
-    # The default line: current torch, no compiled mmcv operators needed.
+    # The default line: current torch, no compiled mmcv operators needed. MMPretrain is part of both
+    # lines for its self-supervised backbones; nothing of this package imports it by itself.
     'maintained': [
         'onedl-mmcv>=2.3.6,<2.4',
         'onedl-mmengine>=0.10.12,<0.11',
+        'onedl-mmpretrain>=1.3.0,<1.4',
         'onedl-mmsegmentation>=1.4.2,<1.5',
     ],
     # mmengine 0.10.7 cannot read its own checkpoints on torch 2.6 and later; mmcv 2.1.0 needs
@@ -37,6 +39,7 @@ EXTRAS = {
     'classic': [
         'mmcv==2.1.0',
         'mmengine==0.10.7',
+        'mmpretrain==1.2.0',
         'mmsegmentation==1.2.2',
         'setuptools<81',
         'torch>=2.1,<2.6',

@@ -142,7 +142,7 @@ def test_numbers_of_the_official_code(name, scale, size):
     assert (head.clusterer.scale, head.clusterer.iterations) == (scale, 3)
     assert cfg.model.momentum == 0.999
     assert cfg.model.data_preprocessor.input_size == size
-    assert 4 * cfg.train_dataloader.batch_size == 48
+    assert 8 * cfg.train_dataloader.batch_size == 48
     assert cfg.train_cfg.max_iters == 10000
     assert cfg.optim_wrapper.clip_grad.max_norm == 0.01
 
@@ -237,6 +237,25 @@ def test_metafile_lists_every_training_config(method):
         assert model['Name'] == f'{method}_{Path(model["Config"]).stem}'
 
 
+# Images of a step: Sec. 4.1 of PixelCLIP, the official MaskCLIP+; ours for CLIP-S4.
+STEP = {'pixelclip': 48, 'maskclip': 16, 'clips4': 8}
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_eight_processes_train_at_the_global_batch(method):
+    content = yaml.safe_load((ROOT / method / 'metafile.yml').read_text(encoding='utf-8'))
+    for model in content['Models']:
+        cfg = load(model['Config'].removeprefix('configs/'))
+        batch, listed = cfg.train_dataloader.batch_size, model['Metadata']['Batch Size']
+        if 'synthetic' in model['Name']:  # one process
+            assert batch == listed, model['Name']
+            continue
+        assert cfg.auto_scale_lr.base_batch_size == listed == STEP[method]
+        # One's own photos are trained on by fewer processes.
+        processes = {'pixelclip_vit-b16_photos': 4, 'clips4_r50_photos': 1}.get(model['Name'], 8)
+        assert processes * batch == STEP[method], model['Name']
+
+
 def words(name):
     """Known names of a benchmark, and all, as the text encoder reads them, and the class count."""
     cfg = load(f'clips4/r50_{name}.py')
@@ -278,7 +297,7 @@ def test_schedule_of_clips4(name, iterations):
     cfg = load(f'clips4/r50_{name}.py')
     steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
     views = steps['AugmentedViews']
-    assert (cfg.train_dataloader.batch_size, views.num_views) == (8, 2)
+    assert (8 * cfg.train_dataloader.batch_size, views.num_views) == (8, 2)
     assert views.transforms[0].crop_size == (448, 448)
     assert cfg.model.data_preprocessor.teacher_size == (512, 512)
     assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == iterations

@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.optim import build_optim_wrapper
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
@@ -16,6 +17,7 @@ from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 from mmseg_langseg.models.clusterers import ArgmaxClusterer
 from mmseg_langseg.models.text_encoders import FixedNames, FreeCentroids
 from tests.test_configs import tiny_model
+from tests.tiny import training_batch
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / 'docs' / 'ablations.md'
@@ -124,12 +126,26 @@ def test_data_lines_do_what_they_say():
 
 
 def test_optimiser_lines_do_what_they_say():
-    cfg, model = build(line_with('prompts.lr_mult'))
+    cfg, model = build(line_with('prompts.lr_mult=0.1'))
     tokens = model.decode_head.prompts.tokens
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
     (group,) = [group for group in groups if group['params'][0] is tokens]
     assert group['lr'] == pytest.approx(2e-5)
     assert build(line_with('clip_grad'))[0].optim_wrapper.clip_grad is None
+
+
+def test_without_class_prompts_they_stay_what_they_are_at_the_start():
+    cfg = merged(CONFIGS[0], parse(line_with('prompts.lr_mult=0.0'))[1])
+    config = tiny_model(cfg)
+    config.data_preprocessor.input_size = (32, 32)
+    config.decode_head.update(decoder_channels=(8, 4))
+    config.decode_head.prompts.num_clusters = 4
+    model = MODELS.build(config)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    model.train().train_step(training_batch(), wrapper)
+    changed = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
+    assert changed and not any('prompts' in name for name in changed)
 
 
 def test_tower_lines_do_what_they_say():

@@ -12,7 +12,7 @@ from tests.test_configs import METHODS, ROOT
     'page',
     [
         'README.md',
-        *(f'docs/{name}.md' for name in ('ablations', 'benchmark', 'data', 'masks')),
+        *(f'docs/{name}.md' for name in ('ablations', 'benchmark', 'data', 'deviations', 'masks')),
         *(f'configs/{name}/README.md' for name in METHODS),
     ],
 )

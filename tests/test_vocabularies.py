@@ -1,11 +1,21 @@
 import json
+from pathlib import Path
 
 import pytest
+import torch
 from mmseg.registry import DATASETS
 
 import mmseg_langseg  # noqa: F401  (registers the parts)
-from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.text_encoders import OpenCLIPTextEncoder, Vocabulary
 from mmseg_langseg.models.text_encoders.vocabulary import SHIPPED
+from tests.tiny import VIT
+
+OFFICIAL = json.loads((Path(__file__).parent / 'data/pixelclip_classes.json').read_text('utf-8'))
+OFFICIAL_TEMPLATES = [
+    'itap of a {}.', 'a bad photo of the {}.', 'a origami {}.', 'a photo of the large {}.',
+    'a {} in a video game.', 'art of the {}.', 'a photo of the small {}.',
+    'A photo of a {} in the scene',
+]  # fmt: skip
 
 BENCHMARKS = {
     'ade150': 'ADE20KDataset',
@@ -22,6 +32,7 @@ BENCHMARKS = {
 }
 # What a file calls a class other than the dataset does. MaskCLIP's spellings are tested with the
 # splits that use them (test_evaluation).
+RENAMED = {'context59': {'table': 'diningtable'}}
 SPELLINGS = {
     'voc20_sclip': dict(boat='ship', diningtable='table', tvmonitor='television monitor'),
     'voc21_sclip': dict(boat='ship', diningtable='table', tvmonitor='television monitor'),
@@ -51,15 +62,50 @@ def test_every_file_has_the_schema_and_its_source():
 @pytest.mark.parametrize('name', BENCHMARKS)
 def test_shipped_names_are_those_of_the_dataset(name):
     vocabulary = Vocabulary.from_json(f'{name}.json')
-    assert list(vocabulary.names) == classes_of(name)
+    renamed = RENAMED.get(name, {})
+    assert list(vocabulary.names) == [renamed.get(c, c) for c in classes_of(name)]
     assert vocabulary.row_classes == tuple(range(vocabulary.num_classes))
     assert not vocabulary.background
     # What a model gets that is not told other words.
     default = Vocabulary.from_names(classes_of(name))
-    assert default.names == vocabulary.names
+    assert list(default.names) == classes_of(name)
     assert all(len(words) == 1 for words in default.rows)
-    if name != 'ade847':
+    if name != 'ade847' and not renamed:
         assert vocabulary == default
+
+
+@pytest.mark.parametrize('name', [key for key in OFFICIAL if key != 'source'])
+def test_prompts_are_those_of_official_pixelclip(name, monkeypatch):
+    """Character by character, but for the blank of 'bed ', which leaves no token."""
+    official = OFFICIAL[name]
+    names = Vocabulary.from_json(f'{name}.json').names
+    other = {(i, a) for i, (a, b) in enumerate(zip(official, names, strict=True)) if a != b}
+    assert other == ({(7, 'bed ')} if name == 'ade150' else set())
+    # The metainfo of the dataset differs in one name alone.
+    meta = DATASETS.get(BENCHMARKS[name]).METAINFO['classes']
+    other = {
+        (i, *pair) for i, pair in enumerate(zip(official, meta, strict=True)) if len({*pair}) > 1
+    }
+    assert other == ({(49, 'diningtable', 'table')} if name == 'context59' else set())
+
+    encoder = OpenCLIPTextEncoder(VIT)
+    tokens = []
+
+    def remember(texts):
+        tokens.append(encoder.tokenizer(list(texts)))
+        return torch.ones(len(texts), encoder.embed_dim)
+
+    monkeypatch.setattr(encoder, 'encode_texts', remember)
+    encoder.encode_vocabulary(Vocabulary.from_json(f'{name}.json'), 'imagenet_select')
+    sentences = [t.replace('{}', c) for c in official for t in OFFICIAL_TEMPLATES]
+    assert torch.equal(torch.cat(tokens), encoder.tokenizer(sentences))
+
+
+def test_official_names_are_raw():
+    assert {'diningtable', 'pottedplant', 'tvmonitor', 'aeroplane'} <= {*OFFICIAL['voc20']}
+    assert 'motorbike' in OFFICIAL['context59'] and OFFICIAL['context59'][49] == 'diningtable'
+    assert {'wall-brick', 'sky-other', 'desk-stuff'} <= {*OFFICIAL['coco_stuff171']}
+    assert 'bed ' in OFFICIAL['ade150']
 
 
 def test_ade847_has_the_words_of_its_classes():

@@ -1,4 +1,4 @@
-"""Turns an official PixelCLIP checkpoint into a file that holds only what training changed.
+"""Convert an official PixelCLIP checkpoint to a file that holds only what training changed.
 
     python tools/convert_pixelclip.py pixelclip_vit_base.pth pixelclip_vit-b16.pth
 
@@ -6,11 +6,12 @@ The result is loaded by ``tools/test.py CONFIG pixelclip_vit-b16.pth``; the rest
 its public weights.
 """
 
-import argparse
-import os
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+import io
+from collections.abc import Mapping, Sequence
+
+from mmseg_langseg.apis.command_line import command_parser, run_command
+from mmseg_langseg.fileio import check_not_input, read_checkpoint
+from mmseg_langseg.masks import write_whole_file
 
 import torch
 from torch import Tensor
@@ -66,20 +67,14 @@ def _visual(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return visual
 
 
-def read_checkpoint(path: str) -> Mapping[str, Tensor]:
+def read_official(path: str) -> Mapping[str, Tensor]:
     """What a checkpoint holds under ``'model'``.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or holds no model.
     """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"no file '{path}'")
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # torch has many classes for a broken file
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"'{path}' cannot be read: {type(error).__name__}: {reason}") from error
+    content = read_checkpoint(path)
     model = content.get('model') if isinstance(content, Mapping) else None
     if not isinstance(model, Mapping):
         raise ValueError(f"'{path}' holds no 'model', so it is no official PixelCLIP checkpoint")
@@ -87,36 +82,27 @@ def read_checkpoint(path: str) -> Mapping[str, Tensor]:
 
 
 def write_checkpoint(state: dict[str, Tensor], path: str) -> None:
-    """Writes a checkpoint of the toolbox: to a temporary file first, then renamed."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix='.tmp')
-    os.close(handle)
-    try:
-        torch.save({'meta': {'source': 'official PixelCLIP'}, 'state_dict': state}, temporary)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write a checkpoint of the toolbox, completely or not at all."""
+    buffer = io.BytesIO()
+    torch.save({'meta': {'source': 'official PixelCLIP'}, 'state_dict': state}, buffer)
+    write_whole_file(path, buffer.getvalue())
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('source', metavar='IN', help='official checkpoint (.pth)')
     parser.add_argument('target', metavar='OUT', help='file to write')
     parser.add_argument(
         '--with-teacher', action='store_true', help='keep the momentum teacher, to train on'
     )
     args = parser.parse_args(argv)
-    try:
-        model = read_checkpoint(args.source)
-        state = convert(model, args.with_teacher)
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'convert_pixelclip: {error}') from error
+    check_not_input(args.target, [args.source])
+    model = read_official(args.source)
+    state = convert(model, args.with_teacher)
     write_checkpoint(state, args.target)
     before, after = (sum(v.numel() for v in d.values()) / 1e6 for d in (model, state))
     print(f'{args.target}: {len(state)} tensors, {after:.1f} M of {before:.1f} M values')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -141,6 +141,7 @@ def load_scenes(split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
 def main() -> None:
     """Load, evaluate, print."""
     # Here, so that training does not depend on the rest of the package.
+    from mmseg_langseg.fileio import read_checkpoint
     from mmseg_langseg.models.clip_loader import load_clip
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -148,7 +149,7 @@ def main() -> None:
     parser.add_argument('--split', choices=sorted(SPLITS), default='test')
     parser.add_argument('--scenes', type=int, default=1000)
     args = parser.parse_args()
-    arch = torch.load(args.clip, map_location='cpu', weights_only=True)['arch']
+    arch = read_checkpoint(args.clip)['arch']
     model = load_clip(arch, str(args.clip))
     images, labels = load_scenes(args.split, args.scenes)
     others, _ = load_scenes('train', 200)

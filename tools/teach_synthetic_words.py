@@ -15,6 +15,7 @@ import mmseg_langseg.models.backbones.tiny_resnet  # noqa: F401  (registers the 
 from evaluate_synthetic_clip import average_precision, load_scenes, normalise
 from mmseg_langseg.datasets.synthetic_renderer import OBJECT_CLASSES
 from mmseg_langseg.datasets.synthetic_words import FILLERS, SYNONYMS, reword
+from mmseg_langseg.fileio import read_checkpoint
 from train_synthetic_clip import CompactVocabulary, render_pool
 
 import numpy as np
@@ -111,7 +112,7 @@ def main() -> None:
     """Render, teach, store."""
     args = parse_args()
     torch.set_num_threads(args.threads)
-    file = torch.load(args.clip, weights_only=True)
+    file = read_checkpoint(args.clip)
     pool, notes = render_pool(args.pool_dir, args.pool_size, args.threads)
     captions = [note[0] for note in notes]
     new_words = [word for words in SYNONYMS.values() for word in words] + list(FILLERS)

@@ -5,4 +5,4 @@ _base_ = [
     '../_base_/schedules/clips4_80k.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(decode_head=dict(known={{_base_.known}}))
+model = dict(decode_head=dict(vocabulary='ade150.json', known={{_base_.known}}))

@@ -9,6 +9,6 @@ model = dict(
     decode_head=dict(vocabulary='coco_stuff171_maskclip.json', names='coco_stuff171_maskclip.json')
 )
 train_dataloader = dict(
-    batch_size=16,  # as in the official code: one process of 16, or 4 of 4
+    batch_size=2,  # per process: 16 on 8 processes, as in the official code; 4 on 4, 16 on one
     dataset=dict(pipeline={{_base_.single_view_pipeline}}),
 )

@@ -4,5 +4,6 @@ _base_ = [
     '../_base_/datasets/cityscapes.py',
     '../_base_/default_runtime.py',
 ]
+model = dict(decode_head=dict(vocabulary='cityscapes.json'))
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -4,5 +4,6 @@ _base_ = [
     '../_base_/datasets/coco_stuff27.py',
     '../_base_/default_runtime.py',
 ]
+model = dict(decode_head=dict(vocabulary='coco_stuff27.json'))
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

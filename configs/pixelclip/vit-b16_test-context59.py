@@ -4,5 +4,6 @@ _base_ = [
     '../_base_/datasets/pascal_context59.py',
     '../_base_/default_runtime.py',
 ]
+model = dict(decode_head=dict(vocabulary='context59.json'))
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 
@@ -52,8 +53,30 @@ def run_training(
     check_data(cfg, 'val_dataloader')
     with data_only_loading(trust_checkpoint):
         runner = launch_runner(cfg, whole_checkpoint=cfg.resume)
+        warn_of_batch_size(runner)
         runner.train()
     return runner
+
+
+def warn_of_batch_size(runner: Runner) -> None:
+    """Warn if a step has another number of images than the schedule of the config is made for.
+
+    That number is ``auto_scale_lr.base_batch_size``; nothing is said if the config has none, or
+    scales its learning rate by it.
+    """
+    schedule = runner.cfg.get('auto_scale_lr') or {}
+    wanted = schedule.get('base_batch_size')
+    processes = get_world_size()
+    size = runner.cfg.train_dataloader.get('batch_size', 1) * processes
+    if wanted is None or wanted == size or schedule.get('enable'):
+        return
+    remedy = f'--cfg-options train_dataloader.batch_size={wanted // processes}'
+    if wanted % processes:
+        remedy = f'a number of processes that divides {wanted}'
+    runner.logger.warning(
+        f'A step has {size} images ({processes} processes of {size // processes}), but the '
+        f'schedule of the config is made for {wanted}: use {remedy}.'
+    )
 
 
 def _enable_amp(cfg: Config) -> None:

@@ -21,8 +21,10 @@ from .transforms import (
     PackMaskInputs,
     PackViews,
     RandomView,
+    ShortestEdgeResize,
     StrongView,
     pixel_index_map,
+    shortest_edge_size,
     view_matrix,
 )
 from .unlabeled_mask_dataset import UnlabeledMaskDataset
@@ -45,6 +47,7 @@ __all__ = [
     'PascalContext459Dataset',
     'PascalVOC20Dataset',
     'RandomView',
+    'ShortestEdgeResize',
     'StrongView',
     'SyntheticScenesDataset',
     'TarBackend',
@@ -52,5 +55,6 @@ __all__ = [
     'pixel_index_map',
     'check_labels',
     'dataset_parts',
+    'shortest_edge_size',
     'view_matrix',
 ]

@@ -41,6 +41,17 @@ def test_fixed_words_stay_and_must_fit_the_dataset():
         hook.before_test(fake_runner(model, test=('a', 'b', 'c')))
 
 
+def test_names_that_differ_from_the_dataset_are_logged():
+    model = pixelclip(vocabulary=['person', 'diningtable', 'bed'])
+    runner = fake_runner(model, test=('person', 'table', 'bed '))
+    DatasetVocabularyHook().before_test(runner)
+    (text,) = runner.logger.info.call_args.args
+    assert '1 of 3 classes' in text and "1 'table' -> 'diningtable'" in text
+    runner = fake_runner(model, test=('person', 'diningtable', 'bed'))
+    DatasetVocabularyHook().before_test(runner)
+    runner.logger.info.assert_not_called()
+
+
 def test_words_reach_the_model_inside_test_time_augmentation():
     module = pixelclip_config()
     tta = MODELS.build(ConfigDict(type='SegTTAModel', module=module))

@@ -1,12 +1,20 @@
 import importlib.util
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmseg.registry import MODELS
+from PIL import Image
 
 import mmseg_langseg  # noqa: F401
 from tests import golden
+from tests.tiny import CONV, VIT, pixelclip
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,28 +107,118 @@ def test_result_loads_into_the_model(tool, tmp_path, tower):
             'test_cfg': {'mode': 'whole'},
         }
     )
-    converted = run(tool, tmp_path, tower, '--with-teacher')
-    missing, unexpected = model.load_state_dict(converted, strict=False)
-    assert not unexpected
-    assert not [key for key in missing if 'clusterer' not in key]
+    model.load_state_dict(run(tool, tmp_path, tower, '--with-teacher'), strict=True)
     own = model.backbone.state_dict() | dict(model.backbone.named_parameters())
     assert all(torch.equal(own[k], v) for k, v in state.items() if k.startswith('visual.'))
 
 
+@pytest.mark.parametrize('tower', ['vit', 'convnext'])
+def test_result_without_a_teacher_is_complete_and_the_teacher_starts_over(tool, tmp_path, tower):
+    model = pixelclip(arch=VIT if tower == 'vit' else CONV)
+    model.teacher.update_parameters(model.backbone)
+    state = {k: v + 1 if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    state = {k: v for k, v in state.items() if 'teacher' not in k and 'usage' not in k}
+    model.decode_head.clusterer.usage += 1
+    model.load_state_dict(state, strict=True)
+    assert model.teacher.steps == 0 and not model.decode_head.clusterer.usage.any()
+    model.teacher.update_parameters(model.backbone)
+    pairs = zip(model.teacher.module.parameters(), model.backbone.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_part_of_a_teacher_is_still_an_error():
+    model = pixelclip()
+    state = model.state_dict()
+    del state['teacher.module.visual.positional_embedding']
+    with pytest.raises(RuntimeError, match=r'teacher\.module\.visual\.positional_embedding'):
+        model.load_state_dict(state, strict=True)
+
+
+def run_script(script, *arguments, cwd):
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *map(str, arguments)],
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def test_the_two_commands_of_the_page(tmp_path):
+    """Convert, then test: what the checkpoint may lack does not look like an error."""
+    page = (ROOT / 'configs/pixelclip/README.md').read_text(encoding='utf-8')
+    convert, test = re.findall(
+        r'^python (tools/\S+)(?: configs/\S+\.py)? .*pixelclip_vit-b16.pth$', page, re.M
+    )
+    torch.save({'model': official('vit')}, tmp_path / 'official.pth')
+    torch.save(golden.vit_state_dict(), tmp_path / 'public.pt')
+    done = run_script(convert, 'official.pth', 'ours.pth', cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    config = Config.fromfile(ROOT / 'configs/pixelclip/vit-b16_test-voc20.py')
+    config.model.clip = dict(arch=golden.vit_arch(), pretrained=str(tmp_path / 'public.pt'))
+    config.model.decode_head.prompts.num_clusters = len(golden.prompt_tokens())
+    config.model.decode_head.text_encoder.cache_dir = None
+    config.test_dataloader.update(num_workers=0, persistent_workers=False)
+    config.test_dataloader.dataset.data_root = 'voc'
+    config.dump(tmp_path / 'config.py')
+    for folder, shape in {'JPEGImages': (40, 60, 3), 'SegmentationClass': (40, 60)}.items():
+        (tmp_path / 'voc' / folder).mkdir(parents=True)
+        suffix = 'jpg' if len(shape) == 3 else 'png'
+        Image.fromarray(np.ones(shape, np.uint8)).save(tmp_path / 'voc' / folder / f'a.{suffix}')
+    names = tmp_path / 'voc/ImageSets/Segmentation/val.txt'
+    names.parent.mkdir(parents=True)
+    names.write_text('a\n')
+    done = run_script(test, 'config.py', 'ours.pth', '--work-dir', 'out', cwd=tmp_path)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0 and 'mIoU' in output, output
+    assert 'ours.pth' in output
+    for alarm in ('missing keys', 'unexpected key', 'size mismatch', 'do not match'):
+        assert alarm not in output, output
+
+
+def refuse(tool, match, *arguments):
+    with pytest.raises((ValueError, FileNotFoundError), match=match):
+        tool.main([str(argument) for argument in arguments])
+
+
 def test_bad_input(tool, tmp_path):
-    target = str(tmp_path / 'out.pth')
-    with pytest.raises(SystemExit, match=r'no file .*none\.pth'):
-        tool.main([str(tmp_path / 'none.pth'), target])
+    target = tmp_path / 'out.pth'
+    refuse(tool, r'no file .*none\.pth', tmp_path / 'none.pth', target)
     (tmp_path / 'text.pth').write_text('hello')
-    with pytest.raises(SystemExit, match='cannot be read'):
-        tool.main([str(tmp_path / 'text.pth'), target])
+    refuse(tool, 'cannot be read', tmp_path / 'text.pth', target)
     torch.save({'state_dict': {}}, tmp_path / 'other.pth')
-    with pytest.raises(SystemExit, match="no 'model'"):
-        tool.main([str(tmp_path / 'other.pth'), target])
+    refuse(tool, "no 'model'", tmp_path / 'other.pth', target)
     torch.save({'model': {'backbone.x': torch.zeros(1)}}, tmp_path / 'model.pth')
-    with pytest.raises(SystemExit, match=r'no official.*backbone\.x'):
-        tool.main([str(tmp_path / 'model.pth'), target])
-    assert not Path(target).exists()
+    refuse(tool, r'no official.*backbone\.x', tmp_path / 'model.pth', target)
+    assert not target.exists()
+
+
+class Marker:
+    """Pickled, it makes a file when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_checkpoint_is_data_and_runs_no_code(tool, tmp_path):
+    marker = tmp_path / 'marker'
+    torch.save({'model': official('vit'), 'more': Marker(marker)}, tmp_path / 'hostile.pth')
+    refuse(tool, r'hostile\.pth', tmp_path / 'hostile.pth', tmp_path / 'out.pth')
+    assert not marker.exists()
+    torch.load(tmp_path / 'hostile.pth', weights_only=False)
+    assert marker.exists()  # the file would have done it
+
+
+def test_the_input_is_not_written_over(tool, tmp_path):
+    source = tmp_path / 'a.pth'
+    torch.save({'model': official('vit')}, source)
+    before = source.read_bytes()
+    (tmp_path / 'link.pth').symlink_to(source)
+    refuse(tool, 'is the input', source, source)
+    refuse(tool, 'is the input', source, tmp_path / 'link.pth')
+    assert source.read_bytes() == before
 
 
 def test_without_teacher_in_the_checkpoint(tool):

@@ -1,5 +1,5 @@
 # PASCAL Context validation, 59 classes, 49 of them known. MaskCLIP's config resizes to (520, 520)
-# with the ratio kept: that is the long side.
+# with the ratio kept: that is the long side. OpenCV resizes, see maskclip_test.py.
 _base_ = ['./pascal_context59.py', '../splits/context59.py']
 resize = dict(type='Resize', scale=(520, 520), keep_ratio=True)
 test_pipeline = [

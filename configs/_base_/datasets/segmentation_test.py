@@ -1,8 +1,11 @@
-# What all labelled test sets share.
+# Test pipelines of the labelled datasets in the protocol of PixelCLIP: detectron2's
+# ResizeShortestEdge, with Pillow, which antialiases. The data preprocessor then resizes to the
+# input size of the tower.
+# Short side 640, long side at most 2560.
+test_resize = dict(type='ShortestEdgeResize', scale=(2560, 640))
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    # Short side 640, long side at most 2560; the data preprocessor squashes to the tower's size.
-    dict(type='Resize', scale=(2560, 640), keep_ratio=True),
+    test_resize,
     dict(type='LoadLabelMap'),
     dict(type='PackSegInputs'),
 ]
@@ -11,7 +14,7 @@ tta_pipeline = [
     dict(
         type='TestTimeAug',
         transforms=[
-            [dict(type='Resize', scale=(2560, 640), keep_ratio=True)],
+            [test_resize],
             [
                 dict(type='RandomFlip', prob=0.0, direction='horizontal'),
                 dict(type='RandomFlip', prob=1.0, direction='horizontal'),

@@ -1,8 +1,9 @@
 # segmentation_test for label maps of 16 bits: more than 255 classes, 65535 = ignored.
 _base_ = './segmentation_test.py'
+test_resize = {{_base_.test_resize}}
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(2560, 640), keep_ratio=True),
+    test_resize,
     dict(type='LoadLabelMap', ignore_index=65535),
     dict(type='PackSegInputs'),
 ]
@@ -11,7 +12,7 @@ tta_pipeline = [
     dict(
         type='TestTimeAug',
         transforms=[
-            [dict(type='Resize', scale=(2560, 640), keep_ratio=True)],
+            [test_resize],
             [
                 dict(type='RandomFlip', prob=0.0, direction='horizontal'),
                 dict(type='RandomFlip', prob=1.0, direction='horizontal'),

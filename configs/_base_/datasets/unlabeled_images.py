@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='PackMaskInputs'),
 ]
 train_dataloader = dict(
-    batch_size=12,  # 4 processes: 48, as in the paper; set 6 for 8 processes
+    batch_size=6,  # per process: 48 on 8 processes, as in the paper; 12 on 4, 48 on one
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

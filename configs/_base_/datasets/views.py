@@ -25,7 +25,7 @@ single_view_pipeline = [
     dict(type='PackViews', with_regions=False),
 ]
 train_dataloader = dict(
-    batch_size=8,  # images a process, twice as many views
+    batch_size=1,  # images per process: 8 on 8 processes; 8 on one. Each has two views
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

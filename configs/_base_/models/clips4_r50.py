@@ -31,6 +31,6 @@ model = dict(
 )
 custom_hooks = [
     dict(type='DatasetVocabularyHook'),
-    # Prototypes start from the regions of 32 batches: up to 24,576 a process.
+    # Prototypes start from the regions of 32 batches: up to 24,576 in batches of 8 images.
     dict(type='MaskClusteringHook', interval=50, init_batches=32),
 ]

@@ -11,8 +11,7 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         teacher_size=(512, 512),  # aspect ratio not kept; 32 x 32 features
     ),
-    # MoCo-v2 in its place: type='ResNet', init_cfg=dict(type='Pretrained', prefix='backbone.',
-    # checkpoint=...) with mmpretrain's mocov2_resnet50_8xb32-coslr-200e_in1k.
+    # Supervised on ImageNet; without any labels: clips4/r50-mocov3_voc.py.
     backbone=dict(
         type='ResNetV1c',
         depth=50,

@@ -16,4 +16,8 @@ model = dict(
     ),
     test_cfg=dict(mode='whole'),
 )
-custom_hooks = [dict(type='DatasetVocabularyHook'), dict(type='MaskClusteringHook', interval=50)]
+custom_hooks = [
+    dict(type='DatasetVocabularyHook'),
+    dict(type='MaskClusteringHook', interval=50),
+    dict(type='MatmulPrecisionHook', precision='high'),  # TF32 (code); 'highest': float32
+]

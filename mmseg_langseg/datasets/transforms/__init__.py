@@ -11,6 +11,7 @@ from .pack_mask_inputs import PackMaskInputs
 from .pack_views import PackViews
 from .pixel_index import pixel_index_map
 from .random_view import RandomView, view_matrix
+from .shortest_edge_resize import ShortestEdgeResize, shortest_edge_size
 from .strong_view import StrongView
 
 __all__ = [
@@ -24,7 +25,9 @@ __all__ = [
     'PackMaskInputs',
     'PackViews',
     'RandomView',
+    'ShortestEdgeResize',
     'StrongView',
     'pixel_index_map',
+    'shortest_edge_size',
     'view_matrix',
 ]

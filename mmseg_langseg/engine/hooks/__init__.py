@@ -1,4 +1,4 @@
-"""Hooks: cluster life, class names and labels of the dataset under test, centred logits, logs."""
+"""Hooks: mask clusters, vocabulary and labels of the test dataset, logits, precision, logs."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
 from .dataset_vocabulary_hook import DatasetVocabularyHook
@@ -6,6 +6,7 @@ from .label_check_hook import LabelCheckHook
 from .logit_centring_hook import LogitCentringHook
 from .main_process_logger_hook import MainProcessLoggerHook
 from .mask_clustering_hook import MaskClusteringHook
+from .matmul_precision_hook import MatmulPrecisionHook
 from .progress_bar_hook import ProgressBarHook
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     'LogitCentringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
+    'MatmulPrecisionHook',
     'ProgressBarHook',
 ]

@@ -19,8 +19,8 @@ class DatasetVocabularyHook(Hook):
     """Before validation and test the model's words become the dataset's classes.
 
     One checkpoint is so evaluated on any benchmark without a change of its config. If the config
-    gives ``decode_head.vocabulary``, that one stays, and its number of classes must be the
-    dataset's.
+    gives ``decode_head.vocabulary``, that one stays: it must have as many classes as the dataset,
+    and class names that differ from the dataset's are logged.
     """
 
     def before_val(self, runner: Runner) -> None:
@@ -45,6 +45,7 @@ class DatasetVocabularyHook(Hook):
         head.set_logit_offset(torch.zeros_like(head.logit_offset))
         if head.fixed_vocabulary:
             head.vocabulary.check_num_classes(len(classes), type(dataset).__name__)
+            _log_other_names(runner, head.vocabulary.names, dataset)
             return
         vocabulary = Vocabulary.from_names(classes)
         if vocabulary != head.vocabulary:
@@ -53,3 +54,16 @@ class DatasetVocabularyHook(Hook):
                 f'Vocabulary: {len(classes)} classes of {type(dataset).__name__}, '
                 f'templates {head.templates!r}.'
             )
+
+
+def _log_other_names(runner: Runner, names: tuple[str, ...], dataset: Dataset) -> None:
+    """Log which classes the config's vocabulary calls otherwise than the dataset."""
+    classes = [' '.join(name.split()) for name in dataset.metainfo['classes']]
+    pairs = zip(classes, names, strict=True)
+    other = [f'{index} {a!r} -> {b!r}' for index, (a, b) in enumerate(pairs) if a != b]
+    if other:
+        more = ', ...' if len(other) > 5 else ''
+        runner.logger.info(
+            f'Vocabulary of the config: {len(other)} of {len(names)} classes have other names than '
+            f'in {type(dataset).__name__}: {", ".join(other[:5])}{more}'
+        )

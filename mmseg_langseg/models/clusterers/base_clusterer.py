@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class BaseClusterer(nn.Module):
     """Assigns features to clusters and keeps account of their usage.
 
-    The usage is a buffer: it is part of a training checkpoint and survives a resume. It is summed
-    over all processes, so it is equal on each of them.
+    The usage is a buffer: it is part of a training checkpoint and survives a resume; without it in
+    a checkpoint it is zero. It is summed over all processes, so it is equal on each of them.
 
     Args:
         num_clusters: Number of clusters K.
@@ -82,3 +82,7 @@ class BaseClusterer(nn.Module):
     def reset(self) -> None:
         """Sets the usage to zero."""
         self.usage.zero_()
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        state_dict.setdefault(f'{prefix}usage', torch.zeros_like(self.usage))
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -22,8 +22,9 @@ class LanguageHead(BaseModule):
     Args:
         text_encoder: Config of an ``OpenCLIPTextEncoder``.
         templates: Name of a template set, or a list of templates with one ``{}`` each.
-        vocabulary: Names, ``"a; b, synonym"``, or path of a JSON file. By default the class names
-            of the dataset under test are used (see ``DatasetVocabularyHook``).
+        vocabulary: Names, ``"a; b, synonym"``, or path of a JSON file; embedded at the first use,
+            on the device of the model. By default the class names of the dataset under test are
+            used (see ``DatasetVocabularyHook``).
         feature_size: Dense features are resized bilinearly to this ``(h, w)`` before they are
             compared, 64x64 in official PixelCLIP; None keeps their own grid.
         align_corners: Of the resizing to image size.
@@ -54,7 +55,7 @@ class LanguageHead(BaseModule):
         self.register_buffer('row_class', torch.zeros(0, dtype=torch.long), persistent=False)
         self.register_buffer('logit_offset', torch.zeros(0), persistent=False)
         if vocabulary is not None:
-            self.set_vocabulary(Vocabulary.parse(vocabulary))
+            self._set_classes(Vocabulary.parse(vocabulary))
 
     @property
     def num_classes(self) -> int:
@@ -69,6 +70,10 @@ class LanguageHead(BaseModule):
         Raises:
             ValueError: If it has fewer than two classes: with one, every pixel is that class.
         """
+        self._set_classes(vocabulary)
+        self._embed_words()
+
+    def _set_classes(self, vocabulary: Vocabulary) -> None:
         if vocabulary.num_classes < 2:
             raise ValueError(
                 f'The vocabulary {list(vocabulary.names)} has one class, so every pixel would get '
@@ -76,9 +81,13 @@ class LanguageHead(BaseModule):
             )
         device = self.text_rows.device
         self.vocabulary = vocabulary
-        self.text_rows = self.text_encoder.encode_vocabulary(vocabulary, self.templates).to(device)
+        self.text_rows = self.text_rows[:0]
         self.row_class = torch.tensor(vocabulary.row_classes, device=device)
         self.logit_offset = torch.zeros(vocabulary.num_classes, device=device)
+
+    def _embed_words(self) -> None:
+        rows = self.text_encoder.encode_vocabulary(self.vocabulary, self.templates)
+        self.text_rows = rows.to(self.text_rows.device)
 
     def set_logit_offset(self, offset: Tensor) -> None:
         """Sets what is subtracted from each class's logits, ``(K,)`` (see ``LogitCentringHook``).
@@ -107,9 +116,13 @@ class LanguageHead(BaseModule):
         """
         if self.vocabulary is None:
             raise RuntimeError(
-                'No vocabulary: add dict(type="DatasetVocabularyHook") to custom_hooks, give '
-                'decode_head.vocabulary, or call set_vocabulary().'
+                'The model has no class names yet: give model.decode_head.vocabulary in the config '
+                '(names, or a JSON file such as voc20.json), call model.set_vocabulary(), or test '
+                'under a Runner with dict(type="DatasetVocabularyHook") in custom_hooks, which '
+                'takes the names of the test dataset (of classes.txt for a folder of photos).'
             )
+        if not len(self.text_rows):
+            self._embed_words()
         features = inputs[-1].float()
         if self.feature_size is not None:
             features = F.interpolate(

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 class MomentumTeacher(BaseAveragedModel):
     """A copy of a tower that follows it: ``t <- gamma t + (1 - gamma) s`` (PixelCLIP, Sec. 3.3).
 
+    A checkpoint without a teacher, such as a converted official one, is complete: the next update
+    then copies the tower.
+
     MMEngine's ``ExponentialMovingAverage`` takes another order of operations, whose rounding the
     official code's numbers do not have. What is equal stays exactly equal, so frozen parts of the
     teacher can be rebuilt from public weights.
@@ -32,3 +35,10 @@ class MomentumTeacher(BaseAveragedModel):
         """Moves one parameter towards its source, in place."""
         moved = averaged_param * self.momentum + source_param * (1 - self.momentum)
         averaged_param.copy_(torch.where(averaged_param == source_param, averaged_param, moved))
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        if not any(key.startswith(prefix) for key in state_dict):
+            self.steps.zero_()
+            own = self.state_dict().items()
+            state_dict.update({prefix + key: value for key, value in own})
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -6,7 +6,7 @@ from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.text_encoders import OpenCLIPTextEncoder, Vocabulary
 from tests.tiny import CONV, VIT, pixelclip
 
 WORDS = Vocabulary.from_string('cat; dog, puppy; grass')
@@ -96,6 +96,24 @@ def test_words_are_no_part_of_a_checkpoint():
     assert not any('text_rows' in key for key in before)
     model.set_vocabulary(Vocabulary.from_names(['a', 'b', 'c', 'd', 'e']))
     assert model.out_channels == model.num_classes == 5
+
+
+def test_words_of_the_config_are_embedded_once_at_the_first_use(monkeypatch):
+    calls = []
+    embed = OpenCLIPTextEncoder.encode_vocabulary
+
+    def remember(encoder, *args):
+        calls.append(args)
+        return embed(encoder, *args)
+
+    monkeypatch.setattr(OpenCLIPTextEncoder, 'encode_vocabulary', remember)
+    model = pixelclip(vocabulary='cat; dog, puppy; grass')
+    assert model.num_classes == 3 and not calls
+    first, second = (predict(model, images((32, 32)))[0] for _ in range(2))
+    assert len(calls) == 1 and torch.equal(first.seg_logits.data, second.seg_logits.data)
+    model.set_vocabulary(WORDS)
+    again = predict(model, images((32, 32)))[0]
+    assert len(calls) == 2 and torch.equal(first.seg_logits.data, again.seg_logits.data)
 
 
 def test_background_words_compete_one_by_one():

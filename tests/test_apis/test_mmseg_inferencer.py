@@ -1,0 +1,81 @@
+"""Test configs hold the class names of their benchmark, so tools without our hooks can use them."""
+
+import numpy as np
+import pytest
+import torch
+from mmseg.apis import MMSegInferencer
+from mmseg.registry import DATASETS
+from PIL import Image
+
+from mmseg_langseg.models.text_encoders import Vocabulary
+from tests.test_configs import CONFIGS, load, tiny_model
+
+# Configs that are made for testing, or that train with the words of their test.
+TESTED = [
+    name
+    for name in CONFIGS
+    if ('_test-' in name or name.startswith(('maskclip/', 'clips4/')))
+    and 'synthetic' not in name
+    and 'photos' not in name
+]
+# Classes that the prompts call otherwise than the metainfo of the dataset: PixelCLIP's pc59.json,
+# MaskCLIP's spellings (whose lists test_splits.py holds), SCLIP's words.
+OTHER_NAMES = {
+    'context59': {'table': 'diningtable'},
+    'voc21_sclip': {'boat': 'ship', 'diningtable': 'table', 'tvmonitor': 'television monitor'},
+}
+
+
+@pytest.mark.parametrize('name', TESTED)
+def test_class_names_are_those_of_the_test_dataset(name):
+    cfg = load(name)
+    words = cfg.model.decode_head.vocabulary
+    names = Vocabulary.parse(words).names
+    classes = [
+        c.strip() for c in DATASETS.get(cfg.test_dataloader.dataset.type).METAINFO['classes']
+    ]
+    assert len(names) == len(classes)
+    if not words.endswith('_maskclip.json'):
+        other = OTHER_NAMES.get(words.removesuffix('.json'), {})
+        assert list(names) == [other.get(c, c) for c in classes]
+
+
+def tiny_inferencer(name):
+    cfg = load(name)
+    cfg.model = tiny_model(cfg)
+    torch.manual_seed(0)
+    return MMSegInferencer(cfg, device='cpu')
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / 'a.jpg'
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 72, 3), np.uint8)).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    'name, num_classes',
+    [
+        ('pixelclip/vit-b16_test-voc20.py', 20),
+        ('pixelclip/vit-b16_test-context459.py', 459),  # label maps of 16 bits
+        ('pixelclip/convnext-b_test-context59.py', 59),
+        ('maskclip/vit-b16_ade.py', 150),
+        ('clips4/r50_voc.py', 20),
+    ],
+)
+def test_inferencer_of_the_toolbox_gives_labels(name, num_classes, image):
+    inferencer = tiny_inferencer(name)
+    labels = inferencer(image)['predictions']
+    assert inferencer.model.decode_head.num_classes == num_classes
+    assert labels.shape == (48, 72)
+    assert labels.min() >= 0 and labels.max() < num_classes
+
+
+@pytest.mark.parametrize('name', ['pixelclip/vit-b16_test-photos.py', 'clips4/r50_test-photos.py'])
+def test_own_photos_have_their_names_in_a_file(name, image):
+    assert 'vocabulary' not in load(name).model.decode_head
+    with pytest.raises(
+        RuntimeError, match=r'no class names.*decode_head\.vocabulary.*classes\.txt'
+    ):
+        tiny_inferencer(name)(image)
