@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from mmseg_langseg.apis.mask_overlay import draw_masks
 from mmseg_langseg.masks import (
@@ -20,10 +19,12 @@ from mmseg_langseg.masks import (
     ImageSource,
     decode_image,
     lookup_rles,
+    merge_rles,
     open_image_source,
     read_mask_file,
     read_region_map,
     regions_to_rles,
+    rle_area,
     write_whole_file,
 )
 
@@ -70,8 +71,8 @@ class Statistics:
         """Adds the masks of an image of a height and width."""
         pixels = size[0] * size[1]
         self.counts.append(len(rles))
-        self.shares += [float(coco_mask.area(rle)) / pixels for rle in rles]
-        covered = float(coco_mask.area(coco_mask.merge(rles))) if rles else 0.0
+        self.shares += [rle_area(rle) / pixels for rle in rles]
+        covered = rle_area(merge_rles(rles)) if rles else 0
         self.coverages.append(covered / pixels)
 
     def __str__(self) -> str:

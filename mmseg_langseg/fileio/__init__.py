@@ -1,6 +1,7 @@
-"""File access that keeps to its folders and never destroys an input."""
+"""File access that keeps to its folders and never destroys an input; strict JSON."""
 
 from .contained_path import contained_path
+from .json_data import parse_json, show_value
 from .protect_inputs import check_not_input
 
-__all__ = ['check_not_input', 'contained_path']
+__all__ = ['check_not_input', 'contained_path', 'parse_json', 'show_value']

@@ -2,12 +2,19 @@
 
 from .dino import DINOMaskGenerator
 from .dino_generator import DINOGenerator
-from .errors import BadFileError, FeatureFileError, ImageFileError, MaskFileError
+from .errors import (
+    BadFileError,
+    FeatureFileError,
+    ImageFileError,
+    MaskFileError,
+    raise_machine_fault,
+)
 from .felzenszwalb import felzenszwalb_regions
 from .generation import generate_masks
 from .generation_manifest import GenerationManifest
 from .generator_factory import GENERATORS, build_generator
 from .halving import halve_image, halve_images, halve_masks
+from .image_size import MAX_PIXELS, check_size
 from .image_sources import IMAGE_SUFFIXES, ImageSource, decode_image, open_image_source
 from .kmeans import batched_kmeans
 from .mask_filter import MaskFilter
@@ -16,7 +23,15 @@ from .mask_partition import masks_to_regions
 from .merge_regions import merge_regions
 from .region_files import read_region_map, write_region_map
 from .region_generator import RegionGenerator, regions_to_rles
-from .rle import encode_masks, lookup_rles, rle_run_lengths
+from .rle import (
+    compress_rle,
+    decode_rle,
+    encode_masks,
+    lookup_rles,
+    merge_rles,
+    rle_area,
+    rle_run_lengths,
+)
 from .sa1b import parse_mask_annotations, read_mask_annotations, read_mask_file, write_mask_file
 from .sam_generator import SAMGenerator
 from .shard import parse_shard
@@ -37,6 +52,7 @@ __all__ = [
     'IMAGE_SUFFIXES',
     'ImageFileError',
     'ImageSource',
+    'MAX_PIXELS',
     'MaskFileError',
     'MaskFilter',
     'MaskGenerator',
@@ -48,7 +64,10 @@ __all__ = [
     'TarIndex',
     'batched_kmeans',
     'build_generator',
+    'check_size',
+    'compress_rle',
     'decode_image',
+    'decode_rle',
     'encode_masks',
     'felzenszwalb_regions',
     'generate_masks',
@@ -58,14 +77,17 @@ __all__ = [
     'lookup_rles',
     'masks_to_regions',
     'merge_regions',
+    'merge_rles',
     'open_image_source',
     'parse_mask_annotations',
     'parse_shard',
+    'raise_machine_fault',
     'read_mask_annotations',
     'read_mask_file',
     'read_region_map',
     'regions_to_rles',
     'remove_leftovers',
+    'rle_area',
     'rle_run_lengths',
     'slic_regions',
     'write_mask_file',

@@ -8,10 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from .image_sources import ImageSource, decode_image
-from .rle import encode_masks
+from .rle import decode_rle, encode_masks, rle_area
 from .sa1b import parse_mask_annotations, read_mask_file, write_mask_file
 from .shard_report import ShardReport
 from .shard_run import UNUSABLE, ShardRun
@@ -38,7 +37,7 @@ def halve_masks(annotations: list[dict], size: tuple[int, int]) -> list[dict]:
         keys as they were. Masks of which no pixel is left are dropped.
     """
     small = [dict(ann, **_halve_annotation(ann, size)) for ann in annotations]
-    return [ann for ann in small if coco_mask.area(ann['segmentation']) > 0]
+    return [ann for ann in small if rle_area(ann['segmentation']) > 0]
 
 
 def half_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -151,6 +150,6 @@ def _halve_annotation(annotation: dict, size: tuple[int, int]) -> dict:
 def _halve_rle(rle: dict, height: int, width: int) -> dict:
     # pycocotools' bitmaps lie column by column: transposed, OpenCV takes them without a copy.
     # An even number, so that half of it is exact.
-    columns = coco_mask.decode(rle).T * np.uint8(254)
+    columns = decode_rle(rle).T * np.uint8(254)
     small = cv2.resize(columns, (height, width), interpolation=cv2.INTER_AREA) >= 127
     return encode_masks([small.T])[0]

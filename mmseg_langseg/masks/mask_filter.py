@@ -8,9 +8,9 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from .errors import MaskFileError
+from .rle import rle_area
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,4 @@ def _score(annotation: dict, key: str, where: str) -> float:
 def _area(annotation: dict) -> float:
     rle = annotation['segmentation']
     height, width = rle['size']
-    return int(coco_mask.area(rle)) / (height * width)
+    return rle_area(rle) / (height * width)

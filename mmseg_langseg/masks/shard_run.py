@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from .errors import MaskFileError
+from .errors import MaskFileError, raise_machine_fault
 from .generation_manifest import GenerationManifest
 from .image_sources import ImageSource
 from .shard_report import ShardReport
@@ -137,7 +137,13 @@ class ShardRun(ABC):
         self.report.masks += masks
 
     def skip(self, name: str, reason: str | BaseException) -> None:
-        """Count an image that cannot be used."""
+        """Count an image that cannot be used.
+
+        Raises:
+            OSError: The machine is to blame, not the image, see :func:`raise_machine_fault`.
+        """
+        if isinstance(reason, BaseException):
+            raise_machine_fault(reason)
         self.report.unreadable.append((name, str(reason) or type(reason).__name__))
 
     def _keep(self, name: str) -> bool:

@@ -6,7 +6,7 @@ import mmengine.fileio as fileio
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks import ImageFileError, decode_image
+from mmseg_langseg.masks import ImageFileError, decode_image, raise_machine_fault
 
 
 @TRANSFORMS.register_module()
@@ -35,13 +35,15 @@ class LoadUnlabeledImage(BaseTransform):
         """Add the image.
 
         Raises:
-            ImageFileError: The image is missing, empty, cut off, or cannot be decoded.
+            ImageFileError: The image is missing, empty, cut off, too large, or cannot be decoded.
+            OSError: Too many files are open, or memory is out: no fault of this file.
         """
         path = results['img_path']
         try:
             content = fileio.get(path, backend_args=self.backend_args)
             results['img'] = decode_image(content, 'bgr', self.imdecode_backend)
-        except (OSError, ImageFileError) as error:
+        except (OSError, ValueError) as error:
+            raise_machine_fault(error)
             raise ImageFileError(f'{path}: image cannot be read or decoded ({error})') from error
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results
