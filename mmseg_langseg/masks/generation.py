@@ -115,7 +115,11 @@ class _Generation(ShardRun):
             write_region_map(path, content)
         else:
             rles = [annotation['segmentation'] for annotation in content]
-            write_mask_file(path, rles, size, name, details=content)
+            try:
+                write_mask_file(path, rles, size, name, details=content)
+            except ValueError as error:
+                self.skip(name, error)
+                return
         self.add(_count(content))
 
 

@@ -172,7 +172,7 @@ def _check_name(own_name: Any, image_name: str, path: object) -> None:
         return
     if PurePath(own_name).stem != PurePath(image_name).stem:
         raise MaskFileError(
-            f"{path}: these are the masks of the image {show_value(own_name, 200)}, "
+            f'{path}: these are the masks of the image {show_value(own_name, 200)}, '
             f"not of '{image_name}'; "
             "if the image was renamed, change 'file_name' or remove it"
         )

@@ -30,7 +30,9 @@ def test_list_and_tar_give_the_same_files_as_the_folder(images, tmp_path):
 def test_bad_inputs_are_named(images, tmp_path):
     listed = tmp_path / 'list.txt'
     listed.write_text('../elsewhere/1.jpg')
-    with pytest.raises(ValueError, match=r"elsewhere/1\.jpg' does not name a file inside .* --root"):
+    with pytest.raises(
+        ValueError, match=r"elsewhere/1\.jpg' does not name a file inside .* --root"
+    ):
         open_image_source(listed)
     with pytest.raises(FileNotFoundError, match='gone'):
         open_image_source(tmp_path / 'gone')
