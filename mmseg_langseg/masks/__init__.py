@@ -1,5 +1,7 @@
 """Unlabelled masks: the file format, look-ups in run-length encodings, and generators."""
 
+from .coco import CocoAnnotations, CocoImage, read_coco_annotations
+from .coco_rles import instance_rles, panoptic_rles
 from .dino import DINOMaskGenerator
 from .dino_generator import DINOGenerator
 from .errors import (
@@ -21,6 +23,8 @@ from .mask_filter import MaskFilter
 from .mask_generator import MaskGenerator
 from .mask_partition import masks_to_regions
 from .merge_regions import merge_regions
+from .own_files import may_replace
+from .polygons import polygons_to_rle
 from .region_files import read_region_map, write_region_map
 from .region_generator import RegionGenerator, regions_to_rles
 from .rle import (
@@ -44,6 +48,8 @@ from .whole_file import remove_leftovers, write_whole_file
 
 __all__ = [
     'BadFileError',
+    'CocoAnnotations',
+    'CocoImage',
     'DINOGenerator',
     'DINOMaskGenerator',
     'FeatureFileError',
@@ -74,14 +80,19 @@ __all__ = [
     'halve_image',
     'halve_images',
     'halve_masks',
+    'instance_rles',
     'lookup_rles',
     'masks_to_regions',
+    'may_replace',
     'merge_regions',
     'merge_rles',
     'open_image_source',
+    'panoptic_rles',
     'parse_mask_annotations',
     'parse_shard',
+    'polygons_to_rle',
     'raise_machine_fault',
+    'read_coco_annotations',
     'read_mask_annotations',
     'read_mask_file',
     'read_region_map',

@@ -125,7 +125,7 @@ def parse_mask_annotations(
     if len(annotations) > MAX_MASKS:
         raise MaskFileError(f'{path}: {len(annotations)} masks, expected at most {MAX_MASKS}')
     for i, annotation in enumerate(annotations):
-        rle = _read_rle(annotation, size, f'{path}, annotation {i}')
+        rle = read_rle(annotation, size, f'{path}, annotation {i}')
         annotation['segmentation'] = rle
     return annotations
 
@@ -198,7 +198,20 @@ def _read_size(image: dict, path: object) -> tuple[int, int]:
         raise MaskFileError(f'{path}: image {error}') from error
 
 
-def _read_rle(annotation: Any, size: tuple[int, int], where: str) -> dict:
+def read_rle(annotation: Any, size: tuple[int, int], where: str) -> dict:
+    """The checked mask of an annotation.
+
+    Args:
+        annotation: Parsed JSON.
+        size: (height, width) of the image.
+        where: What errors call the annotation.
+
+    Returns:
+        COCO RLE ``{'size': [H, W], 'counts': str}``.
+
+    Raises:
+        MaskFileError: The annotation has no RLE, or a broken one, or one of another size.
+    """
     segmentation = _get(annotation, 'segmentation', dict, where)
     own_size = _get(segmentation, 'size', list, where)
     if own_size != list(size):

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from .errors import MaskFileError, raise_machine_fault
 from .generation_manifest import GenerationManifest
 from .image_sources import ImageSource
+from .own_files import may_replace
 from .shard_report import ShardReport
 from .whole_file import remove_leftovers
 
@@ -23,6 +24,8 @@ from .whole_file import remove_leftovers
 UNUSABLE = (OSError, ValueError, MemoryError, torch.cuda.OutOfMemoryError)
 # A check that takes longer (in seconds) shows its progress.
 _PATIENCE = 2
+# Linux allows 255 bytes; the name of a temporary file is longer by 13.
+_LONGEST_NAME, _LONGEST_PATH = 240, 4000
 
 
 class ShardRun(ABC):
@@ -37,9 +40,10 @@ class ShardRun(ABC):
         shard: (i, n): of the sorted images take the i-th (from 0 on) and every n-th from there.
         targets: Gives the files of an image, of which the last, its mask file, is written last.
             Of images with the same mask file the first one has it.
+        inputs: Files besides the images that are read.
 
     Raises:
-        ValueError: There is no such shard.
+        ValueError: There is no such shard, or an input would be overwritten.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class ShardRun(ABC):
         source: ImageSource,
         shard: tuple[int, int],
         targets: Callable[[str], tuple[Path, ...]],
+        inputs: Iterable[Path] = (),
     ) -> None:
         index, count = shard
         if not 0 <= index < count:
@@ -65,10 +70,14 @@ class ShardRun(ABC):
         self.files: dict[str, tuple[Path, ...]] = {}
         for name in names:
             paths = targets(name)
-            if owner[paths[-1]] == name:
-                self.files[name] = paths
-            else:
+            if owner[paths[-1]] != name:
                 self.skip(name, f'{owner[paths[-1]]} has the same mask file')
+            elif not all(_is_short(path) for path in paths):
+                self.skip(name, 'the name is too long for a file')
+            else:
+                self.files[name] = paths
+        images = [] if source.root is None else [source.root / name for name in source.names]
+        _check_overwrite(list(itertools.chain(*self.files.values())), [*images, *inputs])
 
     @abstractmethod
     def make(self, names: list[str]) -> None:
@@ -108,7 +117,7 @@ class ShardRun(ABC):
 
         Raises:
             ValueError: The folder holds files of other settings, or that no such run made.
-            OSError: A file cannot be written; names it.
+            OSError: A file cannot be written, or too many are open; names it.
         """
         report = self.report
         manifest = GenerationManifest(manifest_folder, self.shard)
@@ -149,11 +158,18 @@ class ShardRun(ABC):
     def _keep(self, name: str) -> bool:
         """Whether the files of an image are there and complete; counts them."""
         paths = self.files[name]
-        if not all(path.exists() for path in paths):
+        if not os.path.exists(paths[-1]):
             return False
         try:
             masks = self.count(paths[-1])
-        except MaskFileError:
+        except MaskFileError as error:
+            if not may_replace(paths[-1]):
+                raise ValueError(
+                    f"'{paths[-1]}' exists and was not made by this tool ({error}); remove it, or "
+                    'give an empty folder'
+                ) from error
+            return False
+        if not all(os.path.exists(path) for path in paths):
             return False
         self.report.kept += 1
         self.report.masks += masks
@@ -168,3 +184,21 @@ class ShardRun(ABC):
         for folder, names in folders.items():
             if folder.is_dir():
                 remove_leftovers(folder, names)
+
+
+def _is_short(path: Path) -> bool:
+    longest = max(len(os.fsencode(part)) for part in path.parts)
+    return longest <= _LONGEST_NAME and len(os.fsencode(path)) <= _LONGEST_PATH
+
+
+def _check_overwrite(targets: list[Path], inputs: list[Path]) -> None:
+    """Refuse to write where inputs are."""
+    # Most runs read .jpg and write .json: nothing is left to compare.
+    suffixes = {path.suffix for path in targets}
+    inputs = [path for path in inputs if path.suffix in suffixes]
+    folders = {path.parent: os.path.realpath(path.parent) for path in (*targets, *inputs)}
+    read = {os.path.join(folders[path.parent], path.name) for path in inputs}
+    for target in targets:
+        path = os.path.join(folders[target.parent], target.name)
+        if path in read:
+            raise ValueError(f"the input '{path}' would be overwritten; give another folder")

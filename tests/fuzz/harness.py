@@ -30,7 +30,7 @@ CHUNK = 500
 """Inputs of one process."""
 
 
-class FuzzFailure(AssertionError):  # noqa: N818 - it is the failure of a test
+class FuzzFailure(AssertionError):
     """An input did what no input may do."""
 
 

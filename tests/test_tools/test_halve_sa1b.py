@@ -229,5 +229,5 @@ def test_wrong_inputs_are_named(tool, source, tmp_path):
     ):
         with pytest.raises(SystemExit, match=f'halve_sa1b: .*{message}'):
             tool.main([str(argument) for argument in arguments])
-    with pytest.raises(SystemExit, match=r'exists, and .* has no manifest'):
+    with pytest.raises(SystemExit, match='would be overwritten'):
         tool.main([str(source), str(source)])
