@@ -23,6 +23,7 @@ from .mask_filter import MaskFilter
 from .mask_generator import MaskGenerator
 from .mask_partition import masks_to_regions
 from .merge_regions import merge_regions
+from .option_checks import check_bool, check_integer, check_number, check_pair
 from .own_files import may_replace
 from .polygons import polygons_to_rle
 from .region_files import read_region_map, write_region_map
@@ -70,6 +71,10 @@ __all__ = [
     'TarIndex',
     'batched_kmeans',
     'build_generator',
+    'check_bool',
+    'check_integer',
+    'check_number',
+    'check_pair',
     'check_size',
     'compress_rle',
     'decode_image',

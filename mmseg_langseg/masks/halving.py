@@ -13,6 +13,7 @@ import numpy as np
 from mmseg_langseg.fileio import show_value
 
 from .image_sources import ImageSource, decode_image
+from .option_checks import check_integer
 from .rle import decode_rle, encode_masks, rle_area
 from .sa1b import parse_mask_annotations, read_mask_file, write_mask_file
 from .shard_report import ShardReport
@@ -72,16 +73,18 @@ def halve_images(
             :func:`generate_masks`.
         below: Folder within ``images`` and ``annotations``.
         shard: (i, n): of the sorted images take the i-th (from 0 on) and every n-th from there.
-        quality: Of JPEGs.
+        quality: Of JPEGs, 1 to 100.
         progress: Show a progress bar.
 
     Returns:
         What was found and made; a sample is unreadable if its image or its mask file is.
 
     Raises:
-        ValueError: The folder holds files of other settings, or that no such run made.
+        ValueError: The folder holds files of other settings or that no such run made, or the
+            quality is out of range.
         OSError: A file cannot be written; names it.
     """
+    check_integer('quality', quality, 1, 100)
     run = _Halving(source, read_masks, Path(out), below, shard, quality)
     settings = dict(tool='halve', quality=quality)
     folder = Path(out) / 'annotations' / below

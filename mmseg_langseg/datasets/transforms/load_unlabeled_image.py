@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import mmengine.fileio as fileio
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmseg_langseg.masks import ImageFileError, decode_image, raise_machine_fault
+
+# mmcv's decoders and the modules that they need.
+_BACKENDS = {'cv2': 'cv2', 'turbojpeg': 'turbojpeg', 'pillow': 'PIL', 'tifffile': 'tifffile'}
 
 
 @TRANSFORMS.register_module()
@@ -25,9 +30,22 @@ class LoadUnlabeledImage(BaseTransform):
     Args:
         imdecode_backend: Decoder, one of mmcv's.
         backend_args: File backend of mmengine.
+
+    Raises:
+        ValueError: mmcv has no such decoder.
+        ImportError: The decoder's package is not installed.
     """
 
     def __init__(self, imdecode_backend: str = 'cv2', backend_args: dict | None = None) -> None:
+        if imdecode_backend not in _BACKENDS:
+            raise ValueError(
+                f'imdecode_backend={imdecode_backend!r}: expected one of {", ".join(_BACKENDS)}'
+            )
+        if find_spec(_BACKENDS[imdecode_backend]) is None:
+            raise ImportError(
+                f"imdecode_backend='{imdecode_backend}' needs the package "
+                f"'{_BACKENDS[imdecode_backend]}', which is not installed"
+            )
         self.imdecode_backend = imdecode_backend
         self.backend_args = backend_args
 
