@@ -116,7 +116,7 @@ def _encode(text: str) -> bytes:
 
 def _differences(old: dict, new: dict) -> str:
     return ', '.join(
-        f'{key} was {show_value(old.get(key), 200)}, is {show_value(new.get(key), 200)}'
+        f'{key} was {show_value(old.get(key), 1000)}, is {show_value(new.get(key), 1000)}'
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     )

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from mmseg_langseg.fileio import check_no_overwrite
+
 from .errors import MaskFileError, raise_machine_fault
 from .generation_manifest import GenerationManifest
 from .image_sources import ImageSource
@@ -77,7 +79,7 @@ class ShardRun(ABC):
             else:
                 self.files[name] = paths
         images = [] if source.root is None else [source.root / name for name in source.names]
-        _check_overwrite(list(itertools.chain(*self.files.values())), [*images, *inputs])
+        check_no_overwrite(itertools.chain(*self.files.values()), [*images, *inputs])
 
     @abstractmethod
     def make(self, names: list[str]) -> None:
@@ -189,16 +191,3 @@ class ShardRun(ABC):
 def _is_short(path: Path) -> bool:
     longest = max(len(os.fsencode(part)) for part in path.parts)
     return longest <= _LONGEST_NAME and len(os.fsencode(path)) <= _LONGEST_PATH
-
-
-def _check_overwrite(targets: list[Path], inputs: list[Path]) -> None:
-    """Refuse to write where inputs are."""
-    # Most runs read .jpg and write .json: nothing is left to compare.
-    suffixes = {path.suffix for path in targets}
-    inputs = [path for path in inputs if path.suffix in suffixes]
-    folders = {path.parent: os.path.realpath(path.parent) for path in (*targets, *inputs)}
-    read = {os.path.join(folders[path.parent], path.name) for path in inputs}
-    for target in targets:
-        path = os.path.join(folders[target.parent], target.name)
-        if path in read:
-            raise ValueError(f"the input '{path}' would be overwritten; give another folder")
