@@ -171,7 +171,7 @@ def _from_tar(path: Path) -> ImageSource:
 
 def _from_list(path: Path, root: Path) -> ImageSource:
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
+        lines = path.read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"'{path}' is neither a folder, nor a tar, nor a text file") from error
     names = set()
