@@ -45,7 +45,13 @@ EXTRAS = {
         'torch>=2.1,<2.6',
         'torchvision>=0.16,<0.21',
     ],
-    'tests': ['pytest>=7.4', 'pytest-xdist>=3.5', 'ruff==0.17.6', 'segment-anything>=1.0'],
+    'tests': [
+        'hypothesis>=6.100',
+        'pytest>=7.4',
+        'pytest-xdist>=3.5',
+        'ruff==0.17.6',
+        'segment-anything>=1.0',
+    ],
     'sam': ['segment-anything>=1.0'],
 }
 

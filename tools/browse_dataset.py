@@ -3,25 +3,34 @@
     python tools/browse_dataset.py configs/pixelclip/vit-b16_photos.py work_dirs/samples
     python tools/browse_dataset.py configs/clips4/r50_photos.py work_dirs/samples --max 8 --seed 3
 
-One PNG a sample. Of masks (PixelCLIP): the weak view, the weak view with its masks, the strong view
-with the same. Of views (CLIP-S4, MaskCLIP+): the un-augmented image with a frame where each view
+One PNG per sample; existing files are overwritten with --overwrite only, and files of the dataset
+never. Of masks (PixelCLIP): the weak view, the weak view with its masks, the strong view with the
+same. Of views (CLIP-S4, MaskCLIP+): the un-augmented image with a frame where each view
 was cut and the regions that the views see there, carried back by the views' matrices; then each
 view without and with its regions. A region has one colour everywhere.
 """
 
-import argparse
+import os
 import random
 from pathlib import Path
 
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    integer_in,
+    positive_int,
+    run_command,
+)
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
 from mmseg_langseg.apis.overlay import class_colours
+from mmseg_langseg.fileio import check_no_overwrite, check_not_input
 from mmseg_langseg.masks import write_whole_file
 
 import cv2
 import numpy as np
 import torch
 from mmengine.config import DictAction
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
@@ -128,7 +137,12 @@ def _join(pictures: list[np.ndarray]) -> np.ndarray:
 
 
 def browse(
-    config: str, out: Path, limit: int = 16, seed: int = 0, cfg_options: dict | None = None
+    config: str,
+    out: Path,
+    limit: int = 16,
+    seed: int = 0,
+    cfg_options: dict | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Draws the first samples of a config's training set.
 
@@ -138,17 +152,23 @@ def browse(
         limit: Samples to draw.
         seed: Of the augmentations; each sample has its own numbers, whatever was drawn before.
         cfg_options: Dotted keys and values that override the config.
+        overwrite: Replace files that exist.
 
     Returns:
         The files.
 
     Raises:
-        ValueError: If the pipeline packs other samples, or the data cannot be used.
+        ValueError: If the pipeline packs other samples, the data cannot be used, or a file of the
+            dataset would be overwritten.
+        FileExistsError: If a drawing exists, and is not to be replaced.
         OSError: If a file is missing or cannot be written.
     """
     cfg = load_config(config, cfg_options=cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    prefixes = getattr(dataset, 'data_prefix', None) or {}
+    check_not_input(out, [folder for folder in prefixes.values() if folder])
+    inputs = _input_files(dataset) if overwrite else []
     paths = []
     for index in range(min(limit, len(dataset))):
         random.seed(seed + index)
@@ -161,24 +181,33 @@ def browse(
             raise ValueError(f'{config}: {error}') from error
         name = Path(sample['data_samples'].metainfo.get('img_path', 'scene')).stem
         paths.append(out / f'{index:04d}_{name}.png')
-        write_whole_file(paths[-1], cv2.imencode('.png', picture[..., ::-1])[1].tobytes())
+        check_no_overwrite([paths[-1]], inputs)
+        if not overwrite and os.path.lexists(paths[-1]):
+            raise FileExistsError(f"'{paths[-1]}' exists; give an empty folder, or --overwrite")
+        content = cv2.imencode('.png', picture[..., ::-1])[1].tobytes()
+        write_whole_file(paths[-1], content, replace=overwrite)
     return paths
 
 
+def _input_files(dataset: BaseDataset) -> list[str]:
+    """PNGs that the dataset reads; a drawing is none of them."""
+    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
+    paths = (info.get(key) for info in infos for key in ('img_path', 'mask_path'))
+    return [path for path in paths if path and path.endswith('.png')]
+
+
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('config', metavar='CONFIG', help='training config')
     parser.add_argument('out', metavar='OUT', type=Path, help='folder to draw to')
-    parser.add_argument('--max', type=int, default=16, help='samples to draw')
-    parser.add_argument('--seed', type=int, default=0, help='of the augmentations')
+    parser.add_argument('--max', type=positive_int, default=16, help='samples to draw')
+    parser.add_argument('--seed', type=integer_in(0, 2**31), default=0, help='of the augmentations')
+    parser.add_argument('--overwrite', action='store_true', help='replace earlier drawings')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
-    try:
-        paths = browse(args.config, args.out, args.max, args.seed, args.cfg_options)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'browse_dataset: {error}') from error
+    paths = browse(args.config, args.out, args.max, args.seed, args.cfg_options, args.overwrite)
     print(f'{args.out}: {len(paths)} samples drawn')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -4,28 +4,33 @@
     python tools/browse_masks.py data/photos/images data/photos/regions sheet.png --sheet --max 24
 
 MASKS is a folder of tools/generate_masks.py or any other of the same layout: for images/a/1.jpg
-masks/a/1.json (SA-1B's JSON) or masks/a/1.png (a region map).
+masks/a/1.json (SA-1B's JSON) or masks/a/1.png (a region map). Existing files are overwritten with
+--overwrite only, and images and masks never.
 """
 
-import argparse
+import os
 from pathlib import Path, PurePosixPath
 
+from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
 from mmseg_langseg.apis.mask_overlay import draw_masks
+from mmseg_langseg.fileio import check_no_overwrite, check_not_input
 from mmseg_langseg.masks import (
     BadFileError,
     ImageSource,
     decode_image,
     lookup_rles,
+    merge_rles,
     open_image_source,
+    raise_machine_fault,
     read_mask_file,
     read_region_map,
     regions_to_rles,
+    rle_area,
     write_whole_file,
 )
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
 # Upper bounds of the areas, as shares of the image.
 AREAS = (0.0001, 0.001, 0.01, 0.1, 1.0)
@@ -70,8 +75,8 @@ class Statistics:
         """Adds the masks of an image of a height and width."""
         pixels = size[0] * size[1]
         self.counts.append(len(rles))
-        self.shares += [float(coco_mask.area(rle)) / pixels for rle in rles]
-        covered = float(coco_mask.area(coco_mask.merge(rles))) if rles else 0.0
+        self.shares += [rle_area(rle) / pixels for rle in rles]
+        covered = rle_area(merge_rles(rles)) if rles else 0
         self.coverages.append(covered / pixels)
 
     def __str__(self) -> str:
@@ -95,7 +100,12 @@ class Statistics:
 
 
 def browse(
-    source: ImageSource, masks: Path, out: Path | None, sheet: bool = False, limit: int = 100
+    source: ImageSource,
+    masks: Path,
+    out: Path | None,
+    sheet: bool = False,
+    limit: int = 100,
+    overwrite: bool = False,
 ) -> Statistics:
     """Draws images until the limit, and counts the masks of all.
 
@@ -105,18 +115,32 @@ def browse(
         out: Folder, or file of the contact sheet; ``None`` draws nothing.
         sheet: Draw one contact sheet.
         limit: Images to draw.
+        overwrite: Replace files that exist.
 
     Raises:
-        ValueError: If no image has usable masks, or the sheet is to be another kind of file.
+        FileExistsError: If a drawing exists, and is not to be replaced.
+        ValueError: If no image has usable masks, the sheet is to be another kind of file, or an
+            image or a mask file would be overwritten.
     """
     if sheet and (out is None or out.suffix not in ('.png', '.jpg')):
         raise ValueError(f"the sheet should be a .png or .jpg file, got '{out}'")
     statistics, cells = Statistics(), []
+    owners = {}
     for name in source.names:
+        owners.setdefault(PurePosixPath(name).with_suffix(''), name)
+    if out is not None:
+        drawings = [out] if sheet else [_drawing(out, name) for name in owners.values()]
+        _check_drawings(drawings, source, masks, overwrite)
+    for name in source.names:
+        owner = owners[PurePosixPath(name).with_suffix('')]
+        if owner != name:
+            print(f'{name}: {owner} has the same mask file')
+            continue
         try:
             image = decode_image(source.read(name))
             rles = load_masks(find_masks(masks, name), image.shape[:2])
         except (OSError, BadFileError) as error:
+            raise_machine_fault(error)
             print(f'{name}: {error}')
             continue
         statistics.add(rles, image.shape[:2])
@@ -126,11 +150,11 @@ def browse(
             cells.append(_cell(_draw(image, rles, CELL - 4)))
         else:
             drawn = _draw(image, rles, LONGEST)
-            _write_image(out / PurePosixPath(name).with_suffix('.jpg'), drawn)
+            _write_image(_drawing(out, name), drawn, overwrite)
     if not statistics.counts:
         raise ValueError(f"no image has usable masks in '{masks}'")
     if cells:
-        _write_image(out, _join(cells))
+        _write_image(out, _join(cells), overwrite)
     return statistics
 
 
@@ -161,12 +185,31 @@ def _join(cells: list[np.ndarray]) -> np.ndarray:
     return np.vstack(rows)
 
 
-def _write_image(path: Path, image: np.ndarray) -> None:
-    write_whole_file(path, cv2.imencode(path.suffix, image[..., ::-1])[1].tobytes())
+def _drawing(out: Path, name: str) -> Path:
+    return out / PurePosixPath(name).with_suffix('.jpg')
+
+
+def _check_drawings(
+    drawings: list[Path], source: ImageSource, masks: Path, overwrite: bool
+) -> None:
+    """Make sure that nothing is lost."""
+    stems = [masks / PurePosixPath(name) for name in source.names]
+    inputs = [stem.with_suffix(suffix) for stem in stems for suffix in ('.json', '.png')]
+    if source.root is not None:
+        inputs += [source.root / name for name in source.names]
+    check_no_overwrite(drawings, inputs)
+    found = next((path for path in drawings if not overwrite and os.path.lexists(path)), None)
+    if found is not None:
+        raise FileExistsError(f"'{found}' exists; give an empty folder, or --overwrite")
+
+
+def _write_image(path: Path, image: np.ndarray, overwrite: bool) -> None:
+    content = cv2.imencode(path.suffix, image[..., ::-1])[1].tobytes()
+    write_whole_file(path, content, replace=overwrite)
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument(
         'images', metavar='IMAGES', type=Path, help='folder of images, tar, or text file of paths'
     )
@@ -175,16 +218,18 @@ def main(argv: list[str] | None = None) -> None:
         'out', metavar='OUT', type=Path, nargs='?', help='folder to draw to; default: only count'
     )
     parser.add_argument('--sheet', action='store_true', help='OUT is one picture of all')
-    parser.add_argument('--max', type=int, default=100, help='images to draw; all are counted')
+    parser.add_argument(
+        '--max', type=positive_int, default=100, help='images to draw; all are counted'
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace earlier drawings in OUT')
     parser.add_argument('--root', type=Path, help="folder that a list's paths lie in")
     args = parser.parse_args(argv)
-    try:
-        source = open_image_source(args.images, args.root, exclude=args.masks)
-        statistics = browse(source, args.masks, args.out, args.sheet, args.max)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'browse_masks: {error}') from error
+    source = open_image_source(args.images, args.root, exclude=args.masks)
+    if args.out is not None:
+        check_not_input(args.out, [args.images, args.masks, *([args.root] if args.root else [])])
+    statistics = browse(source, args.masks, args.out, args.sheet, args.max, args.overwrite)
     print(statistics)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -9,6 +9,14 @@ if [ $# -lt 3 ]; then
 fi
 processes=$1
 tools=$(cd "$(dirname "$0")" && pwd)
+source "$tools/check_number.sh"
+check_number PROCESSES "$processes" 1
+check_number NNODES "${NNODES:-1}" 1
+check_number NODE_RANK "${NODE_RANK:-0}" 0
+if ((${NODE_RANK:-0} >= ${NNODES:-1})); then
+    echo "$0: NODE_RANK is ${NODE_RANK:-0}, expected less than NNODES, ${NNODES:-1}" >&2
+    exit 2
+fi
 shards=$((processes * ${NNODES:-1}))
 first=$((processes * ${NODE_RANK:-0}))
 

@@ -10,6 +10,10 @@ config=$1
 checkpoint=$2
 processes=$3
 tools=$(cd "$(dirname "$0")" && pwd)
+source "$tools/check_number.sh"
+check_number PROCESSES "$processes" 1
+check_number NNODES "${NNODES:-1}" 1
+check_number NODE_RANK "${NODE_RANK:-0}" 0
 
 # Idle OpenMP threads that spin slow CPU processes down 5 to 20 times.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"

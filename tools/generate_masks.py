@@ -5,13 +5,15 @@
     python tools/generate_masks.py sa_000020.tar masks --generator sam --shard 3/8 \
         --options model=vit_h checkpoint=sam_vit_h_4b8939.pth points_per_batch=256
 
-One file an image, in the same tree. Files that are complete are left alone, so a run that was
-killed goes on where it stopped. docs/masks.md explains the formats and the generators.
+One file per image, in the same tree. Files that are complete are left alone, so interrupted runs
+resume where they stopped; files of another origin are never overwritten. docs/masks.md
+explains the formats and the generators.
 """
 
 import argparse
 from pathlib import Path
 
+from mmseg_langseg.apis.command_line import command_parser, run_command
 from mmseg_langseg.masks import (
     GENERATORS,
     build_generator,
@@ -25,7 +27,7 @@ from mmengine.config import DictAction
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument(
         'input', metavar='INPUT', type=Path, help='folder of images, tar, or text file of paths'
     )
@@ -62,16 +64,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        source = open_image_source(args.input, args.root, exclude=args.out)
-        generator = build_generator(args.generator, args.device, **args.options)
-        report = generate_masks(
-            source, args.out, generator, args.generator, args.format, args.shard, not args.quiet
-        )
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        raise SystemExit(f'generate_masks: {error}') from error
+    source = open_image_source(args.input, args.root, exclude=args.out)
+    generator = build_generator(args.generator, args.device, **args.options)
+    report = generate_masks(
+        source, args.out, generator, args.generator, args.format, args.shard, not args.quiet
+    )
     print(f'{args.out}:', report.describe('regions' if args.format == 'regions' else 'masks'))
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

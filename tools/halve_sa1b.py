@@ -3,15 +3,17 @@
     python tools/halve_sa1b.py data/sa1b data/sa1b_half
     python tools/halve_sa1b.py sa_000020.tar data/sa1b_half --shard 3/8
 
-IN is a folder with images/ and annotations/, or a folder or tar in which images and JSON files lie
-side by side. OUT gets images/ and annotations/; those of a tar lie in a folder of its name. What is
-there is left alone, so a run that was killed goes on where it stopped.
+IN is a folder with images/ and annotations/, or a folder or tar in which images and JSON files are
+side by side. OUT gets images/ and annotations/; those of a tar are in a folder of its name. Files
+that are complete are left alone, so interrupted runs resume where they stopped; files of another
+origin are never overwritten.
 """
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from mmseg_langseg.apis.command_line import command_parser, integer_in, run_command
+from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.masks import ImageSource, halve_images, open_image_source, parse_shard
 
 
@@ -23,9 +25,12 @@ def open_input(path: Path, out: Path) -> tuple[ImageSource, Callable[[str], byte
 
     Raises:
         OSError: If there is no such folder or tar.
-        ValueError: If there is no image in it, or it is neither.
+        ValueError: If there is no image in it, it is neither, or its files would be overwritten.
     """
     if path.is_dir():
+        inputs = [path, path / 'images', path / 'annotations']
+        for folder in ('images', 'annotations'):
+            check_not_input(out / folder, inputs)
         if (path / 'images').is_dir() and (path / 'annotations').is_dir():
             masks = path / 'annotations'
             source = open_image_source(path / 'images', exclude=out)
@@ -39,24 +44,23 @@ def open_input(path: Path, out: Path) -> tuple[ImageSource, Callable[[str], byte
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('input', metavar='IN', type=Path, help='folder or tar')
     parser.add_argument('out', metavar='OUT', type=Path, help='folder of the files to make')
     parser.add_argument(
         '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='a part: 0/N to N-1/N'
     )
-    parser.add_argument('--quality', type=int, default=95, help='of JPEGs; default: %(default)s')
+    parser.add_argument(
+        '--quality', type=integer_in(1, 100), default=95, help='of JPEGs; default: %(default)s'
+    )
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     args = parser.parse_args(argv)
-    try:
-        source, read_masks, below = open_input(args.input, args.out)
-        report = halve_images(
-            source, read_masks, args.out, below, args.shard, args.quality, not args.quiet
-        )
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'halve_sa1b: {error}') from error
+    source, read_masks, below = open_input(args.input, args.out)
+    report = halve_images(
+        source, read_masks, args.out, below, args.shard, args.quality, not args.quiet
+    )
     print(f'{args.out}:', report.describe())
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

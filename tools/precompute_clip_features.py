@@ -3,9 +3,9 @@
     python tools/precompute_clip_features.py configs/clips4/r50_voc.py OUT
     python tools/precompute_clip_features.py configs/clips4/r50_voc.py OUT --shard 3/8
 
-One file an image, float16 (D, h, w), in the tree of the images. Files that are complete are left
-alone, so a run that was killed goes on where it stopped. configs/clips4/README.md shows the config
-that trains with them.
+One file per image, float16 (D, h, w), in the tree of the images. Files that are complete are left
+alone, so interrupted runs resume where they stopped; files of another origin are never overwritten.
+configs/clips4/README.md shows the config that trains with them.
 """
 
 import argparse
@@ -14,10 +14,12 @@ import io
 import os
 from pathlib import Path
 
+from mmseg_langseg.apis.command_line import command_parser, run_command
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.masks import (
     GenerationManifest,
     ImageFileError,
+    may_replace,
     parse_shard,
     remove_leftovers,
     write_whole_file,
@@ -109,20 +111,32 @@ def is_complete(path: Path, width: int) -> bool:
     """Whether features are there, without reading them: the map fails if bytes are missing."""
     try:
         features = np.load(path, mmap_mode='r', allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except Exception:  # A file of another kind fails in many ways.
+        return False
+    if not isinstance(features, np.ndarray):
         return False
     return features.ndim == 3 and features.shape[0] == width and features.dtype == np.float16
 
 
 def look_up(files: dict[str, Path], width: int) -> list[str]:
-    """Remove what killed runs left, and name the images to do."""
+    """Remove what killed runs left, and name the images to do.
+
+    Raises:
+        ValueError: A file was not made by this tool.
+    """
     folders: dict[Path, set[str]] = {}
     for path in files.values():
         folders.setdefault(path.parent, set()).add(path.name)
     for folder, names in folders.items():
         if folder.is_dir():
             remove_leftovers(folder, names)
-    return [image for image, path in files.items() if not is_complete(path, width)]
+    todo = {image: path for image, path in files.items() if not is_complete(path, width)}
+    for path in todo.values():
+        if os.path.lexists(path) and not may_replace(path):
+            raise ValueError(
+                f"'{path}' exists and was not made by this tool; remove it, or give an empty folder"
+            )
+    return list(todo)
 
 
 def write_features(path: Path, features: Tensor) -> int:
@@ -167,7 +181,7 @@ def precompute(args: argparse.Namespace) -> dict[str, int]:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('config', metavar='CONFIG', help='training config with a teacher')
     parser.add_argument('out', metavar='OUT', type=Path, help='folder of the files to make')
     parser.add_argument(
@@ -181,10 +195,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> dict[str, int]:
     args = parse_args(argv)
-    try:
-        counts = precompute(args)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'precompute_clip_features: {error}') from error
+    counts = precompute(args)
     print(
         f'{args.out}: {counts["images"]} images, {counts["made"]} files made '
         f'({counts["bytes"] / 2**20:.1f} MiB), {counts["kept"]} kept, '
@@ -196,4 +207,4 @@ def main(argv: list[str] | None = None) -> dict[str, int]:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

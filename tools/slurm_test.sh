@@ -6,9 +6,13 @@ if [ $# -lt 4 ]; then
     echo "usage: $0 PARTITION JOB_NAME CONFIG CHECKPOINT [options of tools/test.py]" >&2
     exit 2
 fi
-gpus=${GPUS:-4}
-per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
 tools=$(cd "$(dirname "$0")" && pwd)
+source "$tools/check_number.sh"
+gpus=${GPUS:-4}
+check_number GPUS "$gpus" 1
+per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
+check_number GPUS_PER_NODE "$per_node" 1
+check_number CPUS_PER_TASK "${CPUS_PER_TASK:-5}" 1
 
 export PYTHONPATH="$(dirname "$tools")${PYTHONPATH:+:$PYTHONPATH}"
 # SRUN_ARGS is a list of words.

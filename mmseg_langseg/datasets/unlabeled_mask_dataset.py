@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from mmseg_langseg.fileio import contained_path
 from mmseg_langseg.masks import IMAGE_SUFFIXES, BadFileError, FeatureFileError, MaskFileError
 
 
@@ -54,7 +55,8 @@ class UnlabeledMaskDataset(BaseSegDataset):
         MaskFileError: An image has no mask file (with 'stop'), or none has.
         FeatureFileError: The same of feature files.
         BadFileError: Images of one stem would share a file (with 'stop'), or a tar is damaged.
-        ValueError: There is no image to use, or ``on_bad_file`` is unknown.
+        ValueError: There is no image to use, the list names a path outside the image folder, or
+            ``on_bad_file`` is unknown.
     """
 
     def __init__(
@@ -159,8 +161,13 @@ class UnlabeledMaskDataset(BaseSegDataset):
         """Images named in ``ann_file``, with their suffix."""
         if not fileio.isfile(self.ann_file, self.backend_args):
             raise FileNotFoundError(f'image list {self.ann_file} does not exist')
-        lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
-        names = [line.strip() for line in lines if line.strip()]
+        try:
+            lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
+        except UnicodeDecodeError as error:
+            raise ValueError(f'image list {self.ann_file} is no text in UTF-8') from error
+        names = [line.strip().removeprefix('\ufeff') for line in lines if line.strip()]
+        for name in names:
+            contained_path(self.data_prefix['img_path'], name, self.ann_file)
         return [name if self._suffix_of(name) else name + self.img_suffix[0] for name in names]
 
     def _drop_namesakes(self, images: list[str]) -> list[str]:

@@ -28,3 +28,33 @@ def check_not_input(out: str | os.PathLike, inputs: Iterable[str | os.PathLike])
             raise ValueError(
                 f"the output '{out}' is the input '{entry}': nothing was written; give another path"
             )
+
+
+def check_no_overwrite(
+    outputs: Iterable[str | os.PathLike], inputs: Iterable[str | os.PathLike]
+) -> None:
+    """Make sure that none of many files to write is one of many files to read.
+
+    Args:
+        outputs: Files that will be written, each replaced as a whole: a link is replaced itself.
+        inputs: Files that are read.
+
+    Raises:
+        ValueError: An output is an input; names it.
+    """
+    outputs = [os.fspath(path) for path in outputs]
+    # Most commands read .jpg and write something else: nothing is left to compare.
+    suffixes = {os.path.splitext(path)[1] for path in outputs}
+    inputs = [os.fspath(path) for path in inputs if os.path.splitext(path)[1] in suffixes]
+    folders: dict[str, str] = {}
+
+    def resolve(path: str) -> str:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        return os.path.join(folders[folder], name)
+
+    read = {resolve(path) for path in inputs}
+    for path in outputs:
+        if resolve(path) in read:
+            raise ValueError(f"the input '{path}' would be overwritten; give another folder")

@@ -7,7 +7,10 @@ import numpy as np
 import torch
 
 from .dino import DINOMaskGenerator
+from .image_size import MAX_PIXELS
 from .mask_generator import name_model
+from .merge_regions import MAX_REGIONS
+from .option_checks import check_bool, check_integer
 from .region_generator import RegionGenerator
 from .working_size import enlarge_regions
 
@@ -28,7 +31,8 @@ class DINOGenerator(RegionGenerator):
         device: Device to compute on.
 
     Raises:
-        ValueError: timm does not know the model, or it is not a vision transformer.
+        ValueError: timm does not know the model, it is not a vision transformer, or an option is
+            out of range.
         RuntimeError: The weights cannot be had or do not fit the model.
     """
 
@@ -43,9 +47,19 @@ class DINOGenerator(RegionGenerator):
         pixels: int = 448 * 448,
         device: str = 'cpu',
     ) -> None:
+        check_integer('num_clusters', num_clusters, 1, MAX_REGIONS)
+        check_integer('pixels', pixels, 1, MAX_PIXELS)
+        check_bool('pretrained', pretrained)
         self.clusters = DINOMaskGenerator(
             model_name, num_clusters, pretrained, checkpoint, mean=(0, 0, 0), std=(1, 1, 1)
         ).to(device)
+        patch = self.clusters.vit.patch_embed.patch_size
+        if num_clusters > pixels // (patch[0] * patch[1]):
+            raise ValueError(
+                f'num_clusters={num_clusters}: {pixels} pixels have '
+                f'{pixels // (patch[0] * patch[1])} patches of {patch[0]} x {patch[1]}; fewer '
+                'clusters or more pixels'
+            )
         self.settings = dict(
             model=name_model(model_name, checkpoint),
             num_clusters=num_clusters,

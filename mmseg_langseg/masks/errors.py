@@ -1,5 +1,9 @@
 """Errors about the files of an unlabelled data set."""
 
+import errno
+
+_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
+
 
 class BadFileError(ValueError):
     """A file of a data set cannot be used; the message names the file.
@@ -18,3 +22,19 @@ class FeatureFileError(BadFileError):
 
 class ImageFileError(BadFileError):
     """An image file is missing or cannot be decoded."""
+
+
+def raise_machine_fault(error: BaseException) -> None:
+    """Raise an error again that says nothing about the file: the machine has run out of something.
+
+    Too many open files, no memory, a full disk: the next file would fail as well, and a run that
+    skipped them all would seem to have found a thousand bad files.
+
+    Args:
+        error: What reading or decoding a file raised.
+
+    Raises:
+        OSError: ``error``, if it is of this kind.
+    """
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        raise error

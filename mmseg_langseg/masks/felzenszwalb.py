@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from skimage.segmentation import felzenszwalb
 
-from .merge_regions import merge_regions
+from .merge_regions import MAX_REGIONS, merge_regions
+from .option_checks import check_integer, check_number
 from .working_size import enlarge_regions, shrink_image
 
 
@@ -34,8 +35,13 @@ def felzenszwalb_regions(
         int32 (H, W), ids 0 ... n - 1. Each region is connected over sides or corners of pixels.
 
     Raises:
-        ValueError: The image is not (H, W, 3) uint8, or ``max_regions`` is less than 1.
+        ValueError: The image is not (H, W, 3) uint8, or an option is out of range.
     """
+    check_number('scale', scale, 0, exclusive=True)
+    check_number('sigma', sigma, 0, 100)
+    check_number('min_size', min_size, 0, 1)
+    check_integer('max_regions', max_regions, 1, MAX_REGIONS)
+    check_integer('max_pixels', max_pixels, 1)
     small = shrink_image(image, max_pixels)
     smallest = max(1, round(min_size * small.shape[0] * small.shape[1]))
     regions = felzenszwalb(small, scale=scale, sigma=sigma, min_size=smallest)

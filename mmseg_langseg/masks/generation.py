@@ -71,8 +71,6 @@ class _Generation(ShardRun):
         super().__init__(source, shard, targets)
         self.generator = generator
         self.regions = file_format == 'regions'
-        if self.regions and source.root is not None:
-            _check_overwrite([targets(name)[0] for name in source.names], source)
 
     def make(self, names: list[str]) -> None:
         """Make the files of a batch of images."""
@@ -115,19 +113,12 @@ class _Generation(ShardRun):
             write_region_map(path, content)
         else:
             rles = [annotation['segmentation'] for annotation in content]
-            write_mask_file(path, rles, size, name, details=content)
+            try:
+                write_mask_file(path, rles, size, name, details=content)
+            except ValueError as error:
+                self.skip(name, error)
+                return
         self.add(_count(content))
-
-
-def _check_overwrite(targets: list[Path], source: ImageSource) -> None:
-    """Refuse to write region maps where images are."""
-    root = os.path.realpath(source.root)
-    images = {os.path.join(root, name) for name in source.names}
-    folders = {path.parent: os.path.realpath(path.parent) for path in targets}
-    for target in targets:
-        path = os.path.join(folders[target.parent], target.name)
-        if path in images:
-            raise ValueError(f"the masks would overwrite the image '{path}'; give another folder")
 
 
 def _count(content: np.ndarray | list[dict]) -> int:

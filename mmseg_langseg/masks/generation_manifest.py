@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
+from mmseg_langseg.fileio import parse_json, show_value
 from mmseg_langseg.version import __version__
 
 from .whole_file import remove_leftovers, write_whole_file
@@ -47,13 +48,14 @@ class GenerationManifest:
             files: The files that the run is about to make.
 
         Raises:
-            ValueError: The folder was made with other settings, or holds files of another origin.
+            ValueError: The folder was made with other settings, holds files of another origin, or
+                a damaged manifest.
         """
         settings = json.loads(json.dumps(settings))
         versions = {name: metadata.version(name) for name in packages}
         versions['mmseg_langseg'] = __version__
         if not self.settings_path.exists():
-            stranger = next((path for path in files if path.exists()), None)
+            stranger = next((path for path in files if os.path.exists(path)), None)
             # Looked at again: another shard may have started in between.
             if stranger is not None and not self.settings_path.exists():
                 raise ValueError(
@@ -75,16 +77,19 @@ class GenerationManifest:
             unreadable: (name, reason) of what could not be used.
         """
         lines = [f'{name}\t{" ".join(reason.split())}\n' for name, reason in unreadable]
-        write_whole_file(self.unreadable_path, ''.join(lines).encode(errors='surrogateescape'))
+        write_whole_file(self.unreadable_path, _encode(''.join(lines)))
         write_whole_file(self.shard_path, json.dumps(counts, indent=1).encode())
 
     def _compare(self, settings: dict, versions: dict) -> None:
         try:
-            found = json.loads(self.settings_path.read_text())
+            found = parse_json(self.settings_path.read_bytes(), 'it')
             old, old_versions = found['settings'], found['versions']
+            if not isinstance(old, dict) or not isinstance(old_versions, dict):
+                raise TypeError('settings and versions should be objects')
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"'{self.settings_path}' is damaged ({error}); give another folder"
+                f"'{self.settings_path}' is damaged or no manifest of this package "
+                f'({type(error).__name__}: {error}); give another folder'
             ) from error
         differing = _differences(old, settings)
         if differing:
@@ -101,9 +106,17 @@ class GenerationManifest:
             )
 
 
+def _encode(text: str) -> bytes:
+    """File names as they are on the disk; what is no file name may hold any character."""
+    try:
+        return text.encode(errors='surrogateescape')
+    except UnicodeEncodeError:
+        return text.encode(errors='backslashreplace')
+
+
 def _differences(old: dict, new: dict) -> str:
     return ', '.join(
-        f'{key} was {old.get(key)!r}, is {new.get(key)!r}'
+        f'{key} was {show_value(old.get(key), 1000)}, is {show_value(new.get(key), 1000)}'
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     )

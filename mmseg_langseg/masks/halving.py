@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
+
+from mmseg_langseg.fileio import show_value
 
 from .image_sources import ImageSource, decode_image
-from .rle import encode_masks
+from .option_checks import check_integer
+from .rle import decode_rle, encode_masks, rle_area
 from .sa1b import parse_mask_annotations, read_mask_file, write_mask_file
 from .shard_report import ShardReport
 from .shard_run import UNUSABLE, ShardRun
@@ -36,9 +39,12 @@ def halve_masks(annotations: list[dict], size: tuple[int, int]) -> list[dict]:
     Returns:
         Annotations with smaller ``segmentation``, ``point_coords`` and ``crop_box``, and other
         keys as they were. Masks of which no pixel is left are dropped.
+
+    Raises:
+        ValueError: A mask is broken, or its points or its box are no coordinates.
     """
     small = [dict(ann, **_halve_annotation(ann, size)) for ann in annotations]
-    return [ann for ann in small if coco_mask.area(ann['segmentation']) > 0]
+    return [ann for ann in small if rle_area(ann['segmentation']) > 0]
 
 
 def half_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -67,16 +73,18 @@ def halve_images(
             :func:`generate_masks`.
         below: Folder within ``images`` and ``annotations``.
         shard: (i, n): of the sorted images take the i-th (from 0 on) and every n-th from there.
-        quality: Of JPEGs.
+        quality: Of JPEGs, 1 to 100.
         progress: Show a progress bar.
 
     Returns:
         What was found and made; a sample is unreadable if its image or its mask file is.
 
     Raises:
-        ValueError: The folder holds files of other settings, or that no such run made.
+        ValueError: The folder holds files of other settings or that no such run made, or the
+            quality is out of range.
         OSError: A file cannot be written; names it.
     """
+    check_integer('quality', quality, 1, 100)
     run = _Halving(source, read_masks, Path(out), below, shard, quality)
     settings = dict(tool='halve', quality=quality)
     folder = Path(out) / 'annotations' / below
@@ -111,24 +119,38 @@ class _Halving(ShardRun):
                 annotations = parse_mask_annotations(text, _mask_name(name), image.shape[:2], name)
                 masks = halve_masks(annotations, image.shape[:2])
                 small = halve_image(image)
-            except (*UNUSABLE, TypeError) as error:
+                content = self._encode(name, small)
+            except UNUSABLE as error:
                 self.skip(name, error)
                 continue
-            self._write(name, small, masks)
+            self._write(name, content, small.shape[:2], masks)
 
     def count(self, path: Path) -> int:
         """Number of masks in a file."""
         return len(read_mask_file(path))
 
-    def _write(self, name: str, image: np.ndarray, masks: list[dict]) -> None:
-        image_path, mask_path = self.files[name]
-        suffix = image_path.suffix.lower()
+    def _encode(self, name: str, image: np.ndarray) -> bytes:
+        suffix = PurePosixPath(name).suffix.lower()
         options = [cv2.IMWRITE_JPEG_QUALITY, self.quality] if suffix in ('.jpg', '.jpeg') else []
-        content = cv2.imencode(suffix, image[..., ::-1], options)[1]
-        write_whole_file(image_path, content.tobytes())
+        try:
+            return cv2.imencode(suffix, image[..., ::-1], options)[1].tobytes()
+        except cv2.error as error:
+            raise ValueError(f"cannot be written as '{suffix}' ({error.err})") from error
+
+    def _write(self, name: str, content: bytes, size: tuple[int, int], masks: list[dict]) -> None:
+        image_path, mask_path = self.files[name]
+        # An image without a mask file is what a killed run left: the same as now.
+        if image_path.exists() and image_path.read_bytes() not in (b'', content):
+            self.skip(name, f"'{image_path}' exists and is not of this run; remove it")
+            return
+        write_whole_file(image_path, content)
         # Last, as the mask file says that the sample is done.
         rles = [annotation['segmentation'] for annotation in masks]
-        write_mask_file(mask_path, rles, image.shape[:2], image_path.name, details=masks)
+        try:
+            write_mask_file(mask_path, rles, size, image_path.name, details=masks)
+        except ValueError as error:
+            self.skip(name, error)
+            return
         self.add(len(masks))
 
 
@@ -140,17 +162,29 @@ def _halve_annotation(annotation: dict, size: tuple[int, int]) -> dict:
     height, width = half_size(size)
     changed = dict(segmentation=_halve_rle(annotation['segmentation'], height, width))
     factors = width / size[1], height / size[0]
-    points, box = annotation.get('point_coords'), annotation.get('crop_box')
-    if points is not None:
-        changed['point_coords'] = [[x * factors[0], y * factors[1]] for x, y in points]
-    if box is not None:
-        changed['crop_box'] = [side * factors[i % 2] for i, side in enumerate(box)]
+    for key, shape in (('point_coords', (-1, 2)), ('crop_box', (4,))):
+        if annotation.get(key) is not None:
+            changed[key] = _scale(annotation[key], shape, factors, key)
     return changed
+
+
+def _scale(values: Any, shape: tuple[int, ...], factors: tuple[float, float], key: str) -> list:
+    """Multiply x, y, x, y, ... by the factors."""
+    try:
+        numbers = np.array(values, dtype=np.float64)
+        if not numbers.size:
+            return []
+        numbers = numbers.reshape(shape)
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.array(np.nan)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"'{key}' is {show_value(values)}, expected coordinates in pixels")
+    return (numbers.reshape(-1, 2) * factors).reshape(numbers.shape).tolist()
 
 
 def _halve_rle(rle: dict, height: int, width: int) -> dict:
     # pycocotools' bitmaps lie column by column: transposed, OpenCV takes them without a copy.
     # An even number, so that half of it is exact.
-    columns = coco_mask.decode(rle).T * np.uint8(254)
+    columns = decode_rle(rle).T * np.uint8(254)
     small = cv2.resize(columns, (height, width), interpolation=cv2.INTER_AREA) >= 127
     return encode_masks([small.T])[0]

@@ -7,11 +7,13 @@ import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import cv2
 import mmcv
 import numpy as np
 
+from mmseg_langseg.fileio import contained_path
+
 from .errors import ImageFileError
+from .image_size import check_encoded_size
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
@@ -100,17 +102,24 @@ def decode_image(content: bytes, channel_order: str = 'rgb', backend: str = 'cv2
         uint8 (H, W, 3).
 
     Raises:
-        ImageFileError: The content is no image, or not all of one.
+        ImageFileError: The content is no image, not all of one, or one of more than
+            :data:`MAX_PIXELS` pixels.
     """
     if not content:
         raise ImageFileError('the file is empty')
+    try:
+        check_encoded_size(content)
+    except ValueError as error:
+        raise ImageFileError(str(error)) from error
     # A JPEG's last scan is followed by the end marker.
     scan, end = content.rfind(b'\xff\xda'), content.rfind(b'\xff\xd9')
     if content.startswith(b'\xff\xd8') and end < scan:
         raise ImageFileError('the JPEG is cut off')
     try:
         image = mmcv.imfrombytes(content, flag='color', channel_order='bgr', backend=backend)
-    except (OSError, ValueError, AssertionError, cv2.error) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Each backend fails in its own ways.
         raise ImageFileError(f'cannot be decoded ({error})') from error
     if image is None:
         raise ImageFileError('cannot be decoded')
@@ -162,14 +171,17 @@ def _from_tar(path: Path) -> ImageSource:
 
 def _from_list(path: Path, root: Path) -> ImageSource:
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
+        lines = path.read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"'{path}' is neither a folder, nor a tar, nor a text file") from error
     names = set()
     for line in filter(None, map(str.strip, lines)):
+        # A full path is fine if it leads into the folder.
         name = os.path.relpath(os.path.join(root, line), root)
-        if name.split(os.sep)[0] == os.pardir:
-            raise ValueError(f"'{path}' lists '{line}', which is outside '{root}'; give --root")
+        try:
+            contained_path(root, Path(name).as_posix(), path)
+        except ValueError as error:
+            raise ValueError(f'{error}; --root names the folder of the images') from error
         names.add(Path(name).as_posix())
     return ImageSource(list(names), root)
 

@@ -8,9 +8,10 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from .errors import MaskFileError
+from .option_checks import check_integer, check_number
+from .rle import rle_area
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,19 @@ class MaskFilter:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_area <= self.max_area <= 1:
+        for name in ('min_area', 'max_area'):
+            check_number(name, getattr(self, name), 0, 1)
+        for name in ('min_predicted_iou', 'min_stability_score'):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name))
+        if self.max_masks is not None:
+            check_integer('max_masks', self.max_masks, 1)
+        check_integer('seed', self.seed, 0)
+        if self.min_area > self.max_area:
             raise ValueError(
                 'areas are shares of the image, 0 <= min_area <= max_area <= 1; got '
                 f'{self.min_area} and {self.max_area}'
             )
-        if self.max_masks is not None and self.max_masks < 1:
-            raise ValueError(f'max_masks should be at least 1 or None, got {self.max_masks}')
-        if self.seed < 0:
-            raise ValueError(f'seed should not be negative, got {self.seed}')
 
     def __call__(self, annotations: list[dict], path: str) -> list[dict]:
         """Choose the masks of an image.
@@ -93,4 +98,4 @@ def _score(annotation: dict, key: str, where: str) -> float:
 def _area(annotation: dict) -> float:
     rle = annotation['segmentation']
     height, width = rle['size']
-    return int(coco_mask.area(rle)) / (height * width)
+    return rle_area(rle) / (height * width)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pycocotools import mask as coco_mask
+
+from .rle import decode_rle, rle_area
 
 
 def masks_to_regions(rles: Sequence[dict], height: int, width: int) -> np.ndarray:
@@ -24,7 +25,7 @@ def masks_to_regions(rles: Sequence[dict], height: int, width: int) -> np.ndarra
         fully does not occur.
 
     Raises:
-        ValueError: A mask is of another size.
+        ValueError: A mask is broken or of another size.
     """
     for i, rle in enumerate(rles):
         if tuple(rle['size']) != (height, width):
@@ -33,7 +34,7 @@ def masks_to_regions(rles: Sequence[dict], height: int, width: int) -> np.ndarra
             )
     # Column-major, as pycocotools decodes.
     regions = np.zeros((height, width), dtype=np.int32, order='F')
-    areas = np.array([coco_mask.area(rle) for rle in rles], dtype=np.int64)
+    areas = np.array([rle_area(rle) for rle in rles], dtype=np.int64)
     for i in np.argsort(-areas, kind='stable'):
-        regions[coco_mask.decode(rles[i]).view(bool)] = i + 1
+        regions[decode_rle(rles[i])] = i + 1
     return np.ascontiguousarray(regions)

@@ -8,6 +8,11 @@ import math
 import cv2
 import numpy as np
 
+from .option_checks import check_integer
+
+MAX_REGIONS = 65_535
+"""Most regions of an image: their numbers must fit a region map of 16 bits."""
+
 
 def merge_regions(image: np.ndarray, regions: np.ndarray, max_regions: int) -> np.ndarray:
     """Merge neighbouring regions, the most alike pair first, until ``max_regions`` are left.
@@ -28,10 +33,9 @@ def merge_regions(image: np.ndarray, regions: np.ndarray, max_regions: int) -> n
         merged region is as connected as its parts: pairs share a side of a pixel.
 
     Raises:
-        ValueError: ``max_regions`` is less than 1.
+        ValueError: ``max_regions`` is no integer from 1 to :data:`MAX_REGIONS`.
     """
-    if max_regions < 1:
-        raise ValueError(f'max_regions={max_regions}: expected at least 1')
+    check_integer('max_regions', max_regions, 1, MAX_REGIONS)
     num_regions = int(regions.max()) + 1
     if num_regions > max_regions:
         lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)

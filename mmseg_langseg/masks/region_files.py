@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import cv2
-import mmcv
 import mmengine.fileio as fileio
 import numpy as np
+from PIL import Image
 
-from .errors import MaskFileError
+from .errors import MaskFileError, raise_machine_fault
+from .image_size import check_size
 from .whole_file import write_whole_file
 
 _PNG_END = b'IEND\xaeB`\x82'
+# Grey or palette, 8 or 16 bits; older Pillow opens 16 bits as int32.
+_MODES = ('L', 'P', 'I;16', 'I')
 
 
 def read_region_map(
@@ -32,27 +36,41 @@ def read_region_map(
 
     Raises:
         MaskFileError: The file is missing, damaged, of another kind or of another image size.
+        OSError: Too many files are open, or memory is out: no fault of this file.
     """
     try:
         content = fileio.get(str(path), backend_args=backend_args)
-        ids = mmcv.imfrombytes(content, flag='unchanged', backend='pillow')
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError) as error:
+        raise_machine_fault(error)
         raise MaskFileError(f'{path}: region map cannot be read or decoded ({error})') from error
     if _PNG_END not in content:
         raise MaskFileError(f'{path}: region map cannot be read or decoded (no end of a PNG)')
-    # Older Pillow opens 16 bits as int32.
-    if ids.ndim != 2 or ids.dtype not in (np.uint8, np.uint16, np.int32):
-        raise MaskFileError(
-            f'{path}: expected a region map with one channel of 8 or 16 bits, got shape '
-            f'{ids.shape} of {ids.dtype}'
-        )
-    if image_size is not None and ids.shape != tuple(image_size):
-        raise MaskFileError(
-            f'{path}: region map has height x width {ids.shape[0]} x {ids.shape[1]}, the image '
-            f'has {image_size[0]} x {image_size[1]}; were the images resized without their maps?'
-        )
+    try:
+        # Opening reads the header only.
+        with Image.open(io.BytesIO(content), formats=('PNG',)) as image:
+            _check_header(image, path, image_size)
+            ids = np.asarray(image)
+    except (MaskFileError, MemoryError):
+        raise
+    except Exception as error:  # A damaged PNG fails in many ways.
+        raise MaskFileError(f'{path}: region map cannot be read or decoded ({error})') from error
     ignore = 255 if ids.dtype == np.uint8 else 65535
     return np.where(ids == ignore, -1, ids.astype(np.int32))
+
+
+def _check_header(image: Image.Image, path: object, image_size: tuple[int, int] | None) -> None:
+    if image.mode not in _MODES:
+        raise MaskFileError(
+            f'{path}: expected a region map with one channel of 8 or 16 bits, got a PNG of '
+            f"Pillow's mode '{image.mode}'"
+        )
+    size = image.size[::-1]
+    if image_size is not None and size != tuple(image_size):
+        raise MaskFileError(
+            f'{path}: region map has height x width {size[0]} x {size[1]}, the image '
+            f'has {image_size[0]} x {image_size[1]}; were the images resized without their maps?'
+        )
+    check_size(*size)
 
 
 def write_region_map(path: str | os.PathLike, regions: np.ndarray) -> None:

@@ -12,15 +12,23 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from mmseg_langseg.fileio import show_value
+
+from .image_size import check_size
+
 _FIRST_CHAR = 48
 _DATA_BITS = 0x1F
 _SIGN_BIT = 0x10
 _MORE_BIT = 0x20
-_MAX_DIGITS = 7
+# 30 bits: enough for any run of a legal size, and the most that pycocotools shifts correctly.
+_MAX_DIGITS = 6
 
 
 def rle_run_lengths(rle: dict) -> np.ndarray:
     """Decode the run lengths of one COCO RLE and check them.
+
+    pycocotools trusts what it is given and writes beyond its memory if the runs are longer than
+    the mask: every RLE from outside goes through here before pycocotools sees it.
 
     Args:
         rle: ``{'size': [H, W], 'counts': str | bytes | list[int]}``.
@@ -29,24 +37,87 @@ def rle_run_lengths(rle: dict) -> np.ndarray:
         int64 array (R,): lengths of the runs 0, 1, 0, 1, ...; their sum is ``H * W``.
 
     Raises:
-        ValueError: The RLE is broken: not decodable, a negative run, or runs that do not fill
-            the mask.
+        ValueError: The RLE is broken: an impossible size, not decodable, a negative run, a run or
+            a number of runs above the mask's area, or runs that do not fill the mask.
     """
-    height, width = rle['size']
+    size = rle['size']
+    if not isinstance(size, (list, tuple)) or len(size) != 2:
+        raise ValueError(f'RLE size is {show_value(size)}, expected [height, width]')
+    height, width = check_size(*size)
+    area = height * width
     counts = rle['counts']
+    # At most 2**28 runs, each below 2**31 in size: no sum below can wrap around.
     if isinstance(counts, (str, bytes)):
-        runs = _decode_counts(counts)
-    elif all(isinstance(count, int) for count in counts):
-        runs = np.asarray(counts, dtype=np.int64)
+        runs = _decode_counts(counts, area + 1)
     else:
-        raise ValueError('RLE counts must be a string or a list of integers')
+        runs = _check_counts(counts, area + 1)
     if (runs < 0).any():
         raise ValueError(f'RLE has a run of negative length {runs.min()}')
-    if runs.sum() != height * width:
+    if (runs > area).any():
+        raise ValueError(f'RLE has a run of {runs.max()} pixels, the mask has {area}')
+    if runs.sum() != area:
         raise ValueError(
-            f'RLE runs sum to {runs.sum()} pixels, expected {height} x {width} = {height * width}'
+            f'RLE runs sum to {runs.sum()} pixels, expected {height} x {width} = {area}'
         )
     return runs
+
+
+def rle_area(rle: dict) -> int:
+    """Number of pixels in the mask of a COCO RLE, which is checked.
+
+    Raises:
+        ValueError: As of :func:`rle_run_lengths`.
+    """
+    return int(rle_run_lengths(rle)[1::2].sum())
+
+
+def decode_rle(rle: dict) -> np.ndarray:
+    """Bitmap of a COCO RLE, which is checked.
+
+    Returns:
+        bool (H, W) in column-major order.
+
+    Raises:
+        ValueError: As of :func:`rle_run_lengths`.
+    """
+    rle_run_lengths(rle)
+    return coco_mask.decode(compress_rle(rle)).view(bool)
+
+
+def compress_rle(rle: dict) -> dict:
+    """A checked COCO RLE with text counts.
+
+    Args:
+        rle: ``{'size': [H, W], 'counts': str | bytes | list[int]}`` that
+            :func:`rle_run_lengths` accepts.
+
+    Returns:
+        ``{'size': [H, W], 'counts': str}``.
+    """
+    counts = rle['counts']
+    if not isinstance(counts, (str, bytes)):
+        counts = coco_mask.frPyObjects(rle, *rle['size'])['counts']
+    size = [int(side) for side in rle['size']]
+    return dict(size=size, counts=counts if isinstance(counts, str) else counts.decode('ascii'))
+
+
+def merge_rles(rles: Sequence[dict]) -> dict:
+    """Unite the masks of COCO RLEs, which are checked.
+
+    Args:
+        rles: N > 0 RLEs of one size.
+
+    Returns:
+        ``{'size': [H, W], 'counts': str}``.
+
+    Raises:
+        ValueError: As of :func:`rle_run_lengths`, or the masks differ in size.
+    """
+    if any(tuple(rle['size']) != tuple(rles[0]['size']) for rle in rles):
+        raise ValueError(f'masks of one image differ in size: {[rle["size"] for rle in rles]}')
+    for rle in rles:
+        rle_run_lengths(rle)
+    return compress_rle(coco_mask.merge([compress_rle(rle) for rle in rles]))
 
 
 def encode_masks(masks: Iterable[np.ndarray]) -> list[dict]:
@@ -118,8 +189,24 @@ def _sorted_positions(
     return inside, order, positions[order]
 
 
-def _decode_counts(counts: str | bytes) -> np.ndarray:
-    """Unpack the compressed counts of COCO's format into run lengths."""
+def _check_counts(counts: Sequence[int], most: int) -> np.ndarray:
+    """Turn uncompressed counts into an array; Python's integers have any size."""
+    if not isinstance(counts, (list, tuple)) or any(type(count) is not int for count in counts):
+        raise ValueError('RLE counts must be a string or a list of integers')
+    if not counts:
+        raise ValueError('RLE counts are empty')
+    if len(counts) > most:
+        raise ValueError(f'RLE has {len(counts)} runs, more than pixels')
+    if min(counts) < 0:
+        raise ValueError(f'RLE has a run of negative length {show_value(min(counts))}')
+    if max(counts) >= most:
+        longest = show_value(max(counts))
+        raise ValueError(f'RLE has a run of {longest} pixels, the mask has {most - 1}')
+    return np.array(counts, dtype=np.int64)
+
+
+def _decode_counts(counts: str | bytes, most: int) -> np.ndarray:
+    """Unpack the compressed counts of COCO's format into run lengths, at most so many."""
     try:
         raw = counts.encode('ascii') if isinstance(counts, str) else counts
     except UnicodeEncodeError as error:
@@ -132,6 +219,8 @@ def _decode_counts(counts: str | bytes) -> np.ndarray:
     last = np.flatnonzero((digits & _MORE_BIT) == 0)
     if last.size == 0 or last[-1] != digits.size - 1:
         raise ValueError('RLE counts end within a number')
+    if last.size > most:
+        raise ValueError(f'RLE has {last.size} runs, more than pixels')
 
     starts = np.concatenate(([0], last[:-1] + 1))
     lengths = last - starts + 1

@@ -21,9 +21,15 @@ from typing import Any
 import mmengine.fileio as fileio
 from pycocotools import mask as coco_mask
 
-from .errors import MaskFileError
-from .rle import rle_run_lengths
+from mmseg_langseg.fileio import parse_json, show_value
+
+from .errors import MaskFileError, raise_machine_fault
+from .image_size import check_size
+from .rle import compress_rle, rle_area, rle_run_lengths
 from .whole_file import write_whole_file
+
+MAX_MASKS = 10_000
+"""Most masks of an image: the masks of a training sample take 64 KB each."""
 
 
 def read_mask_file(
@@ -43,8 +49,10 @@ def read_mask_file(
         Uncompressed counts (a list of run lengths) are compressed on the way.
 
     Raises:
-        MaskFileError: The file is missing or not JSON, lacks a key, is of another image size, or
-            holds a broken RLE. The message names the file and the annotation.
+        MaskFileError: The file is missing or not JSON, lacks a key, is of another image size,
+            holds a broken RLE or more than :data:`MAX_MASKS` masks. The message names the file
+            and the annotation.
+        OSError: Too many files are open, or memory is out: no fault of this file.
     """
     annotations = read_mask_annotations(path, image_size, backend_args=backend_args)
     return [annotation['segmentation'] for annotation in annotations]
@@ -72,12 +80,11 @@ def read_mask_annotations(
         MaskFileError: As of :func:`read_mask_file`, or the file names another image.
     """
     try:
-        text = fileio.get_text(str(path), backend_args=backend_args)
-    except OSError as error:
+        content = fileio.get(str(path), backend_args=backend_args)
+    except (OSError, ValueError) as error:
+        raise_machine_fault(error)
         raise MaskFileError(f'{path}: mask file cannot be read ({error})') from error
-    except ValueError as error:
-        raise MaskFileError(f'{path}: mask file is not valid JSON ({error})') from error
-    return parse_mask_annotations(text, path, image_size, image_name)
+    return parse_mask_annotations(content, path, image_size, image_name)
 
 
 def parse_mask_annotations(
@@ -101,13 +108,11 @@ def parse_mask_annotations(
         MaskFileError: Likewise.
     """
     try:
-        content = json.loads(text)
+        content = parse_json(text, f'{path}: mask file')
     except ValueError as error:
-        raise MaskFileError(
-            f'{path}: mask file is not valid JSON, perhaps truncated ({error})'
-        ) from error
+        raise MaskFileError(str(error)) from error
     image = _get(content, 'image', dict, path)
-    size = (_get(image, 'height', int, path), _get(image, 'width', int, path))
+    size = _read_size(image, path)
     if image_size is not None and size != tuple(image_size):
         raise MaskFileError(
             f'{path}: masks are made for an image of height x width {size[0]} x {size[1]}, '
@@ -117,8 +122,10 @@ def parse_mask_annotations(
     if image_name is not None:
         _check_name(image.get('file_name'), image_name, path)
     annotations = _get(content, 'annotations', list, path)
+    if len(annotations) > MAX_MASKS:
+        raise MaskFileError(f'{path}: {len(annotations)} masks, expected at most {MAX_MASKS}')
     for i, annotation in enumerate(annotations):
-        rle = _read_rle(annotation, size, f'{path}, annotation {i}')
+        rle = read_rle(annotation, size, f'{path}, annotation {i}')
         annotation['segmentation'] = rle
     return annotations
 
@@ -142,15 +149,21 @@ def write_mask_file(
         details: More keys of each annotation, such as SA-1B's ``predicted_iou``.
 
     Raises:
-        ValueError: An RLE is broken or of another size.
+        ValueError: An RLE is broken or of another size, there are more than :data:`MAX_MASKS`, or
+            a detail is no data of JSON, such as NaN.
         OSError: The file cannot be written; names it.
     """
     height, width = image_size
+    if len(rles) > MAX_MASKS:
+        raise ValueError(f'{path}: {len(rles)} masks, expected at most {MAX_MASKS}')
     annotations = [_annotation(i, rle, (height, width)) for i, rle in enumerate(rles)]
     if details is not None:
         annotations = [dict(b, **a) for a, b in zip(annotations, details, strict=True)]
     image = dict(image_id=image_id, width=width, height=height, file_name=file_name)
-    content = json.dumps(dict(image=image, annotations=annotations))
+    try:
+        content = json.dumps(dict(image=image, annotations=annotations), allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: the masks are no data of JSON ({error})') from error
     write_whole_file(path, content.encode())
 
 
@@ -159,7 +172,8 @@ def _check_name(own_name: Any, image_name: str, path: object) -> None:
         return
     if PurePath(own_name).stem != PurePath(image_name).stem:
         raise MaskFileError(
-            f"{path}: these are the masks of the image '{own_name}', not of '{image_name}'; "
+            f'{path}: these are the masks of the image {show_value(own_name, 200)}, '
+            f"not of '{image_name}'; "
             "if the image was renamed, change 'file_name' or remove it"
         )
 
@@ -170,36 +184,52 @@ def _get(mapping: Any, key: str, expected: type | tuple[type, ...], where: objec
         raise MaskFileError(f"{where}: key '{key}' is missing; expected SA-1B's JSON format")
     value = mapping[key]
     if not isinstance(value, expected):
-        raise MaskFileError(f"{where}: '{key}' has the wrong type, got {value!r:.60}")
+        raise MaskFileError(f"{where}: '{key}' has the wrong type, got {show_value(value)}")
     return value
 
 
-def _read_rle(annotation: Any, size: tuple[int, int], where: str) -> dict:
+def _read_size(image: dict, path: object) -> tuple[int, int]:
+    sides = (_get(image, side, int, path) for side in ('height', 'width'))
+    try:
+        return check_size(*sides)
+    except ValueError as error:
+        if isinstance(error, MaskFileError):
+            raise
+        raise MaskFileError(f'{path}: image {error}') from error
+
+
+def read_rle(annotation: Any, size: tuple[int, int], where: str) -> dict:
+    """The checked mask of an annotation.
+
+    Args:
+        annotation: Parsed JSON.
+        size: (height, width) of the image.
+        where: What errors call the annotation.
+
+    Returns:
+        COCO RLE ``{'size': [H, W], 'counts': str}``.
+
+    Raises:
+        MaskFileError: The annotation has no RLE, or a broken one, or one of another size.
+    """
     segmentation = _get(annotation, 'segmentation', dict, where)
     own_size = _get(segmentation, 'size', list, where)
     if own_size != list(size):
-        raise MaskFileError(f'{where}: mask has height x width {own_size}, its image {list(size)}')
-    rle = dict(size=own_size, counts=_get(segmentation, 'counts', (str, list), where))
+        raise MaskFileError(
+            f'{where}: mask has height x width {show_value(own_size)}, its image {list(size)}'
+        )
+    # Equal sides may still be floats.
+    rle = dict(size=list(size), counts=_get(segmentation, 'counts', (str, list), where))
     try:
         rle_run_lengths(rle)
     except ValueError as error:
         raise MaskFileError(f'{where}: {error}') from error
-    if isinstance(rle['counts'], list):
-        rle['counts'] = coco_mask.frPyObjects(rle, *size)['counts'].decode('ascii')
-    return rle
+    return compress_rle(rle)
 
 
 def _annotation(index: int, rle: dict, size: tuple[int, int]) -> dict:
     if tuple(rle['size']) != size:
         raise ValueError(f'mask {index} has size {rle["size"]}, the image {list(size)}')
-    rle_run_lengths(rle)
-    counts = rle['counts']
-    return dict(
-        id=index,
-        segmentation=dict(
-            size=[int(side) for side in size],
-            counts=counts.decode('ascii') if isinstance(counts, bytes) else counts,
-        ),
-        bbox=coco_mask.toBbox(rle).tolist(),
-        area=int(coco_mask.area(rle)),
-    )
+    area = rle_area(rle)
+    rle = compress_rle(rle)
+    return dict(id=index, segmentation=rle, bbox=coco_mask.toBbox(rle).tolist(), area=area)

@@ -15,6 +15,7 @@ from mmseg_langseg.fileio import UnsafeFileError, data_only_loading
 
 from .mask_generator import MaskGenerator, fill_options, name_model
 from .mask_partition import masks_to_regions
+from .option_checks import check_bool, check_integer, check_number
 
 # Set here: the masks go to JSON.
 _RESERVED = ('output_mode',)
@@ -42,7 +43,7 @@ class SAMGenerator(MaskGenerator):
 
     Raises:
         ImportError: The package is not installed.
-        ValueError: There is no such model or option, ``images_per_batch`` is not positive, or
+        ValueError: There is no such model or option, an option is out of range, or
             ``point_grids`` are no points.
         FileNotFoundError: There is no such checkpoint.
         RuntimeError: The checkpoint does not fit the model.
@@ -70,6 +71,9 @@ class SAMGenerator(MaskGenerator):
             ) from error
         built = not isinstance(model, str)
         settings = fill_options(SamAutomaticMaskGenerator, options, _RESERVED)
+        _check_settings(settings)
+        if amp is not None:
+            check_bool('amp', amp)
         if settings['point_grids'] is not None:
             settings['points_per_side'] = None
         on_gpu = torch.device(device).type != 'cpu'
@@ -111,8 +115,8 @@ class SAMGenerator(MaskGenerator):
 
 
 def _choose_batch_size(images_per_batch: int | None, on_gpu: bool, crop_layers: int) -> int:
-    if images_per_batch is not None and images_per_batch < 1:
-        raise ValueError(f'images_per_batch={images_per_batch}: expected 1 or more')
+    if images_per_batch is not None:
+        check_integer('images_per_batch', images_per_batch, 1)
     if crop_layers > 0:
         if images_per_batch not in (None, 1):
             print_log(
@@ -125,6 +129,25 @@ def _choose_batch_size(images_per_batch: int | None, on_gpu: bool, crop_layers: 
     if images_per_batch is None:
         return 4 if on_gpu else 1
     return images_per_batch
+
+
+def _check_settings(settings: dict) -> None:
+    if settings['point_grids'] is None:
+        check_integer('points_per_side', settings['points_per_side'], 1, 1000)
+    for name, lowest, highest in (
+        ('points_per_batch', 1, None),
+        ('crop_n_layers', 0, 8),
+        ('crop_n_points_downscale_factor', 1, None),
+        ('min_mask_region_area', 0, None),
+    ):
+        check_integer(name, settings[name], lowest, highest)
+    # The model's prediction of an IoU has no bounds.
+    check_number('pred_iou_thresh', settings['pred_iou_thresh'])
+    check_number('stability_score_thresh', settings['stability_score_thresh'], highest=1)
+    for name in ('box_nms_thresh', 'crop_nms_thresh'):
+        check_number(name, settings[name], 0, 1)
+    check_number('stability_score_offset', settings['stability_score_offset'], 0)
+    check_number('crop_overlap_ratio', settings['crop_overlap_ratio'], 0, 1)
 
 
 def _read_grids(point_grids: list | None, layers: int) -> list[np.ndarray] | None:
@@ -146,7 +169,7 @@ def _load_sam(model: str, checkpoint: str | None) -> nn.Module:
     from segment_anything import sam_model_registry
 
     known = [name for name in sam_model_registry if name.startswith('vit')]
-    if model not in known:
+    if not isinstance(model, str) or model not in known:
         raise ValueError(f"SAM has no model '{model}'; there are {', '.join(known)}")
     if checkpoint is None or not Path(checkpoint).is_file():
         raise FileNotFoundError(

@@ -53,4 +53,5 @@ class ShardReport:
         lines += [f'  {name}: {reason}' for name, reason in self.unreadable[:most]]
         if self.unreadable:
             lines.append(f"the whole list is in '{self.unreadable_path}'")
-        return '\n'.join(lines)
+        # File names may hold bytes that are no text.
+        return '\n'.join(lines).encode(errors='backslashreplace').decode()

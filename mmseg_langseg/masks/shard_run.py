@@ -13,9 +13,12 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from .errors import MaskFileError
+from mmseg_langseg.fileio import check_no_overwrite
+
+from .errors import MaskFileError, raise_machine_fault
 from .generation_manifest import GenerationManifest
 from .image_sources import ImageSource
+from .own_files import may_replace
 from .shard_report import ShardReport
 from .whole_file import remove_leftovers
 
@@ -23,6 +26,8 @@ from .whole_file import remove_leftovers
 UNUSABLE = (OSError, ValueError, MemoryError, torch.cuda.OutOfMemoryError)
 # A check that takes longer (in seconds) shows its progress.
 _PATIENCE = 2
+# Linux allows 255 bytes; the name of a temporary file is longer by 13.
+_LONGEST_NAME, _LONGEST_PATH = 240, 4000
 
 
 class ShardRun(ABC):
@@ -37,9 +42,10 @@ class ShardRun(ABC):
         shard: (i, n): of the sorted images take the i-th (from 0 on) and every n-th from there.
         targets: Gives the files of an image, of which the last, its mask file, is written last.
             Of images with the same mask file the first one has it.
+        inputs: Files besides the images that are read.
 
     Raises:
-        ValueError: There is no such shard.
+        ValueError: There is no such shard, or an input would be overwritten.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class ShardRun(ABC):
         source: ImageSource,
         shard: tuple[int, int],
         targets: Callable[[str], tuple[Path, ...]],
+        inputs: Iterable[Path] = (),
     ) -> None:
         index, count = shard
         if not 0 <= index < count:
@@ -65,10 +72,14 @@ class ShardRun(ABC):
         self.files: dict[str, tuple[Path, ...]] = {}
         for name in names:
             paths = targets(name)
-            if owner[paths[-1]] == name:
-                self.files[name] = paths
-            else:
+            if owner[paths[-1]] != name:
                 self.skip(name, f'{owner[paths[-1]]} has the same mask file')
+            elif not all(_is_short(path) for path in paths):
+                self.skip(name, 'the name is too long for a file')
+            else:
+                self.files[name] = paths
+        images = [] if source.root is None else [source.root / name for name in source.names]
+        check_no_overwrite(itertools.chain(*self.files.values()), [*images, *inputs])
 
     @abstractmethod
     def make(self, names: list[str]) -> None:
@@ -108,7 +119,7 @@ class ShardRun(ABC):
 
         Raises:
             ValueError: The folder holds files of other settings, or that no such run made.
-            OSError: A file cannot be written; names it.
+            OSError: A file cannot be written, or too many are open; names it.
         """
         report = self.report
         manifest = GenerationManifest(manifest_folder, self.shard)
@@ -137,17 +148,30 @@ class ShardRun(ABC):
         self.report.masks += masks
 
     def skip(self, name: str, reason: str | BaseException) -> None:
-        """Count an image that cannot be used."""
+        """Count an image that cannot be used.
+
+        Raises:
+            OSError: The machine is to blame, not the image, see :func:`raise_machine_fault`.
+        """
+        if isinstance(reason, BaseException):
+            raise_machine_fault(reason)
         self.report.unreadable.append((name, str(reason) or type(reason).__name__))
 
     def _keep(self, name: str) -> bool:
         """Whether the files of an image are there and complete; counts them."""
         paths = self.files[name]
-        if not all(path.exists() for path in paths):
+        if not os.path.exists(paths[-1]):
             return False
         try:
             masks = self.count(paths[-1])
-        except MaskFileError:
+        except MaskFileError as error:
+            if not may_replace(paths[-1]):
+                raise ValueError(
+                    f"'{paths[-1]}' exists and was not made by this tool ({error}); remove it, or "
+                    'give an empty folder'
+                ) from error
+            return False
+        if not all(os.path.exists(path) for path in paths):
             return False
         self.report.kept += 1
         self.report.masks += masks
@@ -162,3 +186,8 @@ class ShardRun(ABC):
         for folder, names in folders.items():
             if folder.is_dir():
                 remove_leftovers(folder, names)
+
+
+def _is_short(path: Path) -> bool:
+    longest = max(len(os.fsencode(part)) for part in path.parts)
+    return longest <= _LONGEST_NAME and len(os.fsencode(path)) <= _LONGEST_PATH

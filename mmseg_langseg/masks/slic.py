@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from skimage.segmentation import slic
 
-from .merge_regions import merge_regions
+from .merge_regions import MAX_REGIONS, merge_regions
+from .option_checks import check_integer, check_number
 from .working_size import enlarge_regions, shrink_image
 
 
@@ -29,8 +30,12 @@ def slic_regions(
         int32 (H, W), ids 0 ... n - 1. Each region is connected over sides of pixels.
 
     Raises:
-        ValueError: The image is not (H, W, 3) uint8, or ``max_regions`` is less than 1.
+        ValueError: The image is not (H, W, 3) uint8, or an option is out of range.
     """
+    check_integer('num_superpixels', num_superpixels, 1)
+    check_number('compactness', compactness, 0, exclusive=True)
+    check_integer('max_regions', max_regions, 1, MAX_REGIONS)
+    check_integer('max_pixels', max_pixels, 1)
     small = shrink_image(image, max_pixels)
     regions = slic(small, n_segments=num_superpixels, compactness=compactness, start_label=0)
     return enlarge_regions(merge_regions(small, regions, max_regions), image.shape[:2])

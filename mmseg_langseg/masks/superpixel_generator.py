@@ -19,7 +19,7 @@ class SuperpixelGenerator(RegionGenerator):
         **options: Options of the function.
 
     Raises:
-        ValueError: The function has no such option.
+        ValueError: The function has no such option, or refuses its value.
     """
 
     packages = ('scikit-image', 'numpy')
@@ -27,6 +27,8 @@ class SuperpixelGenerator(RegionGenerator):
     def __init__(self, make_regions: Callable[..., np.ndarray], **options) -> None:
         self.make_regions = make_regions
         self.settings = fill_options(make_regions, options)
+        # The function checks its options: here before the first image, not at each.
+        make_regions(np.zeros((8, 8, 3), np.uint8), **self.settings)
 
     def regions(self, image: np.ndarray) -> np.ndarray:
         """The function's regions, see :meth:`MaskGenerator.regions`."""

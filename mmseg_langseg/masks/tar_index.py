@@ -25,7 +25,7 @@ class TarIndex:
     The index is made once, by reading the tar's headers, and kept beside the tar as
     ``NAME.tar.index.npz``; a tar that has changed since gets a new one. Where that file cannot be
     written, each process makes its own index. Of entries of one name the last counts, as in
-    unpacking. Links, sparse and hidden files are left out.
+    unpacking. Links, sparse and hidden files are left out, and names that lead out of the folder.
 
     Args:
         path: The tar.
@@ -145,4 +145,5 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith('.') for part in name.split('/'))
+    # '..' is hidden as well.
+    return name.startswith('/') or any(part.startswith('.') for part in name.split('/'))

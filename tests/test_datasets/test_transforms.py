@@ -189,3 +189,24 @@ def test_strong_view_accepts_tiny_images():
 def test_wrong_cutout_range_is_named():
     with pytest.raises(ValueError, match=r'within \(0, 1\], got \(0.5, 1.5\)'):
         strong_view(None, cutout_size=(0.5, 1.5))
+
+
+@pytest.mark.parametrize(
+    'step, name, value',
+    [
+        ('StrongView', 'jitter_prob', 1.5),
+        ('StrongView', 'gray_prob', -1),
+        ('StrongView', 'blur_prob', 'often'),
+        ('StrongView', 'cutout_prob', 2),
+        ('StrongView', 'blur_radius', (-1, 2)),
+        ('PackMaskInputs', 'mask_size', (0, 256)),
+        ('PackMaskInputs', 'mask_size', 256),
+        ('RandomView', 'crop_size', (448,)),
+        ('RandomView', 'flip_prob', 7),
+        ('LoadRegionMap', 'max_regions', 0),
+        ('LoadUnlabeledImage', 'imdecode_backend', 'cv3'),
+    ],
+)
+def test_options_are_checked_when_the_pipeline_is_built(step, name, value):
+    with pytest.raises(ValueError, match=f'{name}='):
+        TRANSFORMS.build({'type': step, name: value})

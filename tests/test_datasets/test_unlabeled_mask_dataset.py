@@ -1,6 +1,9 @@
 import json
 import logging
+import os
 import re
+import resource
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -284,3 +287,53 @@ def test_indices_and_lazy_start(root):
     dataset.full_init()
     assert len(dataset) == 2 and dataset.num_skipped == 0
     assert isinstance(dataset[0]['data_samples'].masks, torch.Tensor)
+
+
+def wrap_runs(content):
+    content['annotations'][0]['segmentation']['counts'] = [2**32 - 300, 600, 300]
+
+
+def huge_run(content):
+    content['annotations'][0]['segmentation']['counts'] = [10**25, 600]
+
+
+def huge_side(content):
+    content['image']['width'] = 10**30
+
+
+@pytest.mark.parametrize(
+    'damage', [wrap_runs, huge_run, huge_side, lambda content: content.clear(), None]
+)
+def test_hostile_masks_are_skipped_and_counted(root, damage):
+    dataset = build(root)
+    path = Path(dataset.get_data_info(0)['mask_path'])
+    content = json.loads(path.read_text())
+    if damage:
+        damage(content)
+    path.write_text(json.dumps(content) if damage else '[' * 100_000)
+    assert dataset[0] is not None and dataset.num_skipped == 1
+
+
+def test_too_many_open_files_are_no_bad_file(root):
+    dataset = build(root)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(limits[0], 256), limits[1]))
+        with pytest.raises(OSError, match='Too many open files'):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(OSError, match='Too many open files'):
+            dataset[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for file in held:
+            os.close(file)
+    assert dataset.num_skipped == 0
+
+
+@pytest.mark.parametrize('line', ['../x.jpg', '/etc/x.jpg', 'a/../../x.jpg'])
+def test_lists_stay_in_the_image_folder(root, line):
+    (root / 'list.txt').write_text(f'{line}\n')
+    with pytest.raises(ValueError, match=r"list\.txt: '.*' does not name a file inside"):
+        build(root, ann_file='list.txt')

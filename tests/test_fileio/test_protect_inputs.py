@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from mmseg_langseg.fileio import check_not_input
+from mmseg_langseg.fileio import check_no_overwrite, check_not_input
 
 
 def test_other_paths_pass(tmp_path):
@@ -32,3 +32,13 @@ def test_an_input_is_refused_under_any_name(tmp_path, kind):
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match='give another path'):
         check_not_input(f'{tmp_path}/', [tmp_path])
+
+
+def test_one_of_many_outputs_is_an_input(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'link').symlink_to('in')
+    inputs = [tmp_path / 'in' / name for name in ('a.png', 'b.jpg')]
+    check_no_overwrite([tmp_path / 'out/a.png', tmp_path / 'in/c.png', 'a.json'], inputs)
+    for output in ('in/a.png', 'link/a.png', 'in/../link/b.jpg'):
+        with pytest.raises(ValueError, match='would be overwritten'):
+            check_no_overwrite([tmp_path / 'x.png', tmp_path / output], inputs)

@@ -38,7 +38,7 @@ def test_every_image_gets_its_regions(images, tmp_path):
 
 def test_masks_never_overwrite_images(images, tmp_path):
     before = tree(images)
-    with pytest.raises(ValueError, match=r"overwrite the image '.*png'"):
+    with pytest.raises(ValueError, match=r"the input '.*png'"):
         run(images, images, 'regions')
     assert tree(images) == before
     assert run(images, images).made == 6

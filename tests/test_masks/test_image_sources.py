@@ -30,7 +30,9 @@ def test_list_and_tar_give_the_same_files_as_the_folder(images, tmp_path):
 def test_bad_inputs_are_named(images, tmp_path):
     listed = tmp_path / 'list.txt'
     listed.write_text('../elsewhere/1.jpg')
-    with pytest.raises(ValueError, match=r"lists '\.\./elsewhere/1\.jpg', which is outside"):
+    with pytest.raises(
+        ValueError, match=r"elsewhere/1\.jpg' does not name a file inside .* --root"
+    ):
         open_image_source(listed)
     with pytest.raises(FileNotFoundError, match='gone'):
         open_image_source(tmp_path / 'gone')
@@ -96,3 +98,13 @@ def test_odd_images_get_masks_that_fit_what_the_loader_sees(tmp_path):
         regions = read_region_map(tmp_path / 'out' / f'{path.stem}.png', image.shape[:2])
         assert np.array_equal(regions, four_tiles(image[..., ::-1]))
     assert read_region_map(tmp_path / 'out/turned.png').shape == (20, 12)
+
+
+def test_lists_stay_in_their_folder(images, tmp_path):
+    listed = tmp_path / 'list.txt'
+    listed.write_text(f'\ufeff{images}/5.png\na/1.jpg\n', encoding='utf-8')
+    assert open_image_source(listed, images).names == ['5.png', 'a/1.jpg']
+    for line in ('../x.jpg', '/etc/x.jpg', 'a/../../x.jpg', '.', 'a\0b.jpg'):
+        listed.write_text(line)
+        with pytest.raises(ValueError, match=r"list\.txt: '.*' does not name a file inside"):
+            open_image_source(listed, images)

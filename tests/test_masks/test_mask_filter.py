@@ -82,11 +82,15 @@ def test_the_cap_counts_what_the_bounds_leave():
 @pytest.mark.parametrize(
     'arguments, message',
     [
-        (dict(min_area=-0.1), 'min_area <= max_area'),
+        (dict(min_area=-0.1), 'min_area=-0.1: expected a finite number from 0 to 1'),
         (dict(min_area=0.5, max_area=0.4), 'got 0.5 and 0.4'),
-        (dict(max_area=100), 'shares of the image'),
-        (dict(max_masks=0), 'max_masks should be at least 1'),
-        (dict(seed=-1), 'seed should not be negative'),
+        (dict(max_area=100), 'max_area=100: expected'),
+        (dict(max_masks=0), 'max_masks=0: expected an integer from 1 on'),
+        (dict(seed=-1), 'seed=-1: expected an integer from 0 on'),
+        (dict(min_area='a'), "min_area='a': expected"),
+        (dict(max_masks=2.5), 'max_masks=2.5: expected an integer'),
+        (dict(min_predicted_iou=float('nan')), 'min_predicted_iou=nan: expected'),
+        (dict(min_stability_score=True), 'min_stability_score=True: expected'),
     ],
 )
 def test_impossible_bounds_are_named(arguments, message):

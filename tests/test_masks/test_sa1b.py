@@ -141,3 +141,77 @@ def test_json_that_is_no_object_is_named(mask_file):
 def test_masks_of_another_image_size_are_named(mask_file):
     with pytest.raises(MaskFileError, match=r'sa_7\.json.*6 x 8.*the image has 12 x 16'):
         read_mask_file(mask_file, (12, 16))
+
+
+HEAD = '{"image": {"width": 8, "height": 6, "file_name": "x.jpg"}, "annotations": '
+
+
+def test_a_byte_order_mark_is_accepted(mask_file, masks):
+    mask_file.write_bytes(b'\xef\xbb\xbf' + mask_file.read_bytes())
+    assert np.array_equal([coco_mask.decode(rle) for rle in read_mask_file(mask_file)], masks)
+
+
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('[' * 100_000, 'nested too deeply'),
+        (HEAD + '[' * 100_000, 'nested too deeply'),
+        (HEAD + '[], "score": NaN}', 'NaN is no number of JSON'),
+        (HEAD + '[], "score": -Infinity}', '-Infinity is no number of JSON'),
+        (HEAD + '[], "annotations": []}', "the key 'annotations' occurs twice"),
+        (HEAD + '9' * 5000 + '}', 'not valid JSON'),
+        ('"' + HEAD.replace('"', "'") + '"', "key 'image' is missing"),
+        ('null', "key 'image' is missing"),
+    ],
+)
+def test_hostile_json_is_refused_by_name(tmp_path, text, message):
+    path = tmp_path / 'x.json'
+    path.write_text(text)
+    with pytest.raises(MaskFileError, match=rf'x\.json.*{message}'):
+        read_mask_file(path)
+
+
+@pytest.mark.parametrize(
+    'edit, message',
+    [
+        (lambda c: c['image'].update(width=10**30), 'expected at most 178956970 pixels'),
+        (lambda c: c['image'].update(width=2**32 + 8), 'expected at most 178956970 pixels'),
+        (lambda c: c['image'].update(width=-8), 'expected positive integers'),
+        (lambda c: c['image'].update(width=True), 'expected positive integers'),
+        (lambda c: c['image'].update(width=8.0), "'width' has the wrong type, got 8.0"),
+        (
+            lambda c: c['annotations'][1]['segmentation'].update(counts=[10**25, 48]),
+            'annotation 1: RLE has a run of 10{25} pixels',
+        ),
+        (lambda c: c.update(annotations=[{}] * 10_001), '10001 masks, expected at most 10000'),
+    ],
+)
+def test_hostile_values_are_refused_by_name(mask_file, edit, message):
+    change(mask_file, edit)
+    with pytest.raises(MaskFileError, match=rf'sa_7\.json.*{message}'):
+        read_mask_file(mask_file)
+
+
+def test_sides_that_are_floats_become_integers(mask_file):
+    change(mask_file, lambda c: c['annotations'][0]['segmentation'].update(size=[6.0, 8.0]))
+    assert [type(side) for side in read_mask_file(mask_file)[0]['size']] == [int, int]
+
+
+@pytest.mark.parametrize('number', [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_machine_that_has_run_out_of_something_is_no_bad_file(mask_file, monkeypatch, number):
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number), str(mask_file))
+
+    monkeypatch.setattr('mmengine.fileio.get', fail)
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        read_mask_file(mask_file)
+    assert not isinstance(caught.value, ValueError)
+
+
+def test_writing_refuses_what_is_no_json(tmp_path, masks):
+    for score in (float('nan'), float('inf'), object()):
+        with pytest.raises((TypeError, ValueError)):
+            write_mask_file(
+                tmp_path / 'x.json', [encode(masks[0])], SIZE, 'x', details=[dict(score=score)]
+            )
+    assert not list(tmp_path.iterdir())

@@ -324,12 +324,37 @@ def test_a_checkpoint_of_a_named_model(tiny_sam, photos, tmp_path, monkeypatch):
 def test_bad_arguments_are_named(tiny_sam, tmp_path):
     with pytest.raises(ValueError, match=r"unknown options \['points'\]"):
         build_generator('sam', model=tiny_sam, points=3)
-    with pytest.raises(ValueError, match='images_per_batch=0: expected 1 or more'):
+    with pytest.raises(ValueError, match='images_per_batch=0: expected an integer from 1 on'):
         build_generator('sam', model=tiny_sam, images_per_batch=0)
     with pytest.raises(ValueError, match="no model 'vit_x'; there are vit_h"):
         build_generator('sam', model='vit_x')
     with pytest.raises(FileNotFoundError, match=r"no checkpoint '.*gone\.pth'"):
         build_generator('sam', checkpoint=str(tmp_path / 'gone.pth'))
+
+
+@pytest.mark.parametrize(
+    'name, value',
+    [
+        ('points_per_side', 0),
+        ('points_per_side', '32'),
+        ('points_per_batch', 0),
+        ('pred_iou_thresh', 'high'),
+        ('stability_score_thresh', 1.5),
+        ('stability_score_offset', -1),
+        ('box_nms_thresh', -0.5),
+        ('crop_n_layers', -1),
+        ('crop_n_layers', 100),
+        ('crop_nms_thresh', 2),
+        ('crop_overlap_ratio', 7),
+        ('crop_n_points_downscale_factor', 0),
+        ('min_mask_region_area', -1),
+        ('images_per_batch', 1.5),
+        ('amp', 'yes'),
+    ],
+)
+def test_options_are_checked_before_the_first_image(tiny_sam, name, value):
+    with pytest.raises(ValueError, match=f'^{name}={value!r}: expected'):
+        build_generator('sam', model=tiny_sam, **{name: value})
 
 
 def test_sam_without_its_package(monkeypatch):

@@ -201,3 +201,26 @@ def test_manifest(images, tmp_path):
     counts = json.loads((folder / 'shard-0-of-1.json').read_text())
     assert counts == dict(images=6, files=5, masks=20, unreadable=1)
     assert (folder / 'unreadable-0-of-1.txt').read_text() == 'b/4.jpg\tthe file is empty\n'
+
+
+@pytest.mark.parametrize(
+    'content', ['', '[]', '{"settings": 3}', '{"settings": [], "versions": {}}', '[' * 9999, 'x']
+)
+def test_a_damaged_manifest_is_named(images, tmp_path, content):
+    run(images, tmp_path / 'out')
+    (tmp_path / 'out/.manifest/settings.json').write_text(content)
+    with pytest.raises(ValueError, match=r"settings\.json' is damaged or no manifest"):
+        run(images, tmp_path / 'out')
+    (tmp_path / 'out/.manifest/settings.json').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(ValueError, match=r"settings\.json' is damaged or no manifest"):
+        run(images, tmp_path / 'out')
+
+
+def test_too_many_open_files_stop_the_run(images, tmp_path, monkeypatch):
+    def fail(self, name):
+        raise OSError(errno.EMFILE, 'Too many open files', name)
+
+    monkeypatch.setattr('mmseg_langseg.masks.ImageSource.read', fail)
+    with pytest.raises(OSError, match='Too many open files'):
+        run(images, tmp_path / 'out')
+    assert not (tmp_path / 'out/.manifest/shard-0-of-1.json').exists()

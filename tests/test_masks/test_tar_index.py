@@ -106,3 +106,9 @@ def test_a_tar_that_shrinks_while_in_use_is_named(tar):
     tar.write_bytes(tar.read_bytes()[:1000])
     with pytest.raises(OSError, match=r"a\.tar' ends within 'sa_2\.jpg'"):
         index.read('sa_2.jpg')
+
+
+def test_names_that_lead_out_of_the_folder_are_left_out(tmp_path):
+    files = {name: b'x' for name in ('../a.jpg', '/etc/a.jpg', 'b/../../a.jpg', 'c.jpg', '..')}
+    write_tar(tmp_path / 'a.tar', files)
+    assert TarIndex(tmp_path / 'a.tar').names == ['c.jpg']

@@ -1,6 +1,5 @@
-import importlib.util
 import json
-from pathlib import Path
+import re
 
 import numpy as np
 import pytest
@@ -8,8 +7,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mmseg_langseg.masks import read_mask_file
+from tests.scripts import load_script
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZE = (12, 20)
 # A pixel's id is R + 256 G + 256^2 B: one id for each channel.
 IDS = {'a': (7, 256 * 3, 65536 * 2 + 256 + 1), 'b': (9,)}
@@ -17,11 +16,7 @@ IDS = {'a': (7, 256 * 3, 65536 * 2 + 256 + 1), 'b': (9,)}
 
 @pytest.fixture(scope='module')
 def tool():
-    path = ROOT / 'tools' / 'convert_coco_masks.py'
-    spec = importlib.util.spec_from_file_location('convert_coco_masks', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/convert_coco_masks.py')
 
 
 def image_list(stems):
@@ -82,18 +77,45 @@ def test_panoptic_segments_become_masks_without_labels(tool, panoptic, tmp_path,
         assert 'category' not in (out / f'{stem}.json').read_text()
     assert read_mask_file(out / 'empty.json', SIZE) == []
     assert json.loads((out / 'a.json').read_text())['image']['file_name'] == 'a.jpg'
-    assert '3 files with 4 masks written, 0 existed' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert '3 images, 3 made, 0 kept, 4 masks, 0 could not be used' in printed
 
 
-def test_broken_off_run_goes_on(tool, panoptic, tmp_path):
+def numbers(report):
+    return report.made, report.kept, len(report.unreadable)
+
+
+def test_interrupted_run_goes_on(tool, panoptic, tmp_path):
     out = tmp_path / 'masks'
-    assert tool.convert(panoptic, out) == (3, 0, 4)
-    (out / 'b.json').unlink()
-    (out / 'a.json').write_text('kept')
-    assert tool.convert(panoptic, out) == (1, 2, 1)
-    assert (out / 'a.json').read_text() == 'kept'
-    assert tool.convert(panoptic, out, overwrite=True) == (3, 0, 4)
-    assert len(read_mask_file(out / 'a.json', SIZE)) == 3
+    assert numbers(tool.convert(panoptic, out)) == (3, 0, 0)
+    before = (out / 'b.json').read_bytes()
+    (out / 'b.json').write_bytes(before[:30])
+    (out / 'a.json').unlink()
+    assert numbers(tool.convert(panoptic, out)) == (2, 1, 0)
+    assert (out / 'b.json').read_bytes() == before
+
+
+def test_files_of_another_origin_stay(tool, panoptic, tmp_path):
+    out = tmp_path / 'masks'
+    tool.convert(panoptic, out)
+    for content in ('notes', '{"mine": 1}', '[]'):
+        (out / 'a.json').write_text(content)
+        with pytest.raises(ValueError, match=r"a\.json' exists and was not made by this tool"):
+            tool.convert(panoptic, out)
+        assert (out / 'a.json').read_text() == content
+    with pytest.raises(ValueError, match='were made with other settings'):
+        tool.convert(instances(tmp_path, [[1, 1, 9, 1, 9, 9]]), out)
+
+
+def test_the_annotation_file_is_never_overwritten(tool, tmp_path):
+    path = instances(tmp_path, [[1, 1, 9, 1, 9, 9]])
+    content = json.loads(path.read_text())
+    content['images'][1]['file_name'] = 'instances.jpg'
+    path.write_text(json.dumps(content))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"instances\.json' would be overwritten"):
+        tool.convert(path, tmp_path)
+    assert path.read_bytes() == before
 
 
 def test_instances_of_all_three_kinds(tool, tmp_path):
@@ -143,27 +165,126 @@ def strange_segment(path):
     Image.new('RGB', SIZE[::-1], (200, 0, 0)).save(path.with_suffix('') / 'b.png')
 
 
+def other_mode(path):
+    Image.new('L', SIZE[::-1], 7).save(path.with_suffix('') / 'b.png')
+
+
+def cut_png(path):
+    png = path.with_suffix('') / 'b.png'
+    png.write_bytes(png.read_bytes()[:60])
+
+
+def edit(change):
+    def damage(path):
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+
+    return damage
+
+
+def edit_annotation(**values):
+    return edit(lambda content: content['annotations'][1].update(values))
+
+
+@pytest.mark.parametrize(
+    'damage, reason',
+    [
+        (lambda path: (path.with_suffix('') / 'b.png').unlink(), r"no file '.*b\.png'; --png-dir"),
+        (break_png, r'b\.png.*height x width \[5, 5\], its image \[12, 20\]'),
+        (strange_segment, r'b\.png.* segment 200, which annotations\[1\] does not list'),
+        (other_mode, r"b\.png.*expected a PNG in colour, got Pillow's mode 'L'"),
+        (cut_png, r'b\.png.*(truncated|cannot be decoded)'),
+        (edit_annotation(file_name='../b.png'), r"annotations\[1\].*'\.\./b\.png' does not name"),
+        (edit_annotation(segments_info=3), r"'segments_info' is 3, expected a list"),
+        (edit_annotation(segments_info=[{}]), r"lacks 'id'"),
+        (
+            edit(lambda c: c['annotations'].append(c['annotations'][1])),
+            r'annotations\[1\] and annotations\[2\] are both of this image',
+        ),
+    ],
+)
+def test_a_bad_panoptic_annotation_costs_its_image_only(tool, panoptic, tmp_path, damage, reason):
+    damage(panoptic)
+    report = tool.convert(panoptic, tmp_path / 'masks', progress=False)
+    ((name, found),) = report.unreadable
+    assert name == 'b.jpg' and re.search(reason, found)
+    assert {path.name for path in (tmp_path / 'masks').glob('*.json')} == {'a.json', 'empty.json'}
+
+
 @pytest.mark.parametrize(
     'damage, message',
     [
-        (lambda path: path.unlink(), "no file '.*panoptic_train2017.json'"),
+        (lambda path: path.unlink(), "No such file .*panoptic_train2017.json'"),
         (lambda path: path.write_text('{"images": ['), 'not valid JSON, perhaps truncated'),
+        (lambda path: path.write_text('[' * 100_000), 'nested too deeply'),
+        (lambda path: path.write_text('[1]'), 'lacks images or annotations'),
         (lambda path: path.write_text('{"images": []}'), 'lacks images or annotations'),
-        (lambda path: (path.with_suffix('') / 'b.png').unlink(), r"no file '.*b\.png'"),
-        (break_png, r'image b\.jpg: .*height x width \[5, 5\], its image \[12, 20\]'),
-        (strange_segment, r'image b\.jpg: .*segment 200, which'),
+        (edit(lambda c: c.update(annotations=[3])), 'holds annotations with 3: expected'),
+        (edit(lambda c: c.update(images=[{}])), r"no image that can be used: .*lacks 'id'"),
     ],
 )
-def test_bad_panoptic_input_is_named(tool, panoptic, tmp_path, damage, message):
+def test_files_that_are_no_annotations_are_named(tool, panoptic, tmp_path, damage, message):
     damage(panoptic)
-    with pytest.raises(SystemExit, match=message):
-        tool.main([str(panoptic), str(tmp_path / 'masks')])
+    with pytest.raises((OSError, ValueError), match=message) as caught:
+        tool.convert(panoptic, tmp_path / 'masks')
+    assert 'panoptic_train2017.json' in str(caught.value)
+
+
+def test_a_byte_order_mark_is_accepted(tool, panoptic, tmp_path):
+    panoptic.write_bytes(b'\xef\xbb\xbf' + panoptic.read_bytes())
+    assert numbers(tool.convert(panoptic, tmp_path / 'masks')) == (3, 0, 0)
+
+
+@pytest.mark.parametrize(
+    'values, reason',
+    [
+        (dict(id='1'), "'id' is '1', expected an integer"),
+        (dict(id=True), "'id' is True, expected an integer"),
+        (dict(id=0), 'another image has the id 0'),
+        (dict(file_name=3), "'file_name' is 3, expected a text"),
+        (dict(file_name='a.jpg'), r"images\[0\] has the name 'a\.jpg', too"),
+        (dict(file_name='../../x.jpg'), r"'\.\./\.\./x\.jpg' does not name a file inside"),
+        (dict(file_name='/tmp/x.jpg'), r"'/tmp/x\.jpg' does not name a file inside"),
+        (dict(file_name='\ud800.jpg'), 'surrogates not allowed'),
+        (dict(height=12.0), "'height' is 12.0, expected an integer"),
+        (dict(height=0), 'height x width is 0 x 20, expected positive integers'),
+        (dict(width=10**30), 'expected at most 178956970 pixels'),
+    ],
+)
+def test_a_bad_image_is_listed_and_costs_nothing_else(tool, panoptic, tmp_path, values, reason):
+    edit(lambda content: content['images'][2].update(values))(panoptic)
+    report = tool.convert(panoptic, tmp_path / 'masks', progress=False)
+    bad = dict(report.unreadable)
+    assert report.made == 2 and re.search(reason, bad['images[2]'])
+    assert not (tmp_path.parent / 'x.json').exists()
+
+
+@pytest.mark.parametrize(
+    'annotation, reason',
+    [
+        (3, 'is 3, expected an object'),
+        (dict(id=4), "lacks 'image_id', it has ['id']"),
+        (dict(image_id='0'), "'image_id' is '0', expected an integer"),
+        (dict(image_id=9), "'image_id' is 9, and no image has this id"),
+    ],
+)
+def test_an_annotation_without_an_image_is_listed(tool, panoptic, tmp_path, annotation, reason):
+    edit(lambda content: content['annotations'].append(annotation))(panoptic)
+    report = tool.convert(panoptic, tmp_path / 'masks', progress=False)
+    assert report.made == 3 and [entry[1] for entry in report.unreadable] == [reason]
+
+
+def test_names_that_are_too_long_are_listed(tool, panoptic, tmp_path):
+    edit(lambda content: content['images'][2].update(file_name='n' * 300 + '.jpg'))(panoptic)
+    report = tool.convert(panoptic, tmp_path / 'masks', progress=False)
+    assert report.made == 2 and 'too long' in report.unreadable[0][1]
 
 
 def test_missing_png_folder_names_the_option(tool, panoptic, tmp_path):
     folder = panoptic.with_suffix('')
     folder.rename(tmp_path / 'moved')
-    with pytest.raises(SystemExit, match='--png-dir'):
+    with pytest.raises(FileNotFoundError, match='--png-dir'):
         tool.main([str(panoptic), str(tmp_path / 'masks')])
     tool.main([str(panoptic), str(tmp_path / 'masks'), '--png-dir', str(tmp_path / 'moved')])
 
@@ -171,23 +292,36 @@ def test_missing_png_folder_names_the_option(tool, panoptic, tmp_path):
 @pytest.mark.parametrize(
     'segmentation, message',
     [
-        ([[1, 1, 5, 5]], 'annotation 50: a polygon needs at least three points'),
-        ([], 'annotation 50: a polygon'),
-        ('many', "annotation 50: expected polygons or an RLE, got 'many'"),
-        (dict(size=[3, 3], counts=[9]), r'mask 0 has size \[3, 3\]'),
+        ([[1, 1, 5, 5]], 'a polygon needs at least three points'),
+        ([], 'expected a list of polygons'),
+        ('many', "expected a list of polygons, got 'many'"),
+        (None, 'expected a list of polygons, got None'),
+        ([[1, 1, '5', 5, 9, 9]], 'a polygon must hold numbers only'),
+        ([[0, 0, 1e9, 0, 1e9, 1e9]], 'the coordinate 1000000000.0, far outside'),
+        (dict(size=[3, 3], counts=[9]), r'mask has height x width \[3, 3\]'),
         (dict(size=list(SIZE), counts=[5, 5]), 'RLE runs sum to 10 pixels'),
+        (dict(size=list(SIZE), counts=[10**25, 5]), 'RLE has a run of 10{25} pixels'),
+        (dict(counts='1'), "'size' is missing"),
     ],
 )
-def test_bad_instances_name_image_and_annotation(tool, tmp_path, segmentation, message):
-    path = instances(tmp_path, segmentation)
-    with pytest.raises(SystemExit, match=rf'image a\.jpg: {message}'):
-        tool.main([str(path), str(tmp_path / 'masks')])
-    assert not list((tmp_path / 'masks').glob('*'))
+def test_a_bad_segmentation_costs_its_image_only(tool, tmp_path, segmentation, message):
+    path = instances(tmp_path, [[1, 1, 9, 1, 9, 9]], segmentation)
+    report = tool.convert(path, tmp_path / 'masks', progress=False)
+    ((name, reason),) = report.unreadable
+    assert name == 'a.jpg' and reason.startswith('annotations[1] with the id 51: ')
+    assert re.search(message, reason)
+    assert [path.name for path in (tmp_path / 'masks').glob('*.json')] == ['empty.json']
+
+
+def test_not_a_number_is_no_json(tool, tmp_path):
+    path = instances(tmp_path, [[0, 0, float('nan'), 5, 9, 9]])
+    with pytest.raises(ValueError, match=r"instances\.json' is not valid JSON.*NaN"):
+        tool.convert(path, tmp_path / 'masks')
 
 
 def test_other_annotations_are_refused(tool, tmp_path):
     path = tmp_path / 'captions.json'
     content = dict(images=image_list(['a']), annotations=[dict(image_id=0, caption='a cat')])
     path.write_text(json.dumps(content))
-    with pytest.raises(SystemExit, match="'caption'"):
+    with pytest.raises(ValueError, match="'caption'"):
         tool.main([str(path), str(tmp_path / 'masks')])

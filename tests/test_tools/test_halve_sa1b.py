@@ -165,7 +165,7 @@ def test_what_is_there_is_kept_and_half_samples_are_made_again(tool, source, tmp
     tool.main([str(source), str(out), '--quiet'])
     assert '2 made, 1 kept, 6 masks' in capsys.readouterr().out
     assert files_of(out) == expected
-    with pytest.raises(SystemExit, match=r'halve_sa1b: .*quality was 95, is 50'):
+    with pytest.raises((OSError, RuntimeError, ValueError), match=r'quality was 95, is 50'):
         tool.main([str(source), str(out), '--quality', '50'])
 
 
@@ -227,7 +227,7 @@ def test_wrong_inputs_are_named(tool, source, tmp_path):
         ((tmp_path / 'list.txt', 'out'), 'should be a folder or a tar'),
         ((source / 'annotations', 'out'), 'no image in'),
     ):
-        with pytest.raises(SystemExit, match=f'halve_sa1b: .*{message}'):
+        with pytest.raises((OSError, RuntimeError, ValueError), match=f'{message}'):
             tool.main([str(argument) for argument in arguments])
-    with pytest.raises(SystemExit, match=r'exists, and .* has no manifest'):
+    with pytest.raises(ValueError, match='nothing was written'):
         tool.main([str(source), str(source)])

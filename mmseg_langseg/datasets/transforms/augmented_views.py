@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from mmcv.transforms import BaseTransform, Compose
 from mmseg.registry import TRANSFORMS
 
+from mmseg_langseg.masks import check_integer
+
 
 @TRANSFORMS.register_module()
 class AugmentedViews(BaseTransform):
@@ -29,8 +31,7 @@ class AugmentedViews(BaseTransform):
     """
 
     def __init__(self, transforms: Sequence[dict], num_views: int = 2) -> None:
-        if num_views < 1:
-            raise ValueError(f'num_views should be at least 1, got {num_views}')
+        check_integer('num_views', num_views, 1)
         self.transforms = Compose(transforms)
         self.num_views = num_views
 

@@ -9,7 +9,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks.errors import FeatureFileError
+from mmseg_langseg.masks.errors import FeatureFileError, raise_machine_fault
 
 
 @TRANSFORMS.register_module()
@@ -36,6 +36,7 @@ class LoadCLIPFeatures(BaseTransform):
         Raises:
             ValueError: The data set names no feature file.
             FeatureFileError: The file is missing, damaged, or holds something else.
+            OSError: Too many files are open, or memory is out: no fault of this file.
         """
         path = results.get('feature_path')
         if path is None:
@@ -49,7 +50,8 @@ class LoadCLIPFeatures(BaseTransform):
     def _read(self, path: str) -> np.ndarray:
         try:
             content = fileio.get(path, backend_args=self.backend_args)
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            raise_machine_fault(error)
             raise FeatureFileError(f'{path}: features cannot be read ({error})') from error
         try:
             features = np.load(io.BytesIO(content), allow_pickle=False)

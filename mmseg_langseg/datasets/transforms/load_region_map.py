@@ -8,6 +8,8 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_langseg.masks.felzenszwalb import felzenszwalb_regions
 from mmseg_langseg.masks.mask_partition import masks_to_regions
+from mmseg_langseg.masks.merge_regions import MAX_REGIONS
+from mmseg_langseg.masks.option_checks import check_integer
 from mmseg_langseg.masks.region_files import read_region_map
 
 
@@ -33,7 +35,7 @@ class LoadRegionMap(BaseTransform):
         backend_args: File backend of mmengine.
 
     Raises:
-        ValueError: ``source`` is unknown.
+        ValueError: ``source`` is unknown, or ``max_regions`` out of range.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class LoadRegionMap(BaseTransform):
     ) -> None:
         if source not in ('superpixels', 'masks'):
             raise ValueError(f"source should be 'superpixels' or 'masks', got {source!r}")
+        check_integer('max_regions', max_regions, 1, MAX_REGIONS)
         self.source = source
         self.max_regions = max_regions
         self.backend_args = backend_args

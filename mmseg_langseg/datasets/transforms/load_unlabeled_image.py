@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import mmengine.fileio as fileio
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks import ImageFileError, decode_image
+from mmseg_langseg.masks import ImageFileError, decode_image, raise_machine_fault
+
+# mmcv's decoders and the modules that they need.
+_BACKENDS = {'cv2': 'cv2', 'turbojpeg': 'turbojpeg', 'pillow': 'PIL', 'tifffile': 'tifffile'}
 
 
 @TRANSFORMS.register_module()
@@ -25,9 +30,22 @@ class LoadUnlabeledImage(BaseTransform):
     Args:
         imdecode_backend: Decoder, one of mmcv's.
         backend_args: File backend of mmengine.
+
+    Raises:
+        ValueError: mmcv has no such decoder.
+        ImportError: The decoder's package is not installed.
     """
 
     def __init__(self, imdecode_backend: str = 'cv2', backend_args: dict | None = None) -> None:
+        if imdecode_backend not in _BACKENDS:
+            raise ValueError(
+                f'imdecode_backend={imdecode_backend!r}: expected one of {", ".join(_BACKENDS)}'
+            )
+        if find_spec(_BACKENDS[imdecode_backend]) is None:
+            raise ImportError(
+                f"imdecode_backend='{imdecode_backend}' needs the package "
+                f"'{_BACKENDS[imdecode_backend]}', which is not installed"
+            )
         self.imdecode_backend = imdecode_backend
         self.backend_args = backend_args
 
@@ -35,13 +53,15 @@ class LoadUnlabeledImage(BaseTransform):
         """Add the image.
 
         Raises:
-            ImageFileError: The image is missing, empty, cut off, or cannot be decoded.
+            ImageFileError: The image is missing, empty, cut off, too large, or cannot be decoded.
+            OSError: Too many files are open, or memory is out: no fault of this file.
         """
         path = results['img_path']
         try:
             content = fileio.get(path, backend_args=self.backend_args)
             results['img'] = decode_image(content, 'bgr', self.imdecode_backend)
-        except (OSError, ImageFileError) as error:
+        except (OSError, ValueError) as error:
+            raise_machine_fault(error)
             raise ImageFileError(f'{path}: image cannot be read or decoded ({error})') from error
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results

@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
 
-from mmseg_langseg.masks import lookup_rles
+from mmseg_langseg.masks import check_pair, lookup_rles
 
 
 @TRANSFORMS.register_module()
@@ -25,6 +25,9 @@ class PackMaskInputs(BaseTransform):
         erase_cutout: Remove the cutout box from every mask, as official PixelCLIP does with SAM's
             masks.
         meta_keys: Keys that go into the sample's meta information if present.
+
+    Raises:
+        ValueError: ``mask_size`` is no size.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class PackMaskInputs(BaseTransform):
             'cutout_box',
         ),
     ) -> None:
+        check_pair('mask_size', mask_size, 1)
         self.mask_size = tuple(mask_size)
         self.erase_cutout = erase_cutout
         self.meta_keys = meta_keys

@@ -9,6 +9,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from mmseg_langseg.masks import check_number, check_pair
+
 # About the mean colour of ImageNet and of CLIP's images, BGR: the padding is near 0 once the
 # image is normalised, as in MMSegmentation.
 _PAD_COLOR = (104, 117, 123)
@@ -50,7 +52,8 @@ class RandomView(BaseTransform):
         flip_prob: Probability of the horizontal flip.
 
     Raises:
-        ValueError: ``ratio_range`` is not a rising range of positive numbers.
+        ValueError: ``ratio_range`` is not a rising range of positive numbers, or another argument
+            is out of range.
     """
 
     def __init__(
@@ -59,6 +62,9 @@ class RandomView(BaseTransform):
         ratio_range: tuple[float, float] = (0.5, 1.5),
         flip_prob: float = 0.5,
     ) -> None:
+        check_pair('crop_size', crop_size, 1)
+        check_pair('ratio_range', ratio_range, 0)
+        check_number('flip_prob', flip_prob, 0, 1)
         if not 0 < ratio_range[0] <= ratio_range[1]:
             raise ValueError(
                 f'ratio_range should be a rising range of positive numbers, got {ratio_range}'

@@ -10,6 +10,8 @@ from mmseg.registry import TRANSFORMS
 from PIL import Image, ImageFilter
 from torchvision.transforms import ColorJitter, Compose, RandomApply, RandomGrayscale
 
+from mmseg_langseg.masks import check_number, check_pair
+
 
 @TRANSFORMS.register_module()
 class StrongView(BaseTransform):
@@ -35,7 +37,8 @@ class StrongView(BaseTransform):
         cutout_size: Range of the box sides as shares of the image sides, in (0, 1].
 
     Raises:
-        ValueError: The range of the box sides does not lie within (0, 1].
+        ValueError: The range of the box sides is not within (0, 1], or another argument is out of
+            range.
     """
 
     def __init__(
@@ -48,6 +51,16 @@ class StrongView(BaseTransform):
         cutout_prob: float = 1.0,
         cutout_size: tuple[float, float] = (0.1, 0.5),
     ) -> None:
+        probabilities = dict(
+            jitter_prob=jitter_prob,
+            gray_prob=gray_prob,
+            blur_prob=blur_prob,
+            cutout_prob=cutout_prob,
+        )
+        for name, probability in probabilities.items():
+            check_number(name, probability, 0, 1)
+        check_pair('blur_radius', blur_radius, 0)
+        check_pair('cutout_size', cutout_size)
         if not 0 < cutout_size[0] <= cutout_size[1] <= 1:
             raise ValueError(
                 f'cutout_size should be a rising range within (0, 1], got {cutout_size}'

@@ -1,0 +1,60 @@
+"""JSON from outside: parsed strictly, with errors that name the file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def parse_json(content: str | bytes, source: object) -> Any:
+    """Parse JSON of unknown origin.
+
+    A byte-order mark is accepted. What Python's parser takes beyond the standard is not: NaN,
+    infinities, and a key that occurs twice in one object.
+
+    Args:
+        content: Text, or UTF-8.
+        source: What errors call the origin, such as the file.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: The content is no JSON, or nested too deeply; starts with ``source``.
+    """
+    try:
+        text = content.decode('utf-8-sig') if isinstance(content, bytes) else content
+        return json.loads(
+            text.removeprefix('\ufeff'),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique_keys,
+        )
+    except RecursionError:
+        # The parser's own traceback has a thousand frames.
+        raise ValueError(f'{source} is not valid JSON (brackets are nested too deeply)') from None
+    except ValueError as error:
+        raise ValueError(f'{source} is not valid JSON, perhaps truncated ({error})') from error
+
+
+def show_value(value: Any, length: int = 60) -> str:
+    """Short text of a value from a file, for error messages."""
+    # Python refuses to print an integer of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f'an integer of {value.bit_length()} bits'
+    try:
+        return f'{value!r:.{length}}'
+    except (ValueError, RecursionError):
+        return f'a {type(value).__name__}'
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f'{name} is no number of JSON')
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f'the key {twice!r:.60} occurs twice in an object')
+    return found

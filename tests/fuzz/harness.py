@@ -1,0 +1,198 @@
+"""Run a target on many hostile inputs, in processes that may crash."""
+
+from __future__ import annotations
+
+import faulthandler
+import hashlib
+import multiprocessing
+import os
+import pickle
+import resource
+import shutil
+import signal
+import tempfile
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+
+from tests.fuzz.target import OUTSIDE, Target
+
+MEMORY = 4 * 2**30
+"""Bytes that a process may take beyond what it has at the start."""
+PATIENCE = 60
+"""Seconds for one input."""
+CHUNK = 500
+"""Inputs of one process."""
+
+
+class FuzzFailure(AssertionError):
+    """An input did what no input may do."""
+
+
+@dataclass
+class FuzzReport:
+    """What became of the inputs of one target.
+
+    Attributes:
+        accepted: Inputs that were used.
+        refused: Inputs that ended in an expected error.
+        failures: A text for each process that an input crashed or an unexpected error ended.
+    """
+
+    accepted: int = 0
+    refused: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def fuzz(target: Target, examples: int, seed: int, shrink: bool = True) -> FuzzReport:
+    """Run a target on hostile inputs.
+
+    A signal or a process out of memory is a failure like an unexpected error, and the campaign
+    goes on with the next process.
+
+    Args:
+        target: The target.
+        examples: Inputs to draw.
+        seed: Of the draw: the same seed draws the same inputs.
+        shrink: Look for a smaller input that fails, too.
+    """
+    report = FuzzReport()
+    with tempfile.TemporaryDirectory(prefix='fuzz_') as folder:
+        for first in range(0, examples, CHUNK):
+            size = min(CHUNK, examples - first)
+            _run_chunk(report, target, size, (seed << 20) + first, shrink, Path(folder))
+    return report
+
+
+def attempt(target: Target, case: Any, folder: Path) -> str:
+    """Run a target on one input in an empty sandbox.
+
+    Returns:
+        'accepted' or 'refused'.
+
+    Raises:
+        FuzzFailure: An error that is not expected or names no file, a changed input, or a file
+            outside the output folder.
+    """
+    # Deep enough that '../../..' still leads into the sandbox.
+    inputs, out = folder / 'a/b/c/inputs', folder / 'a/b/c/out'
+    for made in (inputs, out, folder / 'outside'):
+        made.mkdir(parents=True)
+    target.prepare(case, inputs)
+    before = _digests(folder, out)
+    try:
+        target.run(inputs, out)
+        outcome = 'accepted'
+    except target.expected as error:
+        if target.names not in str(error):
+            raise FuzzFailure(f'the error does not name {target.names!r}: {error}') from error
+        outcome = 'refused'
+    except Exception as error:
+        raise FuzzFailure(f'unexpected {type(error).__name__}: {error!s:.500}') from error
+    after = _digests(folder, out)
+    if after != before:
+        changed = sorted(name for name, _ in before.items() ^ after.items())
+        raise FuzzFailure(f'files were changed or written outside the output folder: {changed}')
+    return outcome
+
+
+def fill_outside(content: bytes, inputs: Path) -> bytes:
+    """Put the absolute path of the sandbox's forbidden folder in place of ``OUTSIDE``."""
+    return content.replace(OUTSIDE.encode(), str(inputs.parents[3] / 'outside').encode())
+
+
+def _run_chunk(
+    report: FuzzReport, target: Target, size: int, seed: int, shrink: bool, folder: Path
+) -> None:
+    context = multiprocessing.get_context('fork')
+    receiver, sender = context.Pipe(duplex=False)
+    last = folder / 'last.pkl'
+    arguments = (target, size, seed, shrink, folder, last, sender)
+    process = context.Process(target=_work, args=arguments)
+    process.start()
+    sender.close()
+    process.join(size * PATIENCE)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    counts, failure = receiver.recv() if process.exitcode == 0 else (Counter(), None)
+    if process.exitcode != 0:
+        case = pickle.loads(last.read_bytes()) if last.exists() else None
+        failure = f'{_describe_exit(process.exitcode)} at the input {case!r:.2000}'
+        shutil.rmtree(folder / 'sandbox', ignore_errors=True)
+    report.accepted += counts['accepted']
+    report.refused += counts['refused']
+    if failure:
+        report.failures.append(f'seed {seed}: {failure}')
+
+
+def _work(
+    target: Target, size: int, seed: int, shrink: bool, folder: Path, last: Path, sender: Any
+) -> None:
+    """The inputs of one process; sends the counts and the first failure."""
+    faulthandler.disable()
+    _limit_memory()
+    signal.signal(signal.SIGALRM, _stop)
+    counts: Counter = Counter()
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=size,
+        database=None,
+        deadline=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.given(target.cases)
+    def example(case: Any) -> None:
+        # For the parent, should this be the last thing that the process does.
+        last.write_bytes(pickle.dumps(case))
+        sandbox = folder / 'sandbox'
+        signal.alarm(PATIENCE)
+        try:
+            counts[attempt(target, case, sandbox)] += 1
+        finally:
+            signal.alarm(0)
+            shutil.rmtree(sandbox, ignore_errors=True)
+
+    failure = None
+    # The libraries' warnings of a thousand broken files are nobody's concern.
+    with open(os.devnull, 'w') as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        example()
+    except BaseException as error:
+        failure = ''.join(traceback.format_exception(error))[-6000:]
+    sender.send((counts, failure))
+
+
+def _limit_memory() -> None:
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    limit = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _stop(*_: Any) -> None:
+    raise FuzzFailure(f'it takes longer than {PATIENCE} seconds')
+
+
+def _describe_exit(code: int) -> str:
+    return f'ended by {signal.Signals(-code).name}' if code < 0 else f'exit status {code}'
+
+
+def _digests(folder: Path, out: Path) -> dict[str, str]:
+    """Content of the files of a folder without those of the output folder."""
+    found = {}
+    for path in sorted(folder.rglob('*')):
+        if path != out and out not in path.parents:
+            content = path.read_bytes() if path.is_file() else b''
+            found[str(path)] = hashlib.sha256(content).hexdigest()
+    return found

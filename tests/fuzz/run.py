@@ -1,0 +1,44 @@
+"""Fuzz by hand, for as long as you like.
+
+    python tests/fuzz/run.py --examples 10000 [--seed 1] [--targets mask_files coco_files]
+
+Prints a line for each target and, at the end, what failed. docs/reliability.md says how to add a
+target.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from mmseg_langseg.apis.command_line import command_parser, integer_in, positive_int
+from tests.fuzz.harness import fuzz
+from tests.fuzz.target import find_targets
+
+
+def main(argv: list[str] | None = None) -> None:
+    targets = find_targets()
+    parser = command_parser(__doc__.splitlines()[0])
+    parser.add_argument('--examples', type=positive_int, default=1000, help='inputs per target')
+    parser.add_argument('--seed', type=integer_in(0), default=0, help='another draw of inputs')
+    parser.add_argument('--targets', nargs='+', choices=targets, default=list(targets))
+    args = parser.parse_args(argv)
+    failures = []
+    print(f'{"target":<24}{"inputs":>8}{"used":>8}{"refused":>9}{"failures":>10}{"seconds":>9}')
+    for name in args.targets:
+        start = time.perf_counter()
+        report = fuzz(targets[name], args.examples, args.seed)
+        tried = report.accepted + report.refused
+        print(
+            f'{name:<24}{tried:>8}{report.accepted:>8}{report.refused:>9}'
+            f'{len(report.failures):>10}{time.perf_counter() - start:>9.0f}',
+            flush=True,
+        )
+        failures += [f'{name}, {failure}' for failure in report.failures]
+    if failures:
+        raise SystemExit('\n\n'.join(failures))
+
+
+if __name__ == '__main__':
+    main()

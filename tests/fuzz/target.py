@@ -1,0 +1,43 @@
+"""One kind of hostile input, and the code that must survive it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from tests.fuzz import targets
+
+OUTSIDE = '{outside}'
+"""In file names of hostile inputs: an absolute folder that nothing may be written to."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One kind of hostile input.
+
+    Attributes:
+        cases: What is drawn; anything that can be pickled.
+        prepare: ``prepare(case, inputs)`` writes the input files of a case into a folder.
+        run: ``run(inputs, out)`` reads them; files may be written below ``out`` only, and none of
+            the inputs may change.
+        expected: Errors that refuse an input.
+        names: Text that the message of each of these errors must hold, such as the file's name.
+    """
+
+    cases: SearchStrategy
+    prepare: Callable[[Any, Path], None]
+    run: Callable[[Path, Path], None]
+    expected: tuple[type[Exception], ...]
+    names: str
+
+
+def find_targets() -> dict[str, Target]:
+    """All targets by the name of their module."""
+    names = sorted(module.name for module in pkgutil.iter_modules(targets.__path__))
+    return {name: importlib.import_module(f'{targets.__name__}.{name}').TARGET for name in names}

@@ -1,0 +1,71 @@
+"""The short round of the fuzz campaign, and that its harness finds what it is made to find."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from tests.fuzz.harness import fuzz
+from tests.fuzz.target import Target, find_targets
+
+EXAMPLES = 100
+TARGETS = find_targets()
+
+
+@pytest.mark.parametrize('name', TARGETS)
+def test_hostile_inputs_are_used_or_refused_by_name(name):
+    report = fuzz(TARGETS[name], EXAMPLES, seed=0)
+    assert not report.failures, report.failures[0]
+    # The inputs are neither all harmless nor all hopeless.
+    assert report.accepted >= 5 and report.refused >= 5
+
+
+def use_and_write(inputs, out):
+    (out / 'made').write_bytes((inputs / 'x').read_bytes())
+
+
+def misbehave(how):
+    def run(inputs, out):
+        if how == 'signal':
+            os.abort()
+        elif how == 'error':
+            raise KeyError('x')
+        elif how == 'nameless':
+            raise ValueError('something is wrong')
+        elif how == 'memory':
+            bytearray(2**40)
+        elif how == 'outside':
+            (out.parent / 'x').write_text('x')
+        elif how == 'input':
+            (inputs / 'x').write_text('changed')
+
+    return run
+
+
+def make_target(run):
+    def prepare(case: bytes, inputs: Path) -> None:
+        (inputs / 'x').write_bytes(case)
+
+    return Target(st.binary(), prepare, run, (ValueError,), 'x.json')
+
+
+@pytest.mark.parametrize(
+    'how, found',
+    [
+        ('signal', 'SIGABRT'),
+        ('error', 'unexpected KeyError'),
+        ('nameless', "does not name 'x.json'"),
+        ('memory', 'unexpected MemoryError'),
+        ('outside', 'outside the output folder'),
+        ('input', 'files were changed'),
+    ],
+)
+def test_the_harness_finds(how, found):
+    report = fuzz(make_target(misbehave(how)), 3, seed=0, shrink=False)
+    assert len(report.failures) == 1 and found in report.failures[0]
+
+
+def test_the_harness_lets_pass():
+    report = fuzz(make_target(use_and_write), 5, seed=0)
+    assert report.accepted == 5 and not report.failures

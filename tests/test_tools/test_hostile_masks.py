@@ -1,0 +1,103 @@
+"""Files that ended the tools by a signal or filled the memory, through their commands."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.fuzz.targets.mask_files import encode_runs
+from tests.scripts import ROOT
+
+MEMORY = 16 * 2**30
+SIZE = (20, 30)
+
+
+def run(tool, *arguments):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+    command = [sys.executable, ROOT / 'tools' / tool, *arguments]
+    return subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, timeout=300)
+
+
+def runs_that_wrap(number=92_800):
+    """Runs far above the image that sum to its area modulo 2**64: pycocotools crashed on them."""
+    goal = 2**64 + SIZE[0] * SIZE[1]
+    pairs = (number - 3) // 2
+    # The runs 1 and 2 are 1; each pair of later ones is longer by `step`.
+    step = goal // (pairs * (pairs + 1)) - 1
+    differences = [0, 1, 1, *[step] * (2 * pairs)]
+    runs = differences[:3]
+    for i in range(3, len(differences)):
+        runs.append(runs[i - 2] + differences[i])
+    differences[-1] += goal - sum(runs)
+    return encode_runs(differences)
+
+
+def mask_file(counts):
+    image = dict(width=SIZE[1], height=SIZE[0], file_name='')
+    annotations = [dict(segmentation=dict(size=SIZE, counts=counts))]
+    return json.dumps(dict(image=image, annotations=annotations))
+
+
+def test_bad_mask_files_cost_nothing_else(tmp_path):
+    files = {
+        'wrap': mask_file(runs_that_wrap()),
+        'wrap32': mask_file([2**32 - 300, 600, 300]),
+        'huge': mask_file([10**25, 600]),
+        'brackets': '[' * 100_000,
+        'mark': '\ufeff' + mask_file([100, 500]),
+    }
+    for folder in ('images', 'masks'):
+        (tmp_path / folder).mkdir()
+    for name, content in files.items():
+        Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / f'images/{name}.png')
+        (tmp_path / f'masks/{name}.json').write_text(content, encoding='utf-8')
+    done = run('browse_masks.py', tmp_path / 'images', tmp_path / 'masks', tmp_path / 'drawn')
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    for name, reason in {
+        'wrap': 'annotation 0: RLE has 92799 runs, more than pixels',
+        'wrap32': 'annotation 0: RLE has a run of 4294966996 pixels',
+        'huge': 'annotation 0: RLE has a run of 10',
+        'brackets': 'nested too deeply',
+    }.items():
+        assert any(line.startswith(f'{name}.png: ') and reason in line for line in lines), name
+    assert 'images            1' in lines
+    assert [path.name for path in (tmp_path / 'drawn').iterdir()] == ['mark.jpg']
+
+
+@pytest.mark.parametrize('hostile', ['1e9', 'outside'])
+def test_bad_coco_annotations_cost_nothing_else(tmp_path, hostile):
+    names = ['a.jpg', '../../b.jpg' if hostile == 'outside' else 'b.jpg']
+    images = [dict(id=i, file_name=name, height=64, width=64) for i, name in enumerate(names)]
+    corner = 1e9 if hostile == '1e9' else 9
+    annotations = [
+        dict(id=i, image_id=i, segmentation=[[0, 0, side, 0, side, side]])
+        for i, side in enumerate((9, corner))
+    ]
+    path = tmp_path / 'in' / 'coco.json'
+    path.parent.mkdir()
+    path.write_text(json.dumps(dict(images=images, annotations=annotations)))
+    out = tmp_path / 'in' / 'out' / 'masks'
+    done = run('convert_coco_masks.py', path, out)
+    assert done.returncode == 0, done.stderr
+    assert '1 images, 1 made' in done.stdout or '2 images, 1 made' in done.stdout
+    reason = 'far outside the image' if hostile == '1e9' else 'does not name a file inside'
+    assert reason in done.stdout
+    made = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*.json'))
+    assert [name for name in made if '.manifest' not in name] == [
+        'in/coco.json',
+        'in/out/masks/a.json',
+    ]
+
+
+def test_errors_end_in_their_message(tmp_path):
+    done = run('convert_coco_masks.py', tmp_path / 'gone.json', tmp_path / 'out')
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith('convert_coco_masks: ')
+    assert 'gone.json' in done.stderr
