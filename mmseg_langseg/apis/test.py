@@ -5,7 +5,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .config_checks import check_can_test, check_data, check_output_folder
 from .launch import check_checkpoint, launch_runner, load_config
+from .words import set_known, set_texts
 
 IOU_METRICS = ('IoUMetric', 'KnownUnknownIoUMetric')
 
@@ -21,6 +23,8 @@ def run_test(
     tta: bool = False,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
+    texts: str | None = None,
+    known: str | None = None,
 ) -> dict[str, float]:
     """Evaluate the model of a config on its test data.
 
@@ -36,17 +40,29 @@ def run_test(
         tta: Average over the views of the config's ``tta_pipeline``.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        texts: Vocabulary under test, see :func:`set_texts`; default that of config or dataset.
+        known: Words that the checkpoint was trained with, see :func:`set_known`.
 
     Returns:
         The metrics by name, e.g. ``mIoU`` in percent.
 
     Raises:
-        FileNotFoundError: If the config or the checkpoint does not exist.
-        ValueError: If the config lacks what an option needs.
+        FileNotFoundError: If the config, its data or the checkpoint do not exist.
+        NotADirectoryError: If a folder to write to is a file.
+        ValueError: If the config does not test, or lacks what an option needs.
     """
     if checkpoint is not None:
         check_checkpoint(checkpoint)
+    for folder, option in ((out, '--out'), (show_dir, '--show-dir')):
+        if folder is not None:
+            check_output_folder(folder, option)
     cfg = load_config(config, work_dir, cfg_options, launcher)
+    check_can_test(cfg)
+    check_data(cfg, 'test_dataloader')
+    if texts is not None:
+        set_texts(cfg, texts)
+    if known is not None:
+        set_known(cfg, known)
     cfg.load_from = checkpoint
     cfg.resume = False
     if show or show_dir:

@@ -8,7 +8,9 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from .config_checks import check_can_train, check_data
 from .launch import check_checkpoint, launch_runner, load_config
+from .words import set_known
 
 
 def run_training(
@@ -18,6 +20,7 @@ def run_training(
     amp: bool = False,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
+    known: str | None = None,
 ) -> Runner:
     """Train the model of a config.
 
@@ -29,15 +32,21 @@ def run_training(
         amp: Train with automatic mixed precision.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        known: Known words of CLIP-S4 or MaskCLIP+, see :func:`set_known`.
 
     Returns:
         The Runner after training; ``runner.model`` is the trained model.
 
     Raises:
-        FileNotFoundError: If the config or the checkpoint to resume from does not exist.
-        ValueError: If ``amp`` is asked for where it cannot work.
+        FileNotFoundError: If the config, its data or the checkpoint to resume from do not exist.
+        ValueError: If the config does not train, ``known`` does not fit it, or ``amp`` is asked
+            for where it cannot work.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
+    check_can_train(cfg)
+    check_data(cfg, 'train_dataloader', 'val_dataloader')
+    if known is not None:
+        set_known(cfg, known)
     if amp:
         _enable_amp(cfg)
     if resume:
