@@ -16,10 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
 from mmseg_langseg.apis.overlay import class_colours
@@ -171,7 +171,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('out', metavar='OUT', type=Path, help='folder to draw to')
     parser.add_argument('--max', type=int, default=16, help='samples to draw')
     parser.add_argument('--seed', type=int, default=0, help='of the augmentations')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
     try:
         paths = browse(args.config, args.out, args.max, args.seed, args.cfg_options)

@@ -13,8 +13,8 @@ import argparse
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
 
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.masks import (
     GENERATORS,
     build_generator,
@@ -40,7 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         default={},
         metavar='KEY=VALUE',
         help="the generator's settings, see docs/masks.md",

@@ -81,6 +81,8 @@ def _message(error: Exception) -> str:
     text = str(error)
     if isinstance(error, KeyError) and len(error.args) == 1:
         text = str(error.args[0])  # str(KeyError) has quotes around it
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f'{error.strerror}: {str(error.filename)!r}'
     if isinstance(error, EXPECTED_ERRORS) and not isinstance(error, RuntimeError):
         return text or type(error).__name__
     name = '' if ' ' in text else f'{type(error).__name__}: '

@@ -35,10 +35,7 @@ def load_config(
         NotADirectoryError: If the work directory is a file.
         ValueError: If the config cannot be read, or an option does not fit it.
     """
-    if isinstance(config, Config):
-        cfg = config.copy()
-    else:
-        cfg = read_config(config)
+    cfg = config.copy() if isinstance(config, Config) else read_config(config)
     cfg.launcher = launcher
     if cfg_options:
         merge_options(cfg, cfg_options)

@@ -46,7 +46,13 @@ def test_documented_forms_are_read_as_mmengine_reads_them(text):
     [
         *('person; dog; sky', 'traffic light; fire hydrant', 'person; dog, puppy; sky'),
         *('data/my photos', 'data/name with blanks', 'cat;dog,puppy', 'dog, puppy', ' a b '),
-        *("dog's toy; cat", 'photos (1, 2)', '[2020] summer, winter/photos', "it's", 'traffic light'),
+        *(
+            "dog's toy; cat",
+            'photos (1, 2)',
+            '[2020] summer, winter/photos',
+            "it's",
+            'traffic light',
+        ),
         *('a [b', 'None of these', '"a" and "b"', 'a  b'),
     ],
 )
@@ -74,18 +80,18 @@ def test_quotes_and_blanks_in_lists(text, expected):
 
 @pytest.mark.parametrize('text', ['[a,b', '(a,b]', '[(a,b)', '[a]]', '[' * 100_000])
 def test_brackets_without_a_partner_are_refused(text):
-    with pytest.raises(argparse.ArgumentError, match='key: (brackets|maximum)'):
+    with pytest.raises(argparse.ArgumentError, match=r'key: (brackets|maximum)'):
         value(text)
 
 
 def test_words_without_quotes_are_explained():
-    with pytest.raises(argparse.ArgumentError, match="KEY=VALUE, got 'dog'.*quotes"):
+    with pytest.raises(argparse.ArgumentError, match=r"KEY=VALUE, got 'dog'.*quotes"):
         read('known=person', 'dog')
 
 
 def test_later_options_are_added():
     parser = argparse.ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, default={})
-    args = parser.parse_args('--cfg-options a=1 b=x=y --cfg-options b=2'.split())
+    args = parser.parse_args(['--cfg-options', 'a=1', 'b=x=y', '--cfg-options', 'b=2'])
     assert args.cfg_options == {'a': 1, 'b': 2}
     assert parser.parse_args([]).cfg_options == {}

@@ -190,9 +190,7 @@ class Vocabulary:
 
 def _clean(word: str) -> str:
     if not isinstance(word, str):
-        raise ValueError(
-            f'A word of a vocabulary must be a string, got {reprlib.repr(word)}.'
-        )
+        raise ValueError(f'A word of a vocabulary must be a string, got {reprlib.repr(word)}.')
     check_characters(word)
     return ' '.join(word.split())
 

@@ -149,7 +149,7 @@ def test_json_with_a_byte_order_mark_is_read_and_other_encodings_are_refused(tmp
     path.write_bytes(b'\xef\xbb\xbf{"classes": ["cat", "dog"]}')
     assert Vocabulary.from_json(path).names == ('cat', 'dog')
     path.write_text('{"classes": ["cat"]}', encoding='utf-16')
-    with pytest.raises(ValueError, match='mine.json.*utf-8'):
+    with pytest.raises(ValueError, match=r'mine\.json.*utf-8'):
         Vocabulary.from_json(path)
 
 

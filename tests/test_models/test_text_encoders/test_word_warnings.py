@@ -53,7 +53,9 @@ def test_many_cut_words_are_counted(encoder):
 
 
 def test_the_bundled_clip_says_what_it_does_not_know(embedded):
-    with pytest.warns(UserWarning, match="seed0.*does not know 'zebra'; 'skyscraper'; 'ring zebra'"):
+    with pytest.warns(
+        UserWarning, match="seed0.*does not know 'zebra'; 'skyscraper'; 'ring zebra'"
+    ):
         encode(embedded, 'ring', 'zebra, skyscraper', 'star', 'ring zebra')
 
 
