@@ -203,6 +203,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> list[dict]:
     args = parse_args(argv)
+    if args.config is not None:
+        load_config(args.config, cfg_options=args.cfg_options)  # errors before a process starts
     print(machine(args.device))
     rows = []
     for what in args.what:

@@ -35,6 +35,7 @@ from mmseg_langseg.apis.command_line import (
     positive_int,
     run_command,
 )
+from mmseg_langseg.apis.launch import check_checkpoint
 from mmseg_langseg.masks import SAMGenerator
 
 # For a random model, whose masks are not stable and have similar boxes.
@@ -221,6 +222,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> dict[str, dict]:
     args = parse_args(argv)
+    if args.checkpoint is not None:
+        check_checkpoint(args.checkpoint)
     images = make_images(args.images, tuple(args.size))
     # First: Linux counts what a process had when it started another as the other's.
     memory = {name: in_own_process(measure_memory, args, name) for name in WAYS[: 2 + args.amp]}

@@ -16,9 +16,9 @@ class ConfigOptions(DictAction):
     """MMEngine's ``DictAction``, except that words and paths arrive as typed.
 
     The toolbox's documented values are read as they are there: numbers, ``True``, ``None``,
-    strings, ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every blank and splits at every
-    comma, which turns ``person; dog, puppy`` into other words. Here a string with blanks or
-    semicolons outside brackets is kept whole, commas included, and so is one in quotes. Within
+    strings, ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every blank and splits
+    at every comma, which turns ``person; dog, puppy`` into other words. Here a string with blanks
+    or semicolons outside brackets is kept whole, commas included, and so is one in quotes. Within
     brackets, elements keep their inner blanks: ``[traffic light, dog]``.
     """
 

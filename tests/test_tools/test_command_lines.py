@@ -201,17 +201,16 @@ def test_files_in_place_of_folders_are_named(name, options, message, call):
 
 
 FAILS_ON_ONE = """
-import os, sys
 import torch.distributed as dist
-from mmseg_langseg.apis.command_line import run_command
 
-def main():
-    dist.init_process_group('gloo')
-    if dist.get_rank() == 1:
-        raise ValueError('rank 1 has bad data')
-    dist.barrier()
+def fail():
+    raise ValueError('rank 1 has bad data')
 
-run_command(main)
+dist.init_process_group('gloo')
+if dist.get_rank() == 1:
+    from mmseg_langseg.apis.command_line import run_command
+    run_command(fail)
+dist.barrier()
 """
 
 
