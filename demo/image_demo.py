@@ -15,10 +15,9 @@ from mmseg_langseg.apis import (
     save_picture,
 )
 from mmseg_langseg.apis.command_line import add_trust_option, command_parser, number_in, run_command
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
-
-from mmengine.config import DictAction
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -47,7 +46,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
         help='override the config, e.g. model.clip.pretrained=ViT-B-16.pt',
     )

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.models.clusterers import ArgmaxClusterer
 from mmseg_langseg.models.text_encoders import FixedNames, FreeCentroids
 from tests.test_configs import tiny_model
@@ -36,7 +37,7 @@ def parse(line):
     """Configs that a line is meant for, and its options as the tools read them."""
     parser = argparse.ArgumentParser()
     parser.add_argument('config', nargs='?')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, required=True)
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, required=True)
     args = parser.parse_args(shlex.split(line))
     return ([args.config] if args.config else CONFIGS), args.cfg_options
 

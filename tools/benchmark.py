@@ -25,12 +25,14 @@ from benchmark_parts import (
     random_masks,
     random_regions,
 )
+from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.models.segmentors import DistilledSegmentor
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
@@ -170,33 +172,39 @@ def format_row(name: str, figures: dict[str, float]) -> str:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Measure speed and peak memory.')
+    parser = command_parser('Measure speed and peak memory.')
     parser.add_argument('config', nargs='?', help='config file; for train and test')
     parser.add_argument(
         '--what', nargs='+', choices=list(MEASUREMENTS), help='default: train and test'
     )
-    parser.add_argument('--batch-size', type=int, default=2)
-    parser.add_argument('--steps', type=int, default=5)
+    parser.add_argument('--batch-size', type=positive_int, default=2)
+    parser.add_argument('--steps', type=positive_int, default=5)
     parser.add_argument('--device', default=get_device(), help='default: a GPU if there is one')
-    parser.add_argument('--image-size', type=int, nargs=2, default=(640, 640), metavar=('H', 'W'))
-    parser.add_argument('--masks', type=int, default=64, help='masks an image')
-    parser.add_argument('--mask-size', type=int, nargs=2, default=(256, 256), metavar=('H', 'W'))
-    parser.add_argument('--classes', type=int, default=150, help='words at inference')
-    parser.add_argument('--regions', type=int, default=48, help='regions an image')
-    parser.add_argument('--channels', type=int, default=512, help='of features, for the parts')
-    parser.add_argument('--grid', type=int, nargs=2, default=(20, 20), metavar=('H', 'W'))
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument(
+        '--image-size', type=positive_int, nargs=2, default=(640, 640), metavar=('H', 'W')
+    )
+    parser.add_argument('--masks', type=positive_int, default=64, help='masks an image')
+    parser.add_argument(
+        '--mask-size', type=positive_int, nargs=2, default=(256, 256), metavar=('H', 'W')
+    )
+    parser.add_argument('--classes', type=positive_int, default=150, help='words at inference')
+    parser.add_argument('--regions', type=positive_int, default=48, help='regions an image')
+    parser.add_argument(
+        '--channels', type=positive_int, default=512, help='of features, for the parts'
+    )
+    parser.add_argument('--grid', type=positive_int, nargs=2, default=(20, 20), metavar=('H', 'W'))
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
     args.what = args.what or ['train', 'test']
     if args.config is None and NEED_CONFIG & set(args.what):
         parser.error('CONFIG is missing; only the parts need none')
-    if args.steps < 1 or args.batch_size < 1:
-        parser.error('--steps and --batch-size must be at least 1')
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> list[dict]:
     args = parse_args(argv)
+    if args.config is not None:
+        load_config(args.config, cfg_options=args.cfg_options)  # errors before a process starts
     print(machine(args.device))
     rows = []
     for what in args.what:
@@ -211,4 +219,4 @@ def main(argv: Sequence[str] | None = None) -> list[dict]:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mmseg_langseg.datasets  # noqa: F401 - registers the transforms
+from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
 from mmseg_langseg.masks import write_mask_file
 
 import cv2
@@ -203,13 +204,15 @@ def describe_machine() -> str:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--images', type=int, default=4)
-    parser.add_argument('--masks', type=int, default=100, help='masks of each image')
+    parser = command_parser(__doc__.splitlines()[0])
+    parser.add_argument('--images', type=positive_int, default=4)
+    parser.add_argument('--masks', type=positive_int, default=100, help='masks of each image')
     parser.add_argument(
-        '--size', type=int, nargs=2, default=(1500, 2250), metavar=('HEIGHT', 'WIDTH')
+        '--size', type=positive_int, nargs=2, default=(1500, 2250), metavar=('HEIGHT', 'WIDTH')
     )
-    parser.add_argument('--repeats', type=int, default=2, help='visits of each image, after one')
+    parser.add_argument(
+        '--repeats', type=positive_int, default=2, help='visits of each image, after one'
+    )
     return parser.parse_args(argv)
 
 
@@ -239,4 +242,4 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -24,6 +24,13 @@ from typing import Any
 
 from benchmark_loading import describe_machine
 from benchmark_parts import peak_memory
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    number_in,
+    positive_int,
+    run_command,
+)
+from mmseg_langseg.apis.launch import check_checkpoint
 from mmseg_langseg.masks import SAMGenerator
 
 import cv2
@@ -189,27 +196,34 @@ def report(results: dict[str, dict], count: int) -> str:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('--model', choices=('vit_h', 'vit_l', 'vit_b', 'tiny'), default='vit_b')
     parser.add_argument('--checkpoint', help='weights of the model; default: random ones')
-    parser.add_argument('--images', type=int, default=8)
+    parser.add_argument('--images', type=positive_int, default=8)
     parser.add_argument(
-        '--size', type=int, nargs=2, default=(480, 640), metavar=('HEIGHT', 'WIDTH')
+        '--size', type=positive_int, nargs=2, default=(480, 640), metavar=('HEIGHT', 'WIDTH')
     )
-    parser.add_argument('--images-per-batch', type=int, default=4)
-    parser.add_argument('--points-per-side', type=int, default=32)
-    parser.add_argument('--points-per-batch', type=int, default=64)
+    parser.add_argument('--images-per-batch', type=positive_int, default=4)
+    parser.add_argument('--points-per-side', type=positive_int, default=32)
+    parser.add_argument('--points-per-batch', type=positive_int, default=64)
     parser.add_argument(
-        '--keep', type=float, default=0.5, help='share of the masks of random weights to keep'
+        '--keep',
+        type=number_in(0, 1, above=True),
+        default=0.5,
+        help='share of the masks of random weights to keep',
     )
     parser.add_argument('--amp', action='store_true', help='measure mixed precision as well')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--repeats', type=int, default=3, help='runs of each way, after one')
+    parser.add_argument(
+        '--repeats', type=positive_int, default=3, help='runs of each way, after one'
+    )
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> dict[str, dict]:
     args = parse_args(argv)
+    if args.checkpoint is not None:
+        check_checkpoint(args.checkpoint)
     images = make_images(args.images, tuple(args.size))
     # First: Linux counts what a process had when it started another as the other's.
     memory = {name: in_own_process(measure_memory, args, name) for name in WAYS[: 2 + args.amp]}
@@ -238,4 +252,4 @@ def main(argv: list[str] | None = None) -> dict[str, dict]:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

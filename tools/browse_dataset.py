@@ -16,10 +16,11 @@ from pathlib import Path
 
 from mmseg_langseg.apis.command_line import (
     command_parser,
-    integer_in,
     positive_int,
     run_command,
+    seed_int,
 )
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
 from mmseg_langseg.apis.overlay import class_colours
@@ -29,7 +30,6 @@ from mmseg_langseg.masks import write_whole_file
 import cv2
 import numpy as np
 import torch
-from mmengine.config import DictAction
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
@@ -201,9 +201,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('config', metavar='CONFIG', help='training config')
     parser.add_argument('out', metavar='OUT', type=Path, help='folder to draw to')
     parser.add_argument('--max', type=positive_int, default=16, help='samples to draw')
-    parser.add_argument('--seed', type=integer_in(0, 2**31), default=0, help='of the augmentations')
+    parser.add_argument('--seed', type=seed_int, default=0, help='of the augmentations')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier drawings')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
     paths = browse(args.config, args.out, args.max, args.seed, args.cfg_options, args.overwrite)
     print(f'{args.out}: {len(paths)} samples drawn')

@@ -11,20 +11,21 @@ import platform
 import statistics
 from pathlib import Path
 
+from mmseg_langseg.apis.command_line import command_parser, run_command, seed_int
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
+from mmseg_langseg.apis.config_options import ConfigOptions
 
 import torch
-from mmengine.config import DictAction
 
 
 def parse_args(argv=None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('configs', nargs='+', help='the first one also gives the untrained row')
-    parser.add_argument('--clip-seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--clip-seeds', nargs='+', type=seed_int, default=[0, 1, 2])
     parser.add_argument('--clip', default='embedded:clip_resnet_tiny_seed{seed}')
     parser.add_argument('--split', default='test', help="'tune' to choose settings")
     parser.add_argument('--work-dir', default='work_dirs/compare')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, default={})
     return parser.parse_args(argv)
 
 
@@ -94,4 +95,4 @@ def main(argv=None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

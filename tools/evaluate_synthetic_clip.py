@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
 from mmseg_langseg.datasets.synthetic_renderer import (
     CLASSES,
     OBJECT_CLASSES,
     SPLITS,
     render_scene,
 )
+from mmseg_langseg.models.clip_files import read_clip_file
+from mmseg_langseg.models.clip_loader import load_clip
 
 import numpy as np
 import open_clip
@@ -138,18 +140,16 @@ def load_scenes(split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([s.image for s in scenes]), np.stack([s.labels for s in scenes])
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Load, evaluate, print."""
-    # Here, so that training does not depend on the rest of the package.
-    from mmseg_langseg.fileio import read_checkpoint
-    from mmseg_langseg.models.clip_loader import load_clip
-
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument('clip', type=Path, help='compact CLIP file')
     parser.add_argument('--split', choices=sorted(SPLITS), default='test')
-    parser.add_argument('--scenes', type=int, default=1000)
-    args = parser.parse_args()
-    arch = read_checkpoint(args.clip)['arch']
+    parser.add_argument('--scenes', type=positive_int, default=1000)
+    args = parser.parse_args(argv)
+    arch = read_clip_file(args.clip).arch
+    if arch is None:
+        raise ValueError(f'{str(args.clip)!r} is no compact CLIP file: it holds no arch.')
     model = load_clip(arch, str(args.clip))
     images, labels = load_scenes(args.split, args.scenes)
     others, _ = load_scenes('train', 200)
@@ -160,4 +160,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

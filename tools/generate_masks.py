@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.masks import (
     GENERATORS,
     build_generator,
@@ -23,7 +24,6 @@ from mmseg_langseg.masks import (
 )
 
 import torch
-from mmengine.config import DictAction
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -42,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         default={},
         metavar='KEY=VALUE',
         help="the generator's settings, see docs/masks.md",

@@ -15,6 +15,7 @@ import os
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.masks import (
     GenerationManifest,
@@ -28,7 +29,7 @@ from mmseg_langseg.models.utils import FrozenTower
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
@@ -188,7 +189,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='a part: 0/N to N-1/N'
     )
     parser.add_argument('--device', default=get_device(), help='default: a GPU if there is one')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     return parser.parse_args(argv)
 

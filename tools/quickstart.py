@@ -14,13 +14,15 @@ import warnings
 from pathlib import Path
 
 from mmseg_langseg.apis import LangSegInferencer
+from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
+from mmseg_langseg.apis.config_checks import check_output_folder
+from mmseg_langseg.apis.config_file import read_config
 from mmseg_langseg.datasets.synthetic_renderer import CLASSES, render_scene
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from PIL import Image, ImageDraw, ImageFont
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
@@ -38,11 +40,15 @@ TITLES = {'CLIPS4': 'CLIP-S4', 'MaskCLIPPlus': 'MaskCLIP+'}
 
 
 def parse_args(argv=None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('--config', default=str(CONFIG), help='a config on the embedded world')
     parser.add_argument('--work-dir', default='work_dirs/quickstart')
-    parser.add_argument('--iterations', type=int, help="training length; default: the config's")
-    parser.add_argument('--test-scenes', type=int, help="scenes tested; default: the config's")
+    parser.add_argument(
+        '--iterations', type=positive_int, help="training length; default: the config's"
+    )
+    parser.add_argument(
+        '--test-scenes', type=positive_int, help="scenes tested; default: the config's"
+    )
     return parser.parse_args(argv)
 
 
@@ -57,7 +63,7 @@ def quiet_options(args: argparse.Namespace) -> dict:
 
 
 def run(args: argparse.Namespace) -> list[ComparisonRow]:
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     folder = Path(args.work_dir) / time.strftime('%Y%m%d_%H%M%S')
     common = quiet_options(args)
     rows = []
@@ -130,7 +136,7 @@ def draw_picture(config: str, row: ComparisonRow, path: Path, scenes: int = 8) -
 def class_palette(config: str) -> np.ndarray:
     from mmseg.registry import DATASETS
 
-    kind = Config.fromfile(config).test_dataloader.dataset.type
+    kind = read_config(config).test_dataloader.dataset.type
     return np.array(DATASETS.get(kind).METAINFO['palette'], dtype=np.uint8)
 
 
@@ -138,6 +144,7 @@ def main(argv=None) -> list[ComparisonRow]:
     args = parse_args(argv)
     warnings.filterwarnings('ignore')
     start = time.time()
+    check_output_folder(args.work_dir, '--work-dir')
     rows = run(args)
     print_table(rows)
     path = Path(args.work_dir) / 'quickstart.png'
@@ -147,4 +154,4 @@ def main(argv=None) -> list[ComparisonRow]:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -9,13 +9,21 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import mmseg_langseg.models.backbones.tiny_resnet  # noqa: F401  (registers the trunk in timm)
 from evaluate_synthetic_clip import average_precision, load_scenes, normalise
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    number_in,
+    positive_int,
+    run_command,
+    seed_int,
+)
 from mmseg_langseg.datasets.synthetic_renderer import OBJECT_CLASSES
 from mmseg_langseg.datasets.synthetic_words import FILLERS, SYNONYMS, reword
-from mmseg_langseg.fileio import read_checkpoint
+from mmseg_langseg.models.clip_files import read_clip_file
 from train_synthetic_clip import CompactVocabulary, render_pool
 
 import numpy as np
@@ -27,18 +35,20 @@ from torch import Tensor, nn
 LONGEST = 40
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('clip', type=Path, help='compact CLIP file, overwritten when done')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--steps', type=int, default=1500)
-    parser.add_argument('--batch-size', type=int, default=256)
-    parser.add_argument('--lr', type=float, default=1e-2)
-    parser.add_argument('--pool-size', type=int, default=12000, help='scenes of the clip split')
+    parser.add_argument('--seed', type=seed_int, default=0)
+    parser.add_argument('--steps', type=positive_int, default=1500)
+    parser.add_argument('--batch-size', type=positive_int, default=256)
+    parser.add_argument('--lr', type=number_in(0, above=True), default=1e-2)
+    parser.add_argument(
+        '--pool-size', type=positive_int, default=12000, help='scenes of the clip split'
+    )
     parser.add_argument('--pool-dir', type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument('--threads', type=int, default=2)
-    return parser.parse_args()
+    parser.add_argument('--threads', type=positive_int, default=2)
+    return parser.parse_args(argv)
 
 
 def build(file: dict, vocabulary: CompactVocabulary) -> tuple[nn.Module, Tensor]:
@@ -57,6 +67,14 @@ def build(file: dict, vocabulary: CompactVocabulary) -> tuple[nn.Module, Tensor]
         table[position] = rows[where[int(vocabulary.ids[position])]]
     model.load_state_dict(weights | {'token_embedding.weight': table})
     return model, new
+
+
+def read_compact(path: Path) -> dict:
+    """Content of a compact CLIP file."""
+    file = read_clip_file(path)
+    if file.token_embedding is None:
+        raise ValueError(f'{str(path)!r} is no compact CLIP file (train_synthetic_clip.py).')
+    return dict(arch=file.arch, state_dict=file.weights, token_embedding=file.token_embedding)
 
 
 @torch.no_grad()
@@ -108,11 +126,11 @@ def synonym_map(model: nn.Module, vocabulary: CompactVocabulary) -> float:
     return 100 * float(np.mean([average_precision(score, true) for score, true in pairs]))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Render, teach, store."""
-    args = parse_args()
+    args = parse_args(argv)
     torch.set_num_threads(args.threads)
-    file = read_checkpoint(args.clip)
+    file = read_compact(args.clip)
     pool, notes = render_pool(args.pool_dir, args.pool_size, args.threads)
     captions = [note[0] for note in notes]
     new_words = [word for words in SYNONYMS.values() for word in words] + list(FILLERS)
@@ -143,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -5,13 +5,17 @@ import os
 from collections.abc import Sequence
 
 from mmseg_langseg.apis import leave_process_group, run_test
-from mmseg_langseg.apis.command_line import add_trust_option
-
-from mmengine.config import DictAction
+from mmseg_langseg.apis.command_line import (
+    add_trust_option,
+    command_parser,
+    number_in,
+    run_command,
+)
+from mmseg_langseg.apis.config_options import ConfigOptions
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Evaluate a model.')
+    parser = command_parser('Evaluate a model.')
     parser.add_argument('config', help='config file')
     parser.add_argument(
         'checkpoint',
@@ -28,13 +32,25 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--show', action='store_true', help='show each prediction in a window')
     parser.add_argument('--show-dir', help='folder for painted predictions')
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays')
+    parser.add_argument(
+        '--wait-time', type=number_in(0), default=2, help='seconds that a window stays'
+    )
+    parser.add_argument(
+        '--texts',
+        help='vocabulary, e.g. "cat; dog, puppy; grass" (commas: synonyms), or a JSON file; '
+        "default: the config's, or the class names of the dataset",
+    )
+    parser.add_argument(
+        '--known',
+        metavar='WORDS',
+        help='known words that the checkpoint was trained with, if not those of the config',
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
-        help='override the config, e.g. test_dataloader.batch_size=4 key="[a,b]"',
+        help='override the config, e.g. test_dataloader.batch_size=4 key=a,b "key=some words"',
     )
     parser.add_argument(
         '--launcher',
@@ -62,10 +78,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         tta=args.tta,
         cfg_options=args.cfg_options,
         launcher=args.launcher,
+        texts=args.texts,
+        known=args.known,
         trust_checkpoint=args.trust_checkpoint,
     )
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)
     leave_process_group()

@@ -7,7 +7,15 @@ mIoU together with the protocol in words (docs/clips4_evaluation.md).
 import argparse
 from collections.abc import Sequence
 
-from mmseg_langseg.apis.command_line import add_trust_option
+from mmseg_langseg.apis.command_line import (
+    add_trust_option,
+    command_parser,
+    positive_int,
+    run_command,
+    seed_int,
+)
+from mmseg_langseg.apis.config_checks import check_can_test
+from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.data_check import check_data
 from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
 from mmseg_langseg.datasets import check_labels
@@ -15,14 +23,14 @@ from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
 from mmseg_langseg.fileio import data_only_loading
 
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS
 from torch.utils.data import DataLoader
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('config', help='config file')
     parser.add_argument(
         'checkpoint',
@@ -31,21 +39,27 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='weights; omitted or "none" tests the untrained model',
     )
     parser.add_argument('--protocol', choices=['kmeans', 'retrieval'], default='kmeans')
-    parser.add_argument('--clusters', type=int, help='k-means: default the number of classes')
-    parser.add_argument('--points', type=int, default=50_000, help='k-means: cells clustered')
-    parser.add_argument('--seed', type=int, default=0, help='k-means: of points and centroids')
-    parser.add_argument('--neighbours', type=int, default=20, help='retrieval: how many vote')
+    parser.add_argument(
+        '--clusters', type=positive_int, help='k-means: default the number of classes'
+    )
+    parser.add_argument(
+        '--points', type=positive_int, default=50_000, help='k-means: cells clustered'
+    )
+    parser.add_argument('--seed', type=seed_int, default=0, help='k-means: of points and centroids')
+    parser.add_argument(
+        '--neighbours', type=positive_int, default=20, help='retrieval: how many vote'
+    )
     parser.add_argument(
         '--memory-split',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
         help='retrieval: what makes the test dataset the labelled one that is looked up, e.g. '
         "ann_file=ImageSets/Segmentation/train.txt; default: the config's memory_split",
     )
     parser.add_argument(
         '--memory-images',
-        type=int,
+        type=positive_int,
         default=2000,
         help='retrieval: at most so many images, evenly spaced over the memory split',
     )
@@ -53,9 +67,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
-        help='override the config, e.g. test_dataloader.batch_size=4 key="[a,b]"',
+        help='override the config, e.g. test_dataloader.batch_size=4 key=a,b "key=some words"',
     )
     add_trust_option(parser)
     return parser.parse_args(argv)
@@ -83,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
     cfg = load_config(args.config, args.work_dir, args.cfg_options)
     cfg.load_from = None if args.checkpoint == 'none' else check_checkpoint(args.checkpoint)
     cfg.resume = False
+    check_can_test(cfg)
     check_data(cfg, 'test_dataloader')
     with data_only_loading(args.trust_checkpoint):
         runner = launch_runner(cfg, whole_checkpoint=True)
@@ -98,4 +113,4 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -5,13 +5,12 @@ import os
 from collections.abc import Sequence
 
 from mmseg_langseg.apis import leave_process_group, run_training
-from mmseg_langseg.apis.command_line import add_trust_option
-
-from mmengine.config import DictAction
+from mmseg_langseg.apis.command_line import add_trust_option, command_parser, run_command
+from mmseg_langseg.apis.config_options import ConfigOptions
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Train a model.')
+    parser = command_parser('Train a model.')
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument(
@@ -22,13 +21,19 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='go on from CHECKPOINT; without a value, from the newest one in the work directory',
     )
+    parser.add_argument(
+        '--known',
+        metavar='WORDS',
+        help='known words of CLIP-S4 or MaskCLIP+, e.g. "person; dog, puppy; sky" (commas: '
+        'synonyms), or a JSON file; the known classes of the metric follow',
+    )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
-        help='override the config, e.g. optim_wrapper.optimizer.lr=1e-4 key="[a,b]"',
+        help='override the config, e.g. optim_wrapper.optimizer.lr=1e-4 key=a,b "key=some words"',
     )
     parser.add_argument(
         '--launcher',
@@ -51,10 +56,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         amp=args.amp,
         cfg_options=args.cfg_options,
         launcher=args.launcher,
+        known=args.known,
         trust_checkpoint=args.trust_checkpoint,
     )
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)
     leave_process_group()

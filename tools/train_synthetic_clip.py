@@ -13,11 +13,20 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import mmseg_langseg.models.backbones.tiny_resnet  # noqa: F401  (registers the trunk in timm)
 from evaluate_synthetic_clip import TEMPLATES, encode_words, evaluate, load_scenes, normalise
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    number_in,
+    positive_int,
+    run_command,
+    seed_int,
+)
+from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.datasets import synthetic_renderer, synthetic_shapes
 from mmseg_langseg.datasets.synthetic_renderer import CLASSES, OBJECT_CLASSES, render_scene
 
@@ -32,22 +41,26 @@ CHUNK = 250
 CLOSE_UP_SHARE = 0.3
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('--out', type=Path, required=True, help='file to write, *.pth')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=seed_int, default=0)
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument('--steps', type=int, help='training steps (repeatable)')
-    length.add_argument('--seconds', type=float, help='training time instead of a step count')
+    length.add_argument('--steps', type=positive_int, help='training steps (repeatable)')
+    length.add_argument(
+        '--seconds', type=number_in(0, above=True), help='training time instead of a step count'
+    )
     parser.add_argument('--tower', default='langseg_resnet_tiny', help='a timm model')
-    parser.add_argument('--batch-size', type=int, default=64)
-    parser.add_argument('--lr', type=float, default=2e-3)
-    parser.add_argument('--pool-size', type=int, default=30000, help='scenes of the clip split')
+    parser.add_argument('--batch-size', type=positive_int, default=64)
+    parser.add_argument('--lr', type=number_in(0, above=True), default=2e-3)
+    parser.add_argument(
+        '--pool-size', type=positive_int, default=30000, help='scenes of the clip split'
+    )
     parser.add_argument('--pool-dir', type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--test-scenes', type=int, default=1000)
-    return parser.parse_args()
+    parser.add_argument('--threads', type=positive_int, default=2)
+    parser.add_argument('--test-scenes', type=positive_int, default=1000)
+    return parser.parse_args(argv)
 
 
 def clip_arch(tower: str) -> dict:
@@ -252,9 +265,12 @@ def train(
     print()
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Render, train, store, evaluate."""
-    args = parse_args()
+    args = parse_args(argv)
+    check_output_folder(str(args.out.parent), 'The folder of --out')
+    if args.out.is_dir():
+        raise IsADirectoryError(f'--out {str(args.out)!r} is a folder, expected a file *.pth.')
     torch.set_num_threads(args.threads)
     print(f'rendering {args.pool_size} scenes (kept in {args.pool_dir})')
     pool, notes = render_pool(args.pool_dir, args.pool_size, args.threads)
@@ -297,4 +313,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -1,7 +1,7 @@
 # CLIP-S4 on a folder of one's own photos (layout: configs/_base_/datasets/photos.py), without
 # labels or masks, as regions are made on the fly. The known words are what training may choose
 # from: name what you know is in your photos, in any words, or nothing:
-#   --cfg-options "model.decode_head.known=person; dog; sky"
+#   --known "person; dog; sky"
 # With labels, r50_test-photos.py tests it.
 _base_ = [
     '../_base_/models/clips4_r50.py',

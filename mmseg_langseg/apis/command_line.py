@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+
+import mmengine
 
 Result = TypeVar('Result')
 
 EXPECTED_ERRORS = (ImportError, OSError, RuntimeError, ValueError)
 """What bad input raises: the message says it all. Anything else is a fault of the program."""
+
+CONFIG_ERRORS = (AssertionError, AttributeError, LookupError, TypeError)
+"""What a wrong config raises while MMEngine reads it or builds its parts."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as a shell has it."""
+
+SEED_LIMIT = 2**32 - 1
+"""Largest seed that numpy takes."""
 
 
 def command_parser(description: str, **kwargs: Any) -> argparse.ArgumentParser:
@@ -44,21 +57,56 @@ def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -
         argv: Arguments to look for ``--debug`` in; default ``sys.argv``.
 
     Raises:
-        SystemExit: The command failed; holds ``NAME: message``, which Python prints.
+        SystemExit: The command failed; holds ``NAME: message``, which Python prints. After Ctrl-C
+            it holds the status 130.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
         return main()
-    except EXPECTED_ERRORS as error:
+    except KeyboardInterrupt:
         if '--debug' in argv:
             raise
-        message = str(error) or type(error).__name__
-        raise SystemExit(f'{Path(sys.argv[0]).stem}: {message}') from error
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        if '--debug' in argv or not _is_expected(error):
+            raise
+        raise SystemExit(f'{Path(sys.argv[0]).stem}: {_message(error)}') from error
+
+
+def _is_expected(error: Exception) -> bool:
+    return isinstance(error, EXPECTED_ERRORS) or (
+        isinstance(error, CONFIG_ERRORS) and _while_building(error)
+    )
+
+
+def _while_building(error: Exception) -> bool:
+    """Whether MMEngine was reading a config or building a part of it."""
+    package = Path(mmengine.__file__).parent
+    folders = (package / 'registry', package / 'config')
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(Path(frame.filename).parent in folders for frame in frames)
+
+
+def _message(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, KeyError) and len(error.args) == 1:
+        text = str(error.args[0])  # str(KeyError) has quotes around it
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f'{error.strerror}: {str(error.filename)!r}'
+    if isinstance(error, EXPECTED_ERRORS) and not isinstance(error, RuntimeError):
+        return text or type(error).__name__
+    name = '' if ' ' in text else f'{type(error).__name__}: '
+    return f'{name}{text} (--debug shows where)'
 
 
 def positive_int(text: str) -> int:
     """Argument type: an integer from 1 on."""
     return integer_in(1)(text)
+
+
+def seed_int(text: str) -> int:
+    """Argument type: a seed that Python, numpy and torch take."""
+    return integer_in(0, SEED_LIMIT)(text)
 
 
 def integer_in(lowest: int, highest: int | None = None) -> Callable[[str], int]:
@@ -74,15 +122,23 @@ def integer_in(lowest: int, highest: int | None = None) -> Callable[[str], int]:
     return integer
 
 
-def number_in(lowest: float, highest: float) -> Callable[[str], float]:
-    """Argument type: a number within bounds, both included."""
+def number_in(lowest: float, highest: float = math.inf, above: bool = False) -> Callable:
+    """Argument type: a finite number within bounds, both included.
+
+    Args:
+        lowest: Lower bound.
+        highest: Upper bound.
+        above: The lower bound itself is left out.
+    """
 
     def number(text: str) -> float:
         value = float(text)
-        if not lowest <= value <= highest:
-            raise argparse.ArgumentTypeError(
-                f'expected a number from {lowest:g} to {highest:g}, got {text}'
-            )
+        high_enough = value > lowest if above else value >= lowest
+        if not (math.isfinite(value) and high_enough and value <= highest):
+            bounds = f'above {lowest:g}' if above else f'from {lowest:g} on'
+            if highest < math.inf:
+                bounds += f' and at most {highest:g}'
+            raise argparse.ArgumentTypeError(f'expected a number {bounds}, got {text}')
         return value
 
     return number

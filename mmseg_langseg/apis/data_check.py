@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
@@ -15,6 +14,8 @@ from mmseg.registry import DATASETS
 from mmseg_langseg.datasets import check_labels, dataset_parts
 from mmseg_langseg.evaluation import label_map_path
 from mmseg_langseg.masks import GenerationManifest, remove_leftovers
+
+from .config_checks import check_folders
 
 # Where launchers tell a process its number and that of all.
 _RANKS = dict(
@@ -64,42 +65,7 @@ def _build(settings: ConfigDict) -> BaseDataset:
         ) from error
 
 
-def check_folders(cfg: Config, loader: str) -> None:
-    """Make sure that the images of a config, and the list of their names, are there.
-
-    Args:
-        cfg: Config of a run.
-        loader: Its key of the data, e.g. ``train_dataloader``.
-
-    Raises:
-        FileNotFoundError: The folder of the images or the file that lists them does not exist.
-    """
-    for settings in _dataset_settings((cfg.get(loader) or {}).get('dataset')):
-        root = settings.get('data_root') or ''
-        for key, name in (
-            ('data_prefix.img_path', (settings.get('data_prefix') or {}).get('img_path')),
-            ('ann_file', settings.get('ann_file')),
-        ):
-            path = os.path.join(root, name or '')
-            # Another file backend, such as a tar, is left to the dataset.
-            local = '://' not in path and not settings.get('backend_args')
-            if name and local and not os.path.exists(path):
-                raise FileNotFoundError(
-                    f"'{path}' does not exist; expected the data of {settings.type} there, or its "
-                    f'place in {loader}.dataset.data_root and .{key} (docs/data.md)'
-                )
-
-
-def _dataset_settings(settings: Any) -> list[ConfigDict]:
-    """The configs of the datasets inside wrappers, or the config itself."""
-    inner = settings.get('datasets', settings.get('dataset')) if settings else []
-    if inner is None:
-        return [settings]
-    inner = inner if isinstance(inner, list) else [inner]
-    return [part for wrapped in inner for part in _dataset_settings(wrapped)]
-
-
-def check_output_folder(folder: str, dataset: BaseDataset, option: str) -> None:
+def check_not_among_data(folder: str, dataset: BaseDataset, option: str) -> None:
     """Make sure that a folder to write to is not among a dataset's images or label maps.
 
     Raises:
@@ -132,7 +98,7 @@ def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:
         ValueError: The folder is among the images or label maps, holds files of another origin or
             of a test with other classes, or two images would have the same label map.
     """
-    check_output_folder(out, dataset, '--out')
+    check_not_among_data(out, dataset, '--out')
     roots = [part.data_prefix.get('img_path') or '' for part in dataset_parts(dataset)]
     root = roots[0] if len(set(roots)) == 1 else os.path.commonpath(map(os.path.abspath, roots))
     images: dict[Path, str] = {}

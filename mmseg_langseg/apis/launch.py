@@ -14,6 +14,8 @@ from mmseg.registry import RUNNERS
 from mmseg_langseg.engine import CheckpointFitHook
 
 from .command_runner import CommandRunner
+from .config_checks import check_output_folder
+from .config_file import merge_options, read_config
 
 
 def load_config(
@@ -33,21 +35,19 @@ def load_config(
 
     Raises:
         FileNotFoundError: If the config file does not exist.
+        NotADirectoryError: If the work directory is a file.
+        ValueError: If the config cannot be read, or an option does not fit it.
     """
-    if isinstance(config, Config):
-        cfg = config.copy()
-    elif Path(config).is_file():
-        cfg = Config.fromfile(config)
-    else:
-        raise FileNotFoundError(f'There is no config file {str(config)!r}.')
+    cfg = config.copy() if isinstance(config, Config) else read_config(config)
     cfg.launcher = launcher
     if cfg_options:
-        cfg.merge_from_dict(cfg_options)
+        merge_options(cfg, cfg_options)
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
         name = Path(cfg.filename).stem if cfg.filename else 'run'
         cfg.work_dir = str(Path('work_dirs') / name)
+    check_output_folder(cfg.work_dir, 'The work directory')
     return cfg
 
 

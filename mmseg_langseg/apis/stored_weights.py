@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mmseg_langseg.fileio import read_checkpoint
+
 TEXT_ENCODER = 'decode_head.text_encoder.'
+
+
+def skip_public_weights_of(model: Mapping[str, Any], checkpoint: str | None, trust: bool) -> None:
+    """As :func:`skip_public_weights`, for a checkpoint file; one to download is left alone."""
+    if checkpoint is None or '://' in checkpoint:
+        return
+    content = read_checkpoint(checkpoint, trust=trust)
+    if isinstance(content, Mapping):
+        skip_public_weights(model, content.get('state_dict', content))
 
 
 def skip_public_weights(model: Mapping[str, Any], names: Iterable[str]) -> None:

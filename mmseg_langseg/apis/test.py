@@ -8,8 +8,11 @@ from mmengine.dataset import BaseDataset
 
 from mmseg_langseg.fileio import data_only_loading
 
-from .data_check import check_data, check_output_folder, start_label_maps
+from .config_checks import check_can_test, check_output_folder
+from .data_check import check_data, check_not_among_data, start_label_maps
 from .launch import check_checkpoint, launch_runner, load_config
+from .stored_weights import skip_public_weights_of
+from .words import set_known, set_texts
 
 
 def run_test(
@@ -23,6 +26,8 @@ def run_test(
     tta: bool = False,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
+    texts: str | None = None,
+    known: str | None = None,
     trust_checkpoint: bool = False,
 ) -> dict[str, float]:
     """Evaluate the model of a config on its test data.
@@ -40,6 +45,8 @@ def run_test(
         tta: Average over the views of the config's ``tta_pipeline``.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        texts: Vocabulary under test, see :func:`set_texts`; default that of config or dataset.
+        known: Words that the checkpoint was trained with, see :func:`set_known`.
         trust_checkpoint: Run whatever code weight files hold: only for files one made oneself.
 
     Returns:
@@ -47,22 +54,32 @@ def run_test(
 
     Raises:
         FileNotFoundError: If the config, the checkpoint or the data do not exist.
-        ValueError: If the config lacks what an option needs, labels cannot be used (said before
-            the model is built), ``out`` or ``show_dir`` would mix with other files, or the
-            checkpoint is damaged, holds code or belongs to another model.
+        NotADirectoryError: If a folder to write to is a file.
+        ValueError: If the config does not test or lacks what an option needs, labels cannot be used
+            (said before the model is built), ``out`` or ``show_dir`` would mix with other files, or
+            the checkpoint is damaged, holds code or belongs to another model.
     """
     if checkpoint is not None:
         check_checkpoint(checkpoint)
+    for folder, option in ((out, '--out'), (show_dir, '--show-dir')):
+        if folder is not None:
+            check_output_folder(folder, option)
     cfg = load_config(config, work_dir, cfg_options, launcher)
+    check_can_test(cfg)
+    if texts is not None:
+        set_texts(cfg, texts)
+    if known is not None:
+        set_known(cfg, known)
     cfg.load_from = checkpoint
     cfg.resume = False
+    skip_public_weights_of(cfg.model, checkpoint, trust_checkpoint)
     if show or show_dir:
         _draw(cfg, show, show_dir, wait_time)
     if tta:
         _use_tta(cfg)
     dataset = check_data(cfg, 'test_dataloader')
     if show_dir and dataset is not None:
-        check_output_folder(show_dir, dataset, '--show-dir')
+        check_not_among_data(show_dir, dataset, '--show-dir')
     if out is not None:
         _keep_predictions(cfg, out, dataset)
     with data_only_loading(trust_checkpoint):

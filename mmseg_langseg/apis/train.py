@@ -11,8 +11,10 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmseg_langseg.fileio import data_only_loading
 
-from .data_check import check_data, check_folders
+from .config_checks import check_can_train, check_folders
+from .data_check import check_data
 from .launch import check_checkpoint, launch_runner, load_config
+from .words import set_known
 
 
 def run_training(
@@ -22,6 +24,7 @@ def run_training(
     amp: bool = False,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
+    known: str | None = None,
     trust_checkpoint: bool = False,
 ) -> Runner:
     """Train the model of a config.
@@ -34,22 +37,27 @@ def run_training(
         amp: Train with automatic mixed precision.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        known: Known words of CLIP-S4 or MaskCLIP+, see :func:`set_known`.
         trust_checkpoint: Run whatever code weight files hold: only for files one made oneself.
 
     Returns:
         The Runner after training; ``runner.model`` is the trained model.
 
     Raises:
-        FileNotFoundError: If the config, the checkpoint to resume from, or data do not exist.
-        ValueError: If ``amp`` is asked for where it cannot work, or labels of the validation data
-            cannot be used; said before the model is built.
+        FileNotFoundError: If the config, its data or the checkpoint to resume from do not exist.
+        ValueError: If the config does not train, labels of the validation data cannot be used
+            (said before the model is built), ``known`` does not fit the config, ``amp`` is asked
+            for where it cannot work, or a checkpoint is damaged, holds code or does not fit.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
+    check_can_train(cfg)
+    check_folders(cfg, 'train_dataloader', 'val_dataloader')
+    if known is not None:
+        set_known(cfg, known)
     if amp:
         _enable_amp(cfg)
     if resume:
         _set_resume(cfg, resume)
-    check_folders(cfg, 'train_dataloader')
     check_data(cfg, 'val_dataloader')
     with data_only_loading(trust_checkpoint):
         runner = launch_runner(cfg, whole_checkpoint=cfg.resume)

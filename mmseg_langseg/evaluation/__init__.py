@@ -3,6 +3,7 @@
 from .confusion import class_iou, count_pixels
 from .embeddings import EmbeddedBatch, embed_images, label_and_prediction
 from .kmeans_hungarian import cluster_embeddings, evaluate_kmeans, hungarian_iou
+from .known_split import KnownSplit
 from .known_unknown_iou_metric import KnownUnknownIoUMetric, group_means
 from .label_map_writer import LabelMapWriter, label_map_path
 from .protocol_result import ProtocolResult
@@ -10,6 +11,7 @@ from .retrieval import evaluate_retrieval, retrieve_labels
 
 __all__ = [
     'EmbeddedBatch',
+    'KnownSplit',
     'KnownUnknownIoUMetric',
     'LabelMapWriter',
     'ProtocolResult',

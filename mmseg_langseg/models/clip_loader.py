@@ -37,7 +37,8 @@ def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) 
             a compact file that the package ships.
 
     Returns:
-        The model in float32, on the CPU, in eval mode.
+        The model in float32, on the CPU, in eval mode. Its ``trained_token_ids`` are the ids of
+        the tokens that a compact file was trained on (int64), None for other weights.
 
     Raises:
         ValueError: Unknown name or tag, GELU where the weights want QuickGELU (or the reverse),
@@ -56,8 +57,11 @@ def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) 
         _check_activation(arch, config, file, source)
         _check_compact_arch(config, file, source)
     model = open_clip.CLIP(**config).float().eval()
+    model.trained_token_ids = None
     if file is not None:
         _load(model, file, arch, source)
+        if file.token_embedding is not None:
+            model.trained_token_ids = file.token_embedding['ids']
     return model
 
 

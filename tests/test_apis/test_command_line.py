@@ -1,8 +1,16 @@
 import argparse
 
 import pytest
+from mmseg.registry import MODELS
 
-from mmseg_langseg.apis.command_line import command_parser, integer_in, positive_int, run_command
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    integer_in,
+    number_in,
+    positive_int,
+    run_command,
+    seed_int,
+)
 
 
 def fail(error):
@@ -26,6 +34,41 @@ def test_debug_and_unexpected_errors_keep_the_traceback():
         run_command(fail(KeyError('lr')), [])
 
 
+def build(kind, **settings):
+    return lambda: MODELS.build(dict(type=kind, **settings))
+
+
+@pytest.mark.parametrize(
+    ('main', 'message'),
+    [
+        (build('NoSuchPart'), 'tool: NoSuchPart is not in the mmseg::model registry'),
+        (build('FCNHead', in_channels=3, nothing=1), "unexpected keyword argument 'nothing'"),
+        (lambda: MODELS.build(dict(in_channels=3)), "must contain the key \"type\""),
+        (fail(RuntimeError('sizes differ')), 'tool: sizes differ (--debug shows where)'),
+        (fail(FileNotFoundError(2, 'No such file or directory', 'a.txt')),
+         "tool: No such file or directory: 'a.txt'"),
+        (fail(ValueError()), 'tool: ValueError'),
+    ],
+)  # fmt: skip
+def test_what_users_get_wrong_ends_in_a_message(main, message, monkeypatch):
+    monkeypatch.setattr('sys.argv', ['tool.py'])
+    with pytest.raises(SystemExit) as caught:
+        run_command(main)
+    assert message in caught.value.code and caught.value.code.startswith('tool: ')
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def test_an_interruption_is_quiet():
+    with pytest.raises(SystemExit) as caught:
+        run_command(interrupt, [])
+    assert caught.value.code == 130
+    with pytest.raises(KeyboardInterrupt):
+        run_command(interrupt, ['--debug'])
+
+
 def test_result_is_returned():
     assert run_command(lambda: 3, []) == 3
 
@@ -45,3 +88,22 @@ def test_bounds_are_included_and_named():
     assert [quality('1'), quality('100')] == [1, 100]
     with pytest.raises(argparse.ArgumentTypeError, match='from 1 to 100, got 1000'):
         quality('1000')
+
+
+@pytest.mark.parametrize('text', ['-0.1', '1.1', 'nan', 'inf', '-inf'])
+def test_numbers_out_of_bounds_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=r'from 0 on and at most 1, got'):
+        number_in(0, 1)(text)
+
+
+def test_number_bounds_are_included_unless_above():
+    assert [number_in(0, 1)(text) for text in ('0', '1', '0.5')] == [0, 1, 0.5]
+    with pytest.raises(argparse.ArgumentTypeError, match='above 0, got 0'):
+        number_in(0, above=True)('0')
+
+
+def test_seeds_are_those_of_numpy():
+    assert seed_int(str(2**32 - 1)) == 2**32 - 1
+    for text in ('-1', str(2**32)):
+        with pytest.raises(argparse.ArgumentTypeError):
+            seed_int(text)

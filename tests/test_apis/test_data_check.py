@@ -4,19 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from mmengine.config import Config
 from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmseg_langseg.apis import run_test, run_training
 from mmseg_langseg.apis import test as test_api
 from mmseg_langseg.apis import train as train_api
-from mmseg_langseg.apis.data_check import (
-    check_data,
-    check_folders,
-    check_output_folder,
-    start_label_maps,
-)
+from mmseg_langseg.apis.data_check import check_data, check_not_among_data, start_label_maps
 from mmseg_langseg.datasets import LabelFileError
 from tests.test_configs import load, tiny_model
 
@@ -145,7 +139,7 @@ def test_the_toolboxs_label_maps_of_8_bits_are_refused(photos):
 def test_missing_data_stop_before_the_model_is_built(photos, monkeypatch, name):
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
     (photos / name).rename(photos / 'elsewhere')
-    with pytest.raises(FileNotFoundError, match=rf'{photos}/{name}.* does not exist'):
+    with pytest.raises(FileNotFoundError, match=rf'{photos}/{name}'):
         run_test(config(photos))
 
 
@@ -154,7 +148,7 @@ def test_missing_benchmarks_are_named_with_their_key(tmp_path, monkeypatch, name
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
     cfg = load(f'pixelclip/vit-b16_test-{name}.py')
-    with pytest.raises(FileNotFoundError, match=r'^.data/.*test_dataloader\.dataset\.data_root'):
+    with pytest.raises(FileNotFoundError, match=r'missing: data/.*test_dataloader\.dataset'):
         run_test(cfg, work_dir=str(tmp_path / 'work'))
 
 
@@ -162,14 +156,8 @@ def test_missing_training_images_stop_before_the_model_is_built(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(train_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
     for name in ('pixelclip/vit-b16_coco.py', 'clips4/r50_voc.py', 'clips4/r50_photos.py'):
-        with pytest.raises(FileNotFoundError, match=r'train_dataloader\.dataset\.data_root'):
+        with pytest.raises(FileNotFoundError, match=r'missing: data/.*train_dataloader\.dataset'):
             run_training(load(name), work_dir=str(tmp_path / 'work'))
-    part = load('pixelclip/vit-b16_coco.py').train_dataloader.dataset
-    cfg = Config(dict(data=dict(dataset=dict(type='ConcatDataset', datasets=[part, part]))))
-    with pytest.raises(FileNotFoundError, match=r'data/coco/images/train2017'):
-        check_folders(cfg, 'data')
-    part.data_root = 'tar://data/coco'
-    check_folders(cfg, 'data')
 
 
 def test_a_folder_without_images_says_so(photos):
@@ -226,7 +214,7 @@ def test_links_to_the_inputs_are_followed(photos, untouched):
     link = photos / 'link'
     link.symlink_to(photos / 'val/labels', target_is_directory=True)
     with pytest.raises(ValueError, match='which the test reads'):
-        check_output_folder(str(link), dataset, '--out')
+        check_not_among_data(str(link), dataset, '--out')
     link.unlink()
 
 

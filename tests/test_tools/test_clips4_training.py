@@ -117,3 +117,30 @@ def test_tested_with_all_names_known_and_unknown(config, whole, tmp_path):
     harmony = 2 * known * unknown / (known + unknown)
     assert figures['hIoU'] == pytest.approx(harmony, abs=0.02)
     assert figures['mIoU'] == pytest.approx((12 * known + 5 * unknown) / 17, abs=0.02)
+
+
+def test_known_words_other_than_the_metrics_stop_before_training(config, tmp_path):
+    for known, message in (
+        ('ring; star', 'the metric counts as unknown: star'),
+        ('ring; zebra', 'zebra are no classes of Synthetic'),
+    ):
+        cfg = Config.fromfile(config)
+        cfg.model.decode_head.known = known
+        cfg.custom_hooks.append(dict(type='KillAfterThree'))
+        with pytest.raises(ValueError, match=f'{message}.*--known'):
+            run_training(cfg, work_dir=str(tmp_path))
+    assert not list(tmp_path.glob('*.pth'))
+
+
+def test_a_test_with_another_split_than_the_training_says_so(config, tmp_path):
+    """The checkpoint remembers its words, and ``known`` sets the split of a test."""
+    words = 'ring; star'
+    options = {'train_cfg.max_iters': 1, 'default_hooks.checkpoint.interval': 1}
+    run_training(str(config), work_dir=str(tmp_path / 'work'), cfg_options=options, known=words)
+    weights = str(tmp_path / 'work' / 'iter_1.pth')
+    assert _load_checkpoint(weights)['meta']['known_words'] == ['ring', 'star']
+    for known, is_told in ((None, True), (words, False)):
+        work = tmp_path / f'test_{is_told}'
+        run_test(str(config), weights, work_dir=str(work), known=known)
+        (log,) = work.glob('*/*.log')
+        assert ('the metric counts as unknown: star' in log.read_text()) is is_told

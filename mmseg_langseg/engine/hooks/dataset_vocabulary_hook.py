@@ -1,13 +1,16 @@
-"""Hands the class names of the dataset under test to the model."""
+"""Hands the class names of the dataset under test to the model, and checks the known ones."""
 
 from __future__ import annotations
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+from torch import nn
 from torch.utils.data import Dataset
 
+from mmseg_langseg.evaluation import KnownSplit, KnownUnknownIoUMetric
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import check_language_head, set_model_vocabulary
 
@@ -21,7 +24,43 @@ class DatasetVocabularyHook(Hook):
     One checkpoint is so evaluated on any benchmark without a change of its config. If the config
     gives ``decode_head.vocabulary``, that one stays: it must have as many classes as the dataset,
     and class names that differ from the dataset's are logged.
+
+    The known words of CLIP-S⁴ and MaskCLIP+ are compared with the split of a
+    ``KnownUnknownIoUMetric``: before training, a difference is an error. A checkpoint keeps its
+    known words, so that a test with another split can say so.
     """
+
+    def __init__(self) -> None:
+        self._trained: Vocabulary | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Compares the known words with the validation dataset and its metric.
+
+        Raises:
+            ValueError: If they differ from the metric's known classes.
+        """
+        known = _known_words(_head(runner))
+        if known is None or runner.val_loop is None:
+            return
+        problem = self._compare(runner, runner.val_loop, known)
+        if problem:
+            raise ValueError(
+                f'{problem}. `tools/train.py --known` sets both; or change val_evaluator and '
+                'test_evaluator.'
+            )
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keeps the known words."""
+        known = _known_words(_head(runner))
+        if known is not None:
+            words = zip(known.names, known.synonyms, strict=True)
+            checkpoint['meta']['known_words'] = [', '.join((name, *more)) for name, more in words]
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Reads the known words."""
+        meta = checkpoint.get('meta')
+        known = meta.get('known_words') if isinstance(meta, dict) else None
+        self._trained = Vocabulary.from_names(known) if known else None
 
     def before_val(self, runner: Runner) -> None:
         """Sets the words of the validation dataset."""
@@ -30,6 +69,33 @@ class DatasetVocabularyHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Sets the words of the test dataset."""
         self._set(runner, runner.test_dataloader.dataset)
+        if self._trained is not None:
+            problem = self._compare(runner, runner.test_loop, self._trained)
+            if problem:
+                runner.logger.warning(
+                    f'{problem}. The words are those of the checkpoint: mIoU_known and '
+                    'mIoU_unknown are not what these names say; `tools/test.py --known` sets '
+                    'the split.'
+                )
+
+    def _compare(self, runner: Runner, loop, known: Vocabulary) -> str:
+        """What is wrong with the known words for a dataset under test, '' if nothing is."""
+        head, dataset = _head(runner), loop.dataloader.dataset
+        classes = dataset.metainfo.get('classes') or ()
+        split = KnownSplit.of(known, classes, head.vocabulary if head.fixed_vocabulary else None)
+        metrics = [m for m in loop.evaluator.metrics if isinstance(m, KnownUnknownIoUMetric)]
+        if split.strangers:
+            text = (
+                f'The known words {", ".join(split.strangers)} are no classes of '
+                f'{type(dataset).__name__}'
+            )
+            if metrics:
+                return text
+            runner.logger.info(f'{text}: they are trained, and not tested.')
+        if not split.unknown and not hasattr(head, 'known'):
+            return ''  # MaskCLIP+ with all names is compared on the split of the others
+        problems = (split.differences(metric.unknown) for metric in metrics)
+        return next((f'Classes that {problem}' for problem in problems if problem), '')
 
     def _set(self, runner: Runner, dataset: Dataset) -> None:
         model = unwrap_model(runner.model, 'decode_head', type(self).__name__)
@@ -67,3 +133,16 @@ def _log_other_names(runner: Runner, names: tuple[str, ...], dataset: Dataset) -
             f'Vocabulary of the config: {len(other)} of {len(names)} classes have other names than '
             f'in {type(dataset).__name__}: {", ".join(other[:5])}{more}'
         )
+
+
+def _head(runner: Runner) -> nn.Module | None:
+    model = runner.model
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return getattr(model, 'decode_head', None)
+
+
+def _known_words(head: nn.Module | None) -> Vocabulary | None:
+    """Words that training reads; None if it reads none."""
+    known = getattr(head, 'known', None) or getattr(head, 'names', None)
+    return known if isinstance(known, Vocabulary) else None

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
-import tempfile
+import re
+import time
 import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from mmseg_langseg.masks import write_whole_file
+
+# write_whole_file's temporary files, and those of earlier versions.
+TEMPORARY = re.compile(r'([0-9a-f]{32}\.pt\..+|tmp\w+)\.tmp')
+LEFTOVER_SECONDS = 3600
+
 
 class EmbeddingCache:
     """One small file for each key; several processes may read and write at once.
+
+    A cache only saves time: what cannot be read or written gives a warning, one for each cache.
 
     Args:
         folder: Where the files are; made when first needed.
@@ -22,42 +32,82 @@ class EmbeddingCache:
 
     def __init__(self, folder: str | os.PathLike) -> None:
         self.folder = Path(folder).expanduser()
+        self._has_warned = False
 
     def path(self, key: dict) -> Path:
         """File of a key."""
-        text = json.dumps(key, sort_keys=True, default=dict)
-        return self.folder / f'{hashlib.sha256(text.encode()).hexdigest()[:32]}.pt'
+        return self.folder / f'{hashlib.sha256(_text(key)).hexdigest()[:32]}.pt'
 
     def get(self, key: dict, shape: tuple[int, int]) -> Tensor | None:
         """What was put, on the CPU; None if there is nothing, or if it cannot be used."""
         path = self.path(key)
-        if not path.is_file():
-            return None
         try:
-            rows = torch.load(path, map_location='cpu', weights_only=True)
-        except Exception as error:  # torch has many classes for a broken file
+            content = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self._warn(f'cannot be read: {error}')
+            return None
+        rows = _unpack(content, key)
+        if rows is None or rows.shape != shape:
             warnings.warn(
-                f"Broken text cache file '{path}' is rebuilt ({type(error).__name__}).",
+                f"Text cache file '{path}' is damaged or holds something else: it is rebuilt.",
                 stacklevel=2,
             )
-            return None
-        usable = isinstance(rows, Tensor) and rows.shape == shape and rows.dtype == torch.float32
-        if not usable or not torch.isfinite(rows).all():
-            warnings.warn(f"Text cache file '{path}' holds something else: rebuilt.", stacklevel=2)
             return None
         return rows
 
     def put(self, key: dict, rows: Tensor) -> None:
-        """Stores rows under a key; a folder that cannot be written to only gives a warning."""
-        path = self.path(key)
-        temporary = None
+        """Store rows ``(R, D)`` float32 under a key."""
+        rows = rows.detach().cpu().contiguous().clone()
+        buffer = io.BytesIO()
+        torch.save(dict(rows=rows, sha256=_digest(rows, key)), buffer)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.folder, suffix='.tmp')
-            os.close(handle)
-            torch.save(rows.cpu().clone(), temporary)
-            os.replace(temporary, path)
+            write_whole_file(self.path(key), buffer.getvalue())
+            self._remove_leftovers()
         except OSError as error:
-            warnings.warn(f"Text cache '{self.folder}' is not written: {error}.", stacklevel=2)
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
+            self._warn(f'is not written: {error}')
+
+    def _remove_leftovers(self) -> None:
+        """Remove the temporary files of killed processes, none that may still be written."""
+        for entry in list(os.scandir(self.folder)):
+            if TEMPORARY.fullmatch(entry.name):
+                path = Path(entry.path)
+                try:
+                    old = time.time() - path.stat().st_mtime > LEFTOVER_SECONDS
+                except FileNotFoundError:  # another process has just renamed it
+                    continue
+                if old:
+                    path.unlink(missing_ok=True)
+
+    def _warn(self, problem: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"Text cache '{self.folder}' {problem}. Text is embedded anew in each run, which "
+                'is only slower.',
+                stacklevel=3,
+            )
+
+
+def _text(key: dict) -> bytes:
+    return json.dumps(key, sort_keys=True, default=dict).encode()
+
+
+def _digest(rows: Tensor, key: dict) -> str:
+    """Checksum of the rows and of what they are rows of."""
+    return hashlib.sha256(_text(key) + rows.numpy().tobytes()).hexdigest()
+
+
+def _unpack(content: bytes, key: dict) -> Tensor | None:
+    """Rows of a cache file; None if they are not as they were put."""
+    try:
+        stored = torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
+    except Exception:  # torch has many classes for a broken file
+        return None
+    rows = stored.get('rows') if isinstance(stored, dict) else None
+    if not isinstance(rows, Tensor) or rows.dtype != torch.float32 or rows.ndim != 2:
+        return None
+    if stored.get('sha256') != _digest(rows.contiguous(), key) or not rows.isfinite().all():
+        return None
+    return rows

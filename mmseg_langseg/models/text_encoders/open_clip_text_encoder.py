@@ -17,6 +17,7 @@ from ..clip_loader import load_clip, weights_fingerprint
 from .embedding_cache import EmbeddingCache
 from .templates import get_templates
 from .vocabulary import Vocabulary
+from .word_warnings import warn_of_cut_words, warn_of_unknown_words
 
 BPE_SIZE = 49408
 
@@ -47,6 +48,8 @@ class OpenCLIPTextEncoder(nn.Module):
         vocab_size: Number of tokens.
         context_length: Tokens in the longest sentence.
         logit_scale: CLIP's learnt inverse temperature, ``exp`` taken.
+        trained_token_ids: Ids of the tokens that a small, bundled CLIP was trained on; None if
+            it was trained on all.
 
     Raises:
         ValueError: If the model does not read CLIP's own 49408 BPE tokens from left to right.
@@ -77,6 +80,8 @@ class OpenCLIPTextEncoder(nn.Module):
         self.embed_dim = _projected_width(clip.text_projection, self.token_width)
         self.logit_scale = math.exp(clip.logit_scale.item())
         self.tokenizer = _tokenizer()
+        ids = clip.trained_token_ids
+        self.trained_token_ids = None if ids is None else frozenset(ids.tolist())
         self.requires_grad_(False)
         self.eval()
         self._register_state_dict_hook(_drop_public_weights)
@@ -103,13 +108,18 @@ class OpenCLIPTextEncoder(nn.Module):
         """Embeds the words of a vocabulary.
 
         Synonyms are averaged within each template, then templates within each row; each mean is of
-        unit vectors and is normalised (official PixelCLIP).
+        unit vectors and is normalised (official PixelCLIP). Words that do not fit into the context
+        with a template are cut, and a bundled CLIP knows few words; a warning names both.
 
         Returns:
             ``(R, D)`` float32, unit rows in the order of ``vocabulary.rows``. R is the number of
             classes if there are no background words; ``vocabulary.row_classes`` tells the class.
         """
         templates = get_templates(templates)
+        words = [word for row in vocabulary.rows for word in row]
+        warn_of_cut_words(words, templates, self.tokenizer, self.context_length)
+        if self.trained_token_ids is not None:
+            warn_of_unknown_words(words, self._word_ids, self.trained_token_ids, self.pretrained)
         if self.cache is None:
             return self._encode_rows(vocabulary.rows, templates)
         key = {

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .word_characters import check_characters
+
 SHIPPED = Path(__file__).parents[2] / 'vocabularies'
 BACKGROUND = 'background'
+MAX_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,9 @@ class Vocabulary:
         background: Words of each background entry: the first is its name, the others synonyms.
 
     Raises:
-        ValueError: If there is no name, one is empty, or a word occurs twice (letter case and
-            runs of blanks make no difference).
+        ValueError: If there is no name, one is empty, a word occurs twice (letter case and
+            runs of blanks make no difference), or holds what is no text (control characters,
+            CLIP's start and end tokens).
     """
 
     names: tuple[str, ...]
@@ -60,6 +65,8 @@ class Vocabulary:
         """
         if isinstance(names, str):
             raise ValueError(f'names={names!r} is one string; use from_string, or give a list.')
+        if isinstance(names, Mapping) or not isinstance(names, Iterable):
+            raise ValueError(f'names={reprlib.repr(names)}: expected a list of strings.')
         entries = [_split(name, position) for position, name in enumerate(names, 1)]
         background = [_split(word, position) for position, word in enumerate(background, 1)]
         return cls(
@@ -70,8 +77,12 @@ class Vocabulary:
 
     @classmethod
     def from_string(cls, texts: str) -> Vocabulary:
-        """From ``'cat; dog, puppy; grass'``: classes by semicolons, synonyms by commas."""
-        return cls.from_names(texts.split(';'))
+        """From ``'cat; dog, puppy; grass'``: classes by semicolons, synonyms by commas.
+
+        A semicolon may end the string.
+        """
+        *names, last = texts.split(';')
+        return cls.from_names([*names, last] if last.strip() or not names else names)
 
     @classmethod
     def from_json(cls, path: str | os.PathLike) -> Vocabulary:
@@ -83,7 +94,8 @@ class Vocabulary:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If the file has another content, or its words are not a vocabulary.
+            ValueError: If the file has another content, is no UTF-8 (a byte-order mark may lead),
+                is larger than 16 MiB, or its words are not a vocabulary.
         """
         given = Path(path)
         path = given if given.is_file() or given.parent != Path() else SHIPPED / given
@@ -93,9 +105,13 @@ class Vocabulary:
                 f"No vocabulary file '{given}'. Give the path of a JSON file; shipped: {shipped}."
             )
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
+            if path.stat().st_size > MAX_BYTES:
+                raise ValueError(f'larger than {MAX_BYTES // 2**20} MiB, so it is no word list.')
+            content = json.loads(path.read_text(encoding='utf-8-sig'))
             names, background = _check_schema(content)
             return cls.from_names(names, background)
+        except RecursionError as error:
+            raise ValueError(f"Vocabulary file '{path}': nested too deeply.") from error
         except ValueError as error:  # JSON and UTF-8 errors are among them
             raise ValueError(f"Vocabulary file '{path}': {error}") from error
 
@@ -174,16 +190,22 @@ class Vocabulary:
 
 def _clean(word: str) -> str:
     if not isinstance(word, str):
-        raise ValueError(f'A word of a vocabulary must be a string, got {word!r}.')
+        raise ValueError(f'A word of a vocabulary must be a string, got {reprlib.repr(word)}.')
+    check_characters(word)
     return ' '.join(word.split())
 
 
 def _split(entry: str, position: int) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in entry.split(',')) if isinstance(entry, str) else ()
-    if not words or not all(words):
+    expected = "expected 'name' or 'name, synonym'."
+    if not isinstance(entry, str):
         raise ValueError(
-            f'Entry {position} of the vocabulary, {entry!r}, has an empty name: expected '
-            "'name' or 'name, synonym'."
+            f'Entry {position} of the vocabulary, {reprlib.repr(entry)}, is no string: {expected}'
+        )
+    words = tuple(word.strip() for word in entry.split(','))
+    if not all(words):
+        raise ValueError(
+            f'Entry {position} of the vocabulary, {reprlib.repr(entry)}, has an empty name: '
+            f'{expected}'
         )
     return words
 
@@ -195,6 +217,6 @@ def _check_schema(content) -> tuple[list, list]:
     if unknown or not isinstance(content.get('background', []), list):
         raise ValueError(
             'expected the keys "classes" (list), "background" (list, may be missing) and "source" '
-            f'(may be missing), got {sorted(content)}.'
+            f'(may be missing), got {reprlib.repr(sorted(content))}.'
         )
     return content['classes'], content.get('background', [])

@@ -65,6 +65,55 @@ def test_bad_strings():
         Vocabulary(('a', 3))
 
 
+def test_a_last_semicolon_is_accepted():
+    assert Vocabulary.from_string('cat; dog;') == Vocabulary.from_string('cat; dog')
+    assert Vocabulary.from_string('cat; ').names == ('cat',)
+    for texts in ('cat; dog;;', ';', '', ';cat', 'cat; ; dog;'):
+        with pytest.raises(ValueError, match='empty name'):
+            Vocabulary.from_string(texts)
+
+
+@pytest.mark.parametrize(
+    ('word', 'message'),
+    [
+        ('cat<end_of_text>dog', '<end_of_text>'),
+        ('<START_OF_TEXT>', '<start_of_text>'),
+        ('cat <|endoftext|>', 'endoftext'),
+        ('&lt;end_of_text&gt;', '<end_of_text>'),
+        ('&amp;lt;end_of_text&amp;gt;', '<end_of_text>'),
+        ('ca\0t', r'U\+0000 \(NUL\)'),
+        ('\ufeffcat', r'U\+FEFF \(byte-order mark\)'),
+        ('cat\x1b[31m', r'U\+001B'),
+        ('ca\x1ct', r'U\+001C'),
+        ('\udce9tage', r'U\+DCE9'),
+        ('cat\u202etac', r'U\+202E \(right-to-left override\)'),
+        ('cat\u200b', r'U\+200B'),
+    ],
+)
+def test_what_is_no_text_is_refused(word, message):
+    with pytest.raises(ValueError, match=message):
+        Vocabulary.from_names(['sky', word])
+    with pytest.raises(ValueError, match=message):
+        Vocabulary(('sky',), ((word,),))
+
+
+def test_words_of_all_scripts_are_accepted():
+    words = ['été', 'ﺔﺤﻤﻗ', 'می\u200cخواهم', '犬', '🐕\u200d🦺', 'a < b', 'R&B', 'new\tline\n x']
+    assert Vocabulary.from_names(words).names == (*words[:-1], 'new line x')
+
+
+@pytest.mark.parametrize('given', [None, 3, {'cat': 1}])
+def test_what_is_no_list_is_refused(given):
+    with pytest.raises(ValueError, match='expected a list of strings'):
+        Vocabulary.parse(given)
+
+
+def test_a_huge_word_is_not_printed_whole():
+    with pytest.raises(ValueError) as error:
+        Vocabulary.from_names(['a' * 100_000 + '\0'])
+    assert len(str(error.value)) < 300
+
+
 def test_json(tmp_path):
     path = tmp_path / 'mine.json'
     path.write_text(json.dumps({'classes': ['cat', 'dog, puppy'], 'background': ['sky']}))
@@ -80,12 +129,27 @@ def test_json(tmp_path):
         ('{"classes": "a"}', 'expected an object'),
         ('{"classes": ["a"], "backgruond": []}', 'backgruond'),
         ('{"classes": ["a", "a"]}', "mine.json.*'a' occurs twice"),
+        ('{"classes": [NaN]}', 'mine.json.*Entry 1.*nan, is no string'),
+        ('{"classes": ["a", ["b"]]}', r"mine.json.*Entry 2.*\['b'\], is no string"),
+        ('[' * 100_000, 'mine.json.*nested too deeply'),
+        ('{"classes": ["a' + 'b' * 2**24 + '"]}', 'mine.json.*larger than 16 MiB'),
+        ('{"classes": ["<end_of_text>"]}', 'mine.json.*<end_of_text>'),
+        ('', 'mine.json'),
     ],
 )
 def test_bad_json(tmp_path, content, message):
     path = tmp_path / 'mine.json'
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
+        Vocabulary.from_json(path)
+
+
+def test_json_with_a_byte_order_mark_is_read_and_other_encodings_are_refused(tmp_path):
+    path = tmp_path / 'mine.json'
+    path.write_bytes(b'\xef\xbb\xbf{"classes": ["cat", "dog"]}')
+    assert Vocabulary.from_json(path).names == ('cat', 'dog')
+    path.write_text('{"classes": ["cat"]}', encoding='utf-16')
+    with pytest.raises(ValueError, match=r'mine\.json.*utf-8'):
         Vocabulary.from_json(path)
 
 

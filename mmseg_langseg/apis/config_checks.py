@@ -1,0 +1,131 @@
+"""What can be known to fail is told before a model is built or weights are downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+TEST_MARK = '_test-'
+
+
+def check_can_train(cfg: Config) -> None:
+    """Make sure that a config trains.
+
+    Raises:
+        ValueError: It has no training data, loop or optimizer; names configs beside it that do.
+    """
+    _check_keys(cfg, ('train_dataloader', 'train_cfg', 'optim_wrapper'), 'train', testing=False)
+
+
+def check_can_test(cfg: Config) -> None:
+    """Make sure that a config tests.
+
+    Raises:
+        ValueError: It has no test data, loop or metric; names configs beside it that do.
+    """
+    _check_keys(cfg, ('test_dataloader', 'test_cfg', 'test_evaluator'), 'test', testing=True)
+
+
+def _check_keys(cfg: Config, keys: tuple[str, ...], what: str, testing: bool) -> None:
+    missing = [key for key in keys if cfg.get(key) is None]
+    if not missing:
+        return
+    others = _siblings(cfg, testing)
+    hint = f' Configs beside it that {what}: {", ".join(others)}.' if others else ''
+    raise ValueError(
+        f'The config {cfg.filename or ""} cannot {what}: it has no {", no ".join(missing)}.{hint}'
+    )
+
+
+def _siblings(cfg: Config, testing: bool, most: int = 5) -> list[str]:
+    """Configs of the same tower, ``TOWER_test-DATA.py`` or ``TOWER_DATA.py``; same data first."""
+    if not cfg.filename:
+        return []
+    path = Path(cfg.filename)
+    tower, _, data = path.stem.replace(TEST_MARK, '_').partition('_')
+    found = [
+        file
+        for file in sorted(path.parent.glob(f'{tower}_*.py'))
+        if (TEST_MARK in file.stem) == testing and file != path
+    ]
+    same = [file for file in found if file.stem.replace(TEST_MARK, '_') == f'{tower}_{data}']
+    return [str(file) for file in same or found[:most]]
+
+
+def check_folders(cfg: Config, *loaders: str) -> None:
+    """Make sure that the folders and files that datasets name exist.
+
+    Datasets in wrappers are found; data in tars, on servers and rendered data are not looked for.
+
+    Args:
+        cfg: The config.
+        loaders: Keys of dataloaders; one that the config lacks is left out.
+
+    Raises:
+        FileNotFoundError: Something is missing; names all that is, and the key to change.
+    """
+    missing = []
+    for loader in loaders:
+        dataset = (cfg.get(loader) or {}).get('dataset')
+        for key, one in _datasets(dataset, f'{loader}.dataset'):
+            missing += [f'{path} ({key})' for path in _missing_paths(one)]
+    if missing:
+        raise FileNotFoundError(
+            f'Data that the config names are missing: {", ".join(missing)}. docs/data.md shows the '
+            'folders that are expected; --cfg-options KEY.data_root=FOLDER names another root.'
+        )
+
+
+def _datasets(value: Any, key: str) -> Iterator[tuple[str, Mapping]]:
+    """Datasets without those around them, each with its dotted key."""
+    if isinstance(value, (list, tuple)):
+        for index, one in enumerate(value):
+            yield from _datasets(one, f'{key}.{index}')
+    elif isinstance(value, Mapping):
+        inner = [name for name in ('dataset', 'datasets') if name in value]
+        for name in inner:
+            yield from _datasets(value[name], f'{key}.{name}')
+        if not inner:
+            yield key, value
+
+
+def _missing_paths(dataset: Mapping) -> list[str]:
+    root = dataset.get('data_root') or ''
+    prefix = dataset.get('data_prefix') or {}
+    if not all(isinstance(value, str) for value in (root, *prefix.values())) or '://' in root:
+        return []
+    if root and not Path(root).is_dir():
+        return [root]
+    names = [name for key, name in prefix.items() if key == 'img_path' or _reads(dataset, key)]
+    names.append(dataset.get('ann_file') or '')
+    return [
+        str(Path(root, name))
+        for name in names
+        if isinstance(name, str) and '://' not in name and not Path(root, name).exists()
+    ]
+
+
+def _reads(dataset: Mapping, key: str) -> bool:
+    """Whether a pipeline needs a folder: labels may be named and missing where none are read."""
+    steps = [str(step.get('type')) for step in dataset.get('pipeline') or ()]
+    return key != 'seg_map_path' or any(
+        kind in step for step in steps for kind in ('LoadAnnotations', 'LoadLabelMap')
+    )
+
+
+def check_output_folder(path: str, name: str) -> None:
+    """Make sure that a folder may be made, or exists.
+
+    Raises:
+        NotADirectoryError: ``path`` or a folder above it is a file.
+    """
+    for folder in (Path(path), *Path(path).parents):
+        if folder.exists():
+            if not folder.is_dir():
+                raise NotADirectoryError(
+                    f'{name} {str(path)!r} cannot be a folder: {str(folder)!r} is a file.'
+                )
+            return

@@ -1,0 +1,132 @@
+"""Reading config files and overriding their keys, with errors that name the place."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+SUFFIXES = ('.py', '.yml', '.yaml', '.json')
+RUNNER_KEYS = tuple(inspect.signature(Runner.__init__).parameters)[1:]
+SIMILAR = 0.8
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a config file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no config, or fails when it runs: names the file and the line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        kind = 'is a folder, not a config file' if path.is_dir() else 'does not exist'
+        raise FileNotFoundError(f'Config file {str(path)!r} {kind}.')
+    if path.suffix not in SUFFIXES:
+        raise ValueError(
+            f'Config file {str(path)!r} has the suffix {path.suffix!r}, expected one of '
+            f'{", ".join(SUFFIXES)}.'
+        )
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is a program and may raise anything
+        raise ValueError(f'Config file {str(path)!r} cannot be read: {_reason(error)}') from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ImportError) and error.__cause__ is not None:
+        error = error.__cause__  # MMEngine adds the whole of sys.path
+    if isinstance(error, SyntaxError):
+        return f'{error.msg}, line {error.lineno}.'
+    return f'{type(error).__name__}: {error}'
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Override keys of a config, in place.
+
+    New keys are allowed, as the config need not repeat defaults; a part refuses what it does not
+    take when it is built. What nothing would read or refuse is warned about.
+
+    Args:
+        cfg: The config.
+        options: Dotted keys and values, e.g. ``{'param_scheduler.0.end': 100}``.
+
+    Raises:
+        ValueError: A key leads through a value that has no keys, is beyond the end of a list, or
+            is misspelled.
+    """
+    for key in options:
+        _check_path(cfg, key)
+    # MMEngine takes _delete_ out of what it merges, and one option may need another before it.
+    cfg.merge_from_dict(dict(options))
+
+
+def _check_path(cfg: Config, key: str) -> None:
+    *parents, last = key.split('.')
+    node: Any = cfg._cfg_dict
+    for depth, part in enumerate(parents):
+        where = '.'.join(parents[:depth])
+        if isinstance(node, Sequence) and not isinstance(node, str):
+            node = node[_index(part, node, key)]
+        elif not isinstance(node, Mapping):
+            raise ValueError(
+                f'The option {key} leads through {where}, which is {_short(node)} in the config '
+                f'and has no keys. To replace it, add {where}._delete_=True.'
+            )
+        elif part in node:
+            node = node[part]
+        else:
+            _check_new_parent(node, part, key, top=not depth)
+            return
+        if node is None:
+            raise ValueError(
+                f'The option {key} leads through {".".join(parents[: depth + 1])}, which is None '
+                'in the config.'
+            )
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        _index(last, node, key)
+    elif not isinstance(node, Mapping):
+        where = '.'.join(parents)
+        raise ValueError(f'The option {key}: {where} is {_short(node)} and has no keys.')
+    elif last not in node and last != '_delete_':
+        _warn_new_key(node, last, key, top=not parents)
+
+
+def _index(part: str, node: Sequence, key: str) -> int:
+    if not part.isdecimal() or int(part) >= len(node):
+        raise ValueError(
+            f'The option {key}: {part!r} is in place of an index into a list of {len(node)}; '
+            f'expected 0 to {len(node) - 1}.'
+        )
+    return int(part)
+
+
+def _check_new_parent(node: Mapping, part: str, key: str, top: bool) -> None:
+    near = get_close_matches(part, list(node), 1, SIMILAR)
+    if near and not (top and part in RUNNER_KEYS):
+        raise ValueError(
+            f'The option {key} names no place in the config: there is no {part!r}. Did you mean '
+            f'{near[0]!r}?'
+        )
+    _warn_new_key(node, part, key, top)
+
+
+def _warn_new_key(node: Mapping, part: str, key: str, top: bool) -> None:
+    """A part with a type checks its keys itself; elsewhere a typo would have no effect."""
+    if 'type' in node or (top and part in RUNNER_KEYS):
+        return
+    near = get_close_matches(part, [*node, *(RUNNER_KEYS if top else ())], 1, SIMILAR)
+    if near or top:
+        hint = f' Did you mean {near[0]!r}?' if near else ' Nothing may read it.'
+        warnings.warn(f'The option {key} adds {part!r} to the config.{hint}', stacklevel=4)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else f'{text[:57]}...'

@@ -1,0 +1,149 @@
+"""The option ``--cfg-options KEY=VALUE ...`` of the commands."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.config import DictAction
+
+BRACKETS = {'[': ']', '(': ')'}
+QUOTES = ('"', "'")
+
+
+class ConfigOptions(DictAction):
+    """MMEngine's ``DictAction``, except that words and paths arrive as typed.
+
+    The toolbox's documented values are read as they are there: numbers, ``True``, ``None``,
+    strings, ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every blank and splits
+    at every comma, which turns ``person; dog, puppy`` into other words. Here a string with blanks
+    or semicolons outside brackets is kept whole, commas included, and so is one in quotes. Within
+    brackets, elements keep their inner blanks: ``[traffic light, dog]``.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Sequence[str],
+        option_string: str | None = None,
+    ) -> None:
+        """Add the options to those of an earlier ``--cfg-options``."""
+        options = dict(getattr(namespace, self.dest, None) or {})
+        for text in values:
+            key, equals, value = text.partition('=')
+            if not equals or not key.strip():
+                raise argparse.ArgumentError(
+                    self,
+                    f'expected KEY=VALUE, got {text!r} (a value with blanks needs quotes: '
+                    '"KEY=some words")',
+                )
+            try:
+                options[key.strip()] = parse_value(value)
+            except (RecursionError, ValueError) as error:
+                raise argparse.ArgumentError(self, f'{key}: {error}') from error
+        setattr(namespace, self.dest, options)
+
+
+def parse_value(text: str) -> Any:
+    """Read the value of an option.
+
+    Raises:
+        ValueError: Brackets or quotes do not match.
+    """
+    value = text.strip()
+    if _is_quoted(value):
+        inner = value[1:-1]
+        return parse_value(inner) if _in_brackets(inner) else inner
+    if value[:1] in BRACKETS:
+        if _in_brackets(value):
+            elements = _split(value[1:-1])
+            return tuple(elements) if value[0] == '(' else elements
+        if not _matches(value):
+            raise ValueError(f'brackets do not match in {text!r}; put a string into quotes')
+    number = _scalar(value)
+    if not isinstance(number, str):
+        return number
+    if ',' not in text:
+        return text
+    if any(character.isspace() for character in value) or ';' in value:
+        elements = [_scalar(part.strip()) for part in value.split(',')]
+        return text if any(isinstance(element, str) for element in elements) else elements
+    return _split(value)
+
+
+def _scalar(text: str) -> Any:
+    return DictAction._parse_int_float_bool(text)
+
+
+def _is_quoted(text: str) -> bool:
+    return len(text) > 1 and text[0] in QUOTES and text.find(text[0], 1) == len(text) - 1
+
+
+def _in_brackets(text: str) -> bool:
+    """Whether one pair of brackets encloses all of a text."""
+    return text[:1] in BRACKETS and _closing(text) == len(text) - 1
+
+
+def _matches(text: str) -> bool:
+    """Whether every bracket of a text has its partner."""
+    while text:
+        if text[0] in BRACKETS:
+            end = _closing(text)
+            if end is None:
+                return False
+            text = text[end:]
+        elif text[0] in BRACKETS.values():
+            return False
+        text = text[1:]
+    return True
+
+
+def _closing(text: str) -> int | None:
+    """Index of the bracket that closes the first character's, None without one."""
+    awaited: list[str] = []
+    quote = None
+    for index, character in enumerate(text):
+        if quote is not None:
+            quote = None if character == quote else quote
+        elif character in QUOTES and text[:index].rstrip()[-1:] in ('[', '(', ','):
+            quote = character
+        elif character in BRACKETS:
+            awaited.append(BRACKETS[character])
+        elif character in BRACKETS.values():
+            if awaited.pop() != character:
+                return None
+            if not awaited:
+                return index
+    return None
+
+
+def _split(text: str) -> list:
+    """Parsed elements of a comma list; commas in brackets and quotes do not separate."""
+    elements = []
+    rest = text.strip()
+    while rest:
+        end = _element_end(rest)
+        elements.append(_element(rest[:end].strip()))
+        rest = rest[end + 1 :].strip()
+    return elements
+
+
+def _element_end(text: str) -> int:
+    start = 0
+    if text[0] in QUOTES and text[0] in text[1:]:
+        start = text.index(text[0], 1)
+    elif text[0] in BRACKETS:
+        closing = _closing(text)
+        if closing is None:
+            raise ValueError(f'brackets do not match in {text!r}')
+        start = closing
+    comma = text.find(',', start)
+    return len(text) if comma < 0 else comma
+
+
+def _element(text: str) -> Any:
+    if _in_brackets(text):
+        return parse_value(text)
+    return text[1:-1] if _is_quoted(text) else _scalar(text)

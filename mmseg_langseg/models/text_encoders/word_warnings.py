@@ -1,0 +1,83 @@
+"""Warnings of words that a text encoder does not read as they were meant."""
+
+from __future__ import annotations
+
+import reprlib
+import warnings
+from collections.abc import Callable, Collection, Sequence
+
+import open_clip
+
+MOST = 5
+
+
+def warn_of_cut_words(
+    words: Sequence[str],
+    templates: Sequence[str],
+    tokenizer: open_clip.SimpleTokenizer,
+    context_length: int,
+) -> None:
+    """Warn of words that, in a template, are longer than the text encoder's context.
+
+    Args:
+        words: Words of a vocabulary.
+        templates: Sentences with one ``{}`` each.
+        tokenizer: Reads sentences as CLIP does.
+        context_length: Tokens that the text encoder takes, start and end included.
+    """
+    room = context_length - 2
+    cut = []
+    for word in words:
+        long = [t for t in templates if not _is_short(t + word, room + 2)]
+        longest = max(long, key=lambda t: _count(tokenizer, t, word), default=None)
+        if longest is not None and _count(tokenizer, longest, word) > room:
+            left = tokenizer.decode(tokenizer.encode(longest.replace('{}', word))[:room])
+            count = _count(tokenizer, longest, word) + 2
+            cut.append(f'{_short(word)} in {longest!r} has {count}, and only {left!r} is read')
+    if cut:
+        warnings.warn(
+            f'CLIP reads {context_length} tokens of a sentence: {_some(cut)}. Use shorter words.',
+            stacklevel=3,
+        )
+
+
+def _is_short(text: str, limit: int) -> bool:
+    """Whether a sentence surely fits: in ASCII, a token is a character or more."""
+    return len(text) <= limit and text.isascii()
+
+
+def _count(tokenizer: open_clip.SimpleTokenizer, template: str, word: str) -> int:
+    return len(tokenizer.encode(template.replace('{}', word)))
+
+
+def warn_of_unknown_words(
+    words: Sequence[str],
+    token_ids: Callable[[str], Sequence[int]],
+    trained: Collection[int],
+    name: str | None,
+) -> None:
+    """Warn of words with tokens that a small CLIP was never trained on.
+
+    Args:
+        words: Words of a vocabulary.
+        token_ids: Gives the ids of a word.
+        trained: Ids of the tokens that the CLIP was trained on.
+        name: Name of its weights.
+    """
+    unknown = [_short(word) for word in words if not set(token_ids(word)) <= set(trained)]
+    if unknown:
+        warnings.warn(
+            f"The small CLIP '{name}' was trained on rendered scenes with {len(trained)} tokens. "
+            f'It does not know {_some(unknown)}: what it finds for them means nothing. '
+            'docs/synthetic.md lists what it knows; a pretrained CLIP knows all words.',
+            stacklevel=3,
+        )
+
+
+def _short(word: str) -> str:
+    return reprlib.repr(word)
+
+
+def _some(parts: Sequence[str]) -> str:
+    rest = f' and {len(parts) - MOST} more' if len(parts) > MOST else ''
+    return '; '.join(parts[:MOST]) + rest

@@ -1,0 +1,108 @@
+"""Options that name no place in a config are told."""
+
+import warnings
+
+import pytest
+from mmengine.config import Config
+
+from mmseg_langseg.apis.config_file import merge_options, read_config
+from tests.scripts import ROOT
+
+
+@pytest.fixture
+def cfg():
+    return Config(
+        dict(
+            model=dict(type='A', backbone=dict(type='B', depth=1), teacher=None),
+            param_scheduler=[dict(type='S', end=10)],
+            train_dataloader=dict(
+                batch_size=1, dataset=dict(type='D', data_prefix=dict(img_path='a'))
+            ),
+            val_dataloader=dict(batch_size=1),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ('key', 'message'),
+    [
+        ('model.bakcbone.depth', "no 'bakcbone'. Did you mean 'backbone'"),
+        ('modle.type', "no 'modle'. Did you mean 'model'"),
+        ('train_dataloder.batch_size', "Did you mean 'train_dataloader'"),
+        ('param_scheduler.1.end', "'1' is in place of an index into a list of 1"),
+        ('param_scheduler.end', "'end' is in place of an index"),
+        ('param_scheduler.x.end', "'x' is in place of an index"),
+        ('model.backbone.depth.x', 'model.backbone.depth is 1 and has no keys'),
+        ('model.backbone.depth.x.y', 'model.backbone.depth, which is 1'),
+        ('model.teacher.type', 'leads through model.teacher, which is None'),
+    ],
+)
+def test_keys_that_lead_nowhere_are_refused(cfg, key, message):
+    before = cfg.pretty_text
+    with pytest.raises(ValueError) as error:
+        merge_options(cfg, {key: 1})
+    assert key in str(error.value) and message in str(error.value)
+    assert cfg.pretty_text == before
+
+
+@pytest.mark.parametrize(
+    ('key', 'message'),
+    [
+        ('train_batch_size', 'Nothing may read it'),
+        ('modle', "Did you mean 'model'"),
+        ('load_frm', "Did you mean 'load_from'"),
+        ('train_dataloader.batchsize', "Did you mean 'batch_size'"),
+        ('train_dataloader.dataset.data_prefix.image_path', "Did you mean 'img_path'"),
+    ],
+)
+def test_typos_that_nothing_would_refuse_are_warned_about(cfg, key, message):
+    with pytest.warns(UserWarning, match=f'{key} adds .*{message}'):
+        merge_options(cfg, {key: 1})
+
+
+@pytest.mark.parametrize(
+    'key',
+    [
+        *('load_from', 'test_dataloader.dataset.type', 'custom_hooks', 'model.backbone.drop_path'),
+        *('model.neck.type', 'train_dataloader.num_workers', 'param_scheduler.0.begin'),
+        *('train_dataloader.dataset.data_prefix.mask_path', 'model.backbone._delete_'),
+        *('model.backbone.depth', 'randomness.seed', 'work_dir'),
+    ],
+)
+def test_new_keys_that_are_read_pass_in_silence(cfg, key):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        merge_options(cfg, {key: 1})
+    node = cfg
+    for part in key.replace('model.backbone._delete_', 'model').split('.'):
+        node = node[int(part)] if isinstance(node, list) else node[part]
+
+
+def test_a_list_element_is_replaced(cfg):
+    merge_options(cfg, {'param_scheduler.0.end': 5})
+    assert cfg.param_scheduler[0].end == 5
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('a.py', 'x = (', r"a\.py' cannot be read: .*line 1"),
+        ('a.py', '\nx = y', r"a\.py' cannot be read: NameError.*'y'"),
+        ('a.py', b'\0\xff', r"a\.py' cannot be read"),
+        ('a.json', '{', r"a\.json' cannot be read"),
+        ('a.txt', 'x = 1', r"a\.txt' has the suffix '.txt'"),
+    ],
+)
+def test_broken_files_are_named(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=message):
+        read_config(path)
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'gone\.py. does not exist'):
+        read_config(tmp_path / 'gone.py')
+    with pytest.raises(FileNotFoundError, match='is a folder'):
+        read_config(tmp_path)
+    assert read_config(ROOT / 'configs' / 'clips4' / 'r50_voc.py').model.type == 'CLIPS4'
