@@ -8,6 +8,8 @@ default configs/pixelclip/resnet_synthetic.py. At the end stand a table and a pi
 """
 
 import argparse
+import io
+import itertools
 import platform
 import time
 import warnings
@@ -21,6 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mmseg_langseg.apis import LangSegInferencer
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
 from mmseg_langseg.datasets.synthetic_renderer import CLASSES, render_scene
+from mmseg_langseg.masks import write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
@@ -56,9 +59,21 @@ def quiet_options(args: argparse.Namespace) -> dict:
     return options
 
 
+def new_folder(root: Path) -> Path:
+    """Make a folder named by the time; two runs that start in the same second get two."""
+    root.mkdir(parents=True, exist_ok=True)
+    name = time.strftime('%Y%m%d_%H%M%S')
+    for suffix in itertools.chain([''], map('_{}'.format, itertools.count(2))):
+        try:
+            (root / f'{name}{suffix}').mkdir()
+        except FileExistsError:
+            continue
+        return root / f'{name}{suffix}'
+
+
 def run(args: argparse.Namespace) -> list[ComparisonRow]:
     cfg = Config.fromfile(args.config)
-    folder = Path(args.work_dir) / time.strftime('%Y%m%d_%H%M%S')
+    folder = new_folder(Path(args.work_dir))
     common = quiet_options(args)
     rows = []
 
@@ -122,9 +137,9 @@ def draw_picture(config: str, row: ComparisonRow, path: Path, scenes: int = 8) -
         top, left = 8 + number * 29, picture.width + 98
         draw.rectangle((left, top, left + 16, top + 16), fill=tuple(palette[number].tolist()))
         draw.text((left + 22, top - 1), name, fill='black', font=font)
-    partial = path.with_suffix('.partial.png')
-    canvas.save(partial)
-    partial.replace(path)
+    content = io.BytesIO()
+    canvas.save(content, 'png')
+    write_whole_file(path, content.getvalue())
 
 
 def class_palette(config: str) -> np.ndarray:

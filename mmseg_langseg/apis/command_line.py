@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar('Result')
 
-EXPECTED_ERRORS = (ImportError, OSError, RuntimeError, ValueError)
+EXPECTED_ERRORS = (FloatingPointError, ImportError, OSError, RuntimeError, ValueError)
 """What bad input raises: the message says it all. Anything else is a fault of the program."""
 
 

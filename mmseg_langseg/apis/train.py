@@ -6,9 +6,11 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
-from .launch import check_checkpoint, launch_runner, load_config
+from .launch import launch_runner, load_config
+from .resume import given_checkpoint, newest_checkpoint
+from .training_lock import training_lock
 
 
 def run_training(
@@ -24,8 +26,8 @@ def run_training(
     Args:
         config: Config file or config.
         work_dir: Where logs and checkpoints go; see :func:`load_config`.
-        resume: True goes on from the newest checkpoint of the work directory, or starts anew if
-            it holds none; a path goes on from that checkpoint.
+        resume: True goes on from the newest checkpoint of the work directory that can be read, or
+            starts anew if it holds none; a path goes on from that checkpoint.
         amp: Train with automatic mixed precision.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
@@ -35,15 +37,19 @@ def run_training(
 
     Raises:
         FileNotFoundError: If the config or the checkpoint to resume from does not exist.
-        ValueError: If ``amp`` is asked for where it cannot work.
+        FloatingPointError: If a loss or what would be saved is not finite.
+        RuntimeError: If another training uses the work directory.
+        ValueError: If ``amp`` is asked for where it cannot work, or a checkpoint to resume from
+            holds no whole state of a training.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
     if amp:
         _enable_amp(cfg)
-    if resume:
-        _set_resume(cfg, resume)
-    runner = launch_runner(cfg)
-    runner.train()
+    with training_lock(cfg.work_dir, launcher):
+        if resume:
+            _set_resume(cfg, resume)
+        runner = launch_runner(cfg)
+        runner.train()
     return runner
 
 
@@ -65,9 +71,9 @@ def _enable_amp(cfg: Config) -> None:
 
 def _set_resume(cfg: Config, resume: bool | str) -> None:
     if isinstance(resume, str):
-        checkpoint = check_checkpoint(resume)
+        checkpoint = given_checkpoint(resume, cfg)
     else:
-        checkpoint = find_latest_checkpoint(cfg.work_dir)
+        checkpoint = newest_checkpoint(cfg)
     if checkpoint is None:
         # A config's load_from holds weights to start from, not a run to go on with.
         print_log(f'{cfg.work_dir} holds no checkpoint: training starts anew.', logger='current')

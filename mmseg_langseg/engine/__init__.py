@@ -2,16 +2,20 @@
 
 from .hooks import (
     DatasetVocabularyHook,
+    FiniteLossHook,
     LogitCentringHook,
     MainProcessLoggerHook,
     MaskClusteringHook,
     ProgressBarHook,
+    WholeCheckpointHook,
 )
 
 __all__ = [
     'DatasetVocabularyHook',
+    'FiniteLossHook',
     'LogitCentringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
     'ProgressBarHook',
+    'WholeCheckpointHook',
 ]
