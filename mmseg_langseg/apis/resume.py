@@ -30,9 +30,9 @@ def given_checkpoint(path: str, cfg: Config) -> str:
             _check(path, cfg)
         except ValueError as error:
             raise ValueError(
-                f'{error}. To resume, give a checkpoint that a training wrote, or --resume without '
-                'a value for the newest one of the work folder; to start a new training from '
-                'weights, give them as load_from in --cfg-options.'
+                f'{str(error).rstrip(".")}. To resume, give a checkpoint that a training wrote, or '
+                '--resume without a value for the newest one of the work folder; to start a new '
+                'training from weights, give them as load_from in --cfg-options.'
             ) from error
     return path
 
@@ -57,7 +57,7 @@ def newest_checkpoint(cfg: Config) -> str | None:
         try:
             _check(path, cfg)
         except ValueError as error:
-            skipped.append(str(error))
+            skipped.append(str(error).rstrip('.'))
             continue
         _warn(cfg, [*skipped, f"the training is resumed from '{path}'"] if skipped else [])
         return path
