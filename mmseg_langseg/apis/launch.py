@@ -1,23 +1,15 @@
 """What training and testing share: reading the config and starting the Runner."""
 
 import gc
-import os
 from pathlib import Path
 from typing import Any
 
 import torch.distributed as torch_dist
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import barrier, get_rank, is_distributed
+from mmengine.dist import barrier, is_distributed
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
-
-_RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
-
-
-def is_main(launcher: str) -> bool:
-    """Whether this is the main process, also before the processes of a launch are connected."""
-    return get_rank() == 0 and int(os.environ.get(_RANKS.get(launcher, ''), 0)) == 0
 
 
 def load_config(

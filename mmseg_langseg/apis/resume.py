@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import print_log
 
-from .launch import check_checkpoint, is_main
+from .launch import check_checkpoint
 
 LAST = 'last_checkpoint'
 
@@ -37,15 +35,14 @@ def given_checkpoint(path: str, cfg: Config) -> str:
     return path
 
 
-def newest_checkpoint(cfg: Config) -> str | None:
+def newest_checkpoint(cfg: Config) -> tuple[str | None, list[str]]:
     """Newest checkpoint in the config's work folder that a training can be resumed from.
 
-    The one that ``last_checkpoint`` names comes first, whatever folder it stands in there: a moved
-    or copied work folder is resumed from its own files. The others follow by their iterations.
-    Those that cannot be read are passed over with a warning.
+    The one that ``last_checkpoint`` names comes first, whatever folder that file says: a moved or
+    copied work folder is resumed from its own files. The others follow by their iterations.
 
     Returns:
-        Its path, None if the folder holds no checkpoint.
+        Its path, None if the folder holds no checkpoint; and what was passed over, and why.
 
     Raises:
         ValueError: The folder holds checkpoints, but none of them is usable.
@@ -58,21 +55,14 @@ def newest_checkpoint(cfg: Config) -> str | None:
             _check(path, cfg)
         except ValueError as error:
             skipped.append(str(error).rstrip('.'))
-            continue
-        _warn(cfg, [*skipped, f"the training is resumed from '{path}'"] if skipped else [])
-        return path
+        else:
+            return path, skipped
     if names:
         raise ValueError(
             f"No checkpoint in '{folder}' can be resumed from: {'; '.join(skipped)}. Resume from "
             'another file with --resume FILE, or start anew in another --work-dir.'
         )
-    _warn(cfg, skipped)
-    return None
-
-
-def _warn(cfg: Config, messages: list[str]) -> None:
-    if messages and is_main(cfg.launcher):
-        print_log('; '.join(messages), logger='current', level=logging.WARNING)
+    return None, skipped
 
 
 def _candidates(cfg: Config) -> tuple[list[str], list[str]]:

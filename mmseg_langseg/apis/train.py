@@ -5,7 +5,6 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from .launch import launch_runner, load_config
@@ -46,9 +45,10 @@ def run_training(
     if amp:
         _enable_amp(cfg)
     with training_lock(cfg.work_dir, launcher):
-        if resume:
-            _set_resume(cfg, resume)
+        notes = _set_resume(cfg, resume) if resume else []
         runner = launch_runner(cfg)
+        for note in notes:
+            runner.logger.warning(note)
         runner.train()
     return runner
 
@@ -69,14 +69,16 @@ def _enable_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def _set_resume(cfg: Config, resume: bool | str) -> None:
+def _set_resume(cfg: Config, resume: bool | str) -> list[str]:
+    """Make the config go on from a checkpoint; what the log should say about the choice."""
     if isinstance(resume, str):
-        checkpoint = given_checkpoint(resume, cfg)
+        checkpoint, skipped = given_checkpoint(resume, cfg), []
     else:
-        checkpoint = newest_checkpoint(cfg)
+        checkpoint, skipped = newest_checkpoint(cfg)
+    notes = [f'Not resumed from: {message}.' for message in skipped]
     if checkpoint is None:
         # A config's load_from holds weights to start from, not a run to go on with.
-        print_log(f'{cfg.work_dir} holds no checkpoint: training starts anew.', logger='current')
-        return
+        return [*notes, f'{cfg.work_dir} holds no checkpoint: training starts anew.']
     cfg.resume = True
     cfg.load_from = checkpoint
+    return notes

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from mmengine.dist import get_rank
 
 from mmseg_langseg.masks import write_whole_file
 
-from .launch import is_main
-
 LOCK = '.training.lock'
 OWNER = '.training.owner'
+_RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterat
     Raises:
         RuntimeError: Another training uses the folder; names its process.
     """
-    if not is_main(launcher):
+    if not _is_main(launcher):
         yield
         return
     folder = Path(work_dir)
@@ -53,6 +53,11 @@ def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterat
     finally:
         owner.unlink(missing_ok=True)
         lock.release()
+
+
+def _is_main(launcher: str) -> bool:
+    """Whether this is the main process, also before the processes are connected."""
+    return get_rank() == 0 and int(os.environ.get(_RANKS.get(launcher, ''), 0)) == 0
 
 
 def _this_process() -> str:

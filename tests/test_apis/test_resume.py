@@ -36,14 +36,15 @@ def work(tmp_path):
 
 
 def newest(work, **hook):
-    path = newest_checkpoint(config(work, **hook))
-    return path and path.removeprefix(f'{work}/')
+    """Name of the newest checkpoint, and what is said about the others."""
+    path, skipped = newest_checkpoint(config(work, **hook))
+    return path and path.removeprefix(f'{work}/'), '; '.join(skipped)
 
 
 def test_the_file_that_last_checkpoint_names_is_taken(work):
-    assert newest(work) == 'iter_10.pth'
+    assert newest(work) == ('iter_10.pth', '')
     (work / 'last_checkpoint').write_text('iter_4.pth\n')
-    assert newest(work) == 'iter_4.pth'
+    assert newest(work) == ('iter_4.pth', '')
 
 
 @pytest.mark.parametrize(
@@ -51,30 +52,27 @@ def test_the_file_that_last_checkpoint_names_is_taken(work):
     [
         (b'', 'is empty'),
         (b'/gone/iter_7.pth', "names 'iter_7.pth', which is not in"),
-        (b'\xff\xfe', 'last_checkpoint'),
+        (b'\xff\xfe', "last_checkpoint' names"),
     ],
 )
-def test_a_bad_last_checkpoint_leaves_the_newest_file(work, capfd, content, reason):
+def test_a_bad_last_checkpoint_leaves_the_newest_file(work, content, reason):
     (work / 'last_checkpoint').write_bytes(content)
-    assert newest(work) == 'iter_10.pth'
-    printed = ''.join(capfd.readouterr())
-    assert reason in printed and 'resumed from' in printed
+    name, skipped = newest(work)
+    assert name == 'iter_10.pth' and reason in skipped
 
 
-def test_without_last_checkpoint_the_highest_number_is_taken(work, capfd):
+def test_without_last_checkpoint_the_highest_number_is_taken(work):
     (work / 'last_checkpoint').unlink()
     for name in ('epoch_11.pth', 'iter_12.pth.abc.tmp', 'best_mIoU_iter_13.pth', 'my_iter_14.pth'):
         (work / name).write_bytes(b'not to be taken')
-    assert newest(work) == 'iter_10.pth'
-    assert 'resumed' not in ''.join(capfd.readouterr())
+    assert newest(work) == ('iter_10.pth', '')
 
 
-def test_cut_files_are_passed_over_by_name(work, capfd):
+def test_cut_files_are_passed_over_by_name(work):
     cut(work / 'iter_10.pth')
     (work / 'iter_4.pth').write_bytes(b'')
-    assert newest(work) == 'iter_2.pth'
-    printed = ''.join(capfd.readouterr())
-    assert all(name in printed for name in ('iter_10.pth', 'iter_4.pth', 'iter_2.pth'))
+    name, skipped = newest(work)
+    assert name == 'iter_2.pth' and 'iter_10.pth' in skipped and "iter_4.pth' is empty" in skipped
 
 
 def test_when_no_file_can_be_read_nothing_starts_anew_over_them(work):
@@ -84,26 +82,27 @@ def test_when_no_file_can_be_read_nothing_starts_anew_over_them(work):
         newest(work)
 
 
-def test_no_checkpoint_at_all(tmp_path, capfd):
-    assert newest(tmp_path / 'none') is None
+def test_no_checkpoint_at_all(tmp_path):
+    assert newest(tmp_path / 'none') == (None, '')
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_2.pth')
-    assert newest(tmp_path) is None
-    assert "names 'iter_2.pth'" in ''.join(capfd.readouterr())
+    name, skipped = newest(tmp_path)
+    assert name is None and "names 'iter_2.pth'" in skipped
 
 
 def test_a_copied_folder_is_resumed_from_the_copy_even_if_it_lacks_the_file(work, tmp_path):
     copy = shutil.copytree(work, tmp_path / 'copy')
-    assert newest(copy) == 'iter_10.pth'
+    assert newest(copy) == ('iter_10.pth', '')
     (copy / 'iter_10.pth').unlink()
-    assert newest(copy) == 'iter_4.pth'
+    assert newest(copy)[0] == 'iter_4.pth'
 
 
 def test_the_settings_of_the_checkpoint_hook_count(tmp_path):
     work = tmp_path / 'run'
     write(tmp_path / 'store' / 'run' / 'iter_6.pth')
-    assert newest_checkpoint(config(work, out_dir=str(tmp_path / 'store'))).endswith('iter_6.pth')
+    path, _ = newest_checkpoint(config(work, out_dir=str(tmp_path / 'store')))
+    assert path == str(tmp_path / 'store' / 'run' / 'iter_6.pth')
     write(work / 'step-8.pth', 'optimizer')
-    assert newest(work, filename_tmpl='step-{}.pth', save_optimizer=False) == 'step-8.pth'
+    assert newest(work, filename_tmpl='step-{}.pth', save_optimizer=False)[0] == 'step-8.pth'
     with pytest.raises(ValueError, match='lacks optimizer'):
         newest(work, filename_tmpl='step-{}.pth')
 
@@ -126,15 +125,17 @@ def test_a_given_file_is_checked(tmp_path):
         given_checkpoint(str(tmp_path / 'gone.pth'), cfg)
 
 
-def test_a_copied_run_goes_on_by_itself(tiny_config, tmp_path):
+def test_a_copied_run_with_a_cut_file_goes_on_by_itself(tiny_config, tmp_path):
     work, copy = tmp_path / 'work', tmp_path / 'copy'
     best = {'default_hooks.checkpoint.save_best': 'mIoU', 'train_cfg.val_interval': 2}
     run_training(tiny_config, str(work), cfg_options=best)
     shutil.copytree(work, copy)
     before = {path: path.read_bytes() for path in work.rglob('*') if path.is_file()}
+    cut(copy / 'iter_4.pth')
     longer = {'train_cfg.max_iters': 8, 'default_hooks.checkpoint.max_keep_ckpts': 1, **best}
     run_training(tiny_config, str(copy), resume=True, cfg_options=longer)
     logs = '\n'.join(path.read_text() for path in copy.rglob('*.log'))
-    assert f'Load checkpoint from {copy / "iter_4.pth"}' in logs
+    assert f'Load checkpoint from {copy / "iter_2.pth"}' in logs
+    assert f"Not resumed from: '{copy / 'iter_4.pth'}'" in logs
     assert [path.name for path in copy.glob('iter_*.pth')] == ['iter_8.pth']
     assert {path: path.read_bytes() for path in work.rglob('*') if path.is_file()} == before
