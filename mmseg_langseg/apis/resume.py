@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
 
 from .launch import check_checkpoint
 
@@ -39,7 +40,8 @@ def newest_checkpoint(cfg: Config) -> tuple[str | None, list[str]]:
     """Newest checkpoint in the config's work folder that a training can be resumed from.
 
     The one that ``last_checkpoint`` names comes first, whatever folder that file says: a moved or
-    copied work folder is resumed from its own files. The others follow by their iterations.
+    copied work folder is resumed from its own files. The others follow by their iterations. If the
+    config saves to another storage than a local disk, only MMEngine's own record is followed.
 
     Returns:
         Its path, None if the folder holds no checkpoint; and what was passed over, and why.
@@ -47,6 +49,8 @@ def newest_checkpoint(cfg: Config) -> tuple[str | None, list[str]]:
     Raises:
         ValueError: The folder holds checkpoints, but none of them is usable.
     """
+    if '://' in str(_hook(cfg).get('out_dir')):
+        return find_latest_checkpoint(cfg.work_dir), []
     names, skipped = _candidates(cfg)
     folder = _checkpoint_folder(cfg)
     for name in names:

@@ -44,6 +44,9 @@ def run_training(
     cfg = load_config(config, work_dir, cfg_options, launcher)
     if amp:
         _enable_amp(cfg)
+    if cfg.get('resume'):
+        # As MMEngine has it, but looked for in the work directory.
+        resume = resume or cfg.get('load_from') or True
     with training_lock(cfg.work_dir, launcher):
         notes = _set_resume(cfg, resume) if resume else []
         runner = launch_runner(cfg)
@@ -76,9 +79,9 @@ def _set_resume(cfg: Config, resume: bool | str) -> list[str]:
     else:
         checkpoint, skipped = newest_checkpoint(cfg)
     notes = [f'Not resumed from: {message}.' for message in skipped]
+    cfg.resume = checkpoint is not None
     if checkpoint is None:
         # A config's load_from holds weights to start from, not a run to go on with.
         return [*notes, f'{cfg.work_dir} holds no checkpoint: training starts anew.']
-    cfg.resume = True
     cfg.load_from = checkpoint
     return notes

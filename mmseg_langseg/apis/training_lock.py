@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,9 @@ def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterat
             f"Another training uses the work folder '{folder}': {_read(owner)}. Wait until it has "
             'ended, end it, or give this one a folder of its own with --work-dir.'
         ) from None
+    except (NotImplementedError, OSError) as error:
+        # Some cluster file systems are mounted without locks.
+        warnings.warn(f"the work folder '{folder}' cannot be locked: {error}", stacklevel=3)
     try:
         write_whole_file(owner, _this_process().encode())
         yield

@@ -133,9 +133,16 @@ def test_a_copied_run_with_a_cut_file_goes_on_by_itself(tiny_config, tmp_path):
     before = {path: path.read_bytes() for path in work.rglob('*') if path.is_file()}
     cut(copy / 'iter_4.pth')
     longer = {'train_cfg.max_iters': 8, 'default_hooks.checkpoint.max_keep_ckpts': 1, **best}
-    run_training(tiny_config, str(copy), resume=True, cfg_options=longer)
+    # A config that resumes is the same as --resume.
+    run_training(tiny_config, str(copy), cfg_options={'resume': True, **longer})
     logs = '\n'.join(path.read_text() for path in copy.rglob('*.log'))
     assert f'Load checkpoint from {copy / "iter_2.pth"}' in logs
     assert f"Not resumed from: '{copy / 'iter_4.pth'}'" in logs
     assert [path.name for path in copy.glob('iter_*.pth')] == ['iter_8.pth']
     assert {path: path.read_bytes() for path in work.rglob('*') if path.is_file()} == before
+
+
+def test_another_storage_is_left_to_mmengine(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('s3://bucket/run/iter_2.pth')
+    cfg = config(tmp_path, out_dir='s3://bucket')
+    assert newest_checkpoint(cfg) == ('s3://bucket/run/iter_2.pth', [])

@@ -2,8 +2,10 @@ import os
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
+from filelock import FileLock
 
 from mmseg_langseg.apis import run_training
 from mmseg_langseg.apis.training_lock import training_lock
@@ -65,6 +67,13 @@ def test_it_is_released_after_an_error_and_held_against_the_same_process(tmp_pat
             pass
         raise KeyError
     with training_lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize('error', [NotImplementedError('no flock'), OSError(37, 'No locks')])
+def test_a_disk_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, error):
+    monkeypatch.setattr(FileLock, 'acquire', Mock(side_effect=error))
+    with pytest.warns(UserWarning, match='cannot be locked'), training_lock(tmp_path):
         pass
 
 
