@@ -12,6 +12,7 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).resolve().parent
 
 BASE = [
+    'filelock>=3.10',
     'numpy>=1.26',
     'open_clip_torch>=2.24',
     'opencv-python>=4.8',

@@ -8,6 +8,8 @@ default configs/pixelclip/resnet_synthetic.py. At the end stand a table and a pi
 """
 
 import argparse
+import io
+import itertools
 import platform
 import time
 import warnings
@@ -19,6 +21,7 @@ from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_u
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_file import read_config
 from mmseg_langseg.datasets.synthetic_renderer import CLASSES, render_scene
+from mmseg_langseg.masks import write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 import numpy as np
@@ -62,9 +65,21 @@ def quiet_options(args: argparse.Namespace) -> dict:
     return options
 
 
+def new_folder(root: Path) -> Path:
+    """Make a folder named by the time; two runs that start in the same second get two."""
+    root.mkdir(parents=True, exist_ok=True)
+    name = time.strftime('%Y%m%d_%H%M%S')
+    for suffix in itertools.chain([''], map('_{}'.format, itertools.count(2))):
+        try:
+            (root / f'{name}{suffix}').mkdir()
+        except FileExistsError:
+            continue
+        return root / f'{name}{suffix}'
+
+
 def run(args: argparse.Namespace) -> list[ComparisonRow]:
     cfg = read_config(args.config)
-    folder = Path(args.work_dir) / time.strftime('%Y%m%d_%H%M%S')
+    folder = new_folder(Path(args.work_dir))
     common = quiet_options(args)
     rows = []
 
@@ -128,9 +143,9 @@ def draw_picture(config: str, row: ComparisonRow, path: Path, scenes: int = 8) -
         top, left = 8 + number * 29, picture.width + 98
         draw.rectangle((left, top, left + 16, top + 16), fill=tuple(palette[number].tolist()))
         draw.text((left + 22, top - 1), name, fill='black', font=font)
-    partial = path.with_suffix('.partial.png')
-    canvas.save(partial)
-    partial.replace(path)
+    content = io.BytesIO()
+    canvas.save(content, 'png')
+    write_whole_file(path, content.getvalue())
 
 
 def class_palette(config: str) -> np.ndarray:

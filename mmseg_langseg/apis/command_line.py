@@ -14,7 +14,7 @@ import mmengine
 
 Result = TypeVar('Result')
 
-EXPECTED_ERRORS = (ImportError, OSError, RuntimeError, ValueError)
+EXPECTED_ERRORS = (FloatingPointError, ImportError, OSError, RuntimeError, ValueError)
 """What bad input raises: the message says it all. Anything else is a fault of the program."""
 
 CONFIG_ERRORS = (AssertionError, AttributeError, LookupError, TypeError)

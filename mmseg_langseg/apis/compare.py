@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+
+from mmseg_langseg.masks import write_whole_file
 
 from .launch import load_config
 from .test import run_test
@@ -122,11 +123,7 @@ def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
         checkpoint,
         dict(raw=_groups(raw), centred=_groups(centred)) if 'hIoU' in raw else None,
     )
-    partial = file.with_suffix('.partial')
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    stored = {**asdict(row), 'settings': key}
-    partial.write_text(json.dumps(stored), encoding='utf-8')
-    os.replace(partial, file)
+    write_whole_file(file, json.dumps({**asdict(row), 'settings': key}).encode())
     return row
 
 

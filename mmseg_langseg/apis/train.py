@@ -6,14 +6,15 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
-from mmengine.logging import print_log
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 from mmseg_langseg.fileio import data_only_loading
 
 from .config_checks import check_can_train, check_folders
 from .data_check import check_data
-from .launch import check_checkpoint, launch_runner, load_config
+from .launch import launch_runner, load_config
+from .resume import given_checkpoint, newest_checkpoint
+from .training_lock import training_lock
 from .words import set_known
 
 
@@ -32,8 +33,8 @@ def run_training(
     Args:
         config: Config file or config.
         work_dir: Where logs and checkpoints go; see :func:`load_config`.
-        resume: True goes on from the newest checkpoint of the work directory, or starts anew if
-            it holds none; a path goes on from that checkpoint.
+        resume: True goes on from the newest checkpoint of the work directory that can be read, or
+            starts anew if it holds none; a path goes on from that checkpoint.
         amp: Train with automatic mixed precision.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
@@ -45,9 +46,12 @@ def run_training(
 
     Raises:
         FileNotFoundError: If the config, its data or the checkpoint to resume from do not exist.
+        FloatingPointError: If a loss or what would be saved is not finite.
+        RuntimeError: If another training uses the work directory.
         ValueError: If the config does not train, labels of the validation data cannot be used
             (said before the model is built), ``known`` does not fit the config, ``amp`` is asked
-            for where it cannot work, or a checkpoint is damaged, holds code or does not fit.
+            for where it cannot work, or a checkpoint is damaged, holds code, does not fit, or, to
+            resume from it, holds no whole state of a training.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
     check_can_train(cfg)
@@ -56,11 +60,15 @@ def run_training(
         set_known(cfg, known)
     if amp:
         _enable_amp(cfg)
-    if resume:
-        _set_resume(cfg, resume)
     check_data(cfg, 'val_dataloader')
-    with data_only_loading(trust_checkpoint):
-        runner = launch_runner(cfg, whole_checkpoint=cfg.resume)
+    if cfg.get('resume'):
+        # As MMEngine has it, but looked for in the work directory.
+        resume = resume or cfg.get('load_from') or True
+    with training_lock(cfg.work_dir, launcher), data_only_loading(trust_checkpoint):
+        notes = _set_resume(cfg, resume, trust_checkpoint) if resume else []
+        runner = launch_runner(cfg, whole_checkpoint=cfg.get('resume', False))
+        for note in notes:
+            runner.logger.warning(note)
         warn_of_batch_size(runner)
         runner.train()
     return runner
@@ -103,14 +111,16 @@ def _enable_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def _set_resume(cfg: Config, resume: bool | str) -> None:
+def _set_resume(cfg: Config, resume: bool | str) -> list[str]:
+    """Make the config go on from a checkpoint; what the log should say about the choice."""
     if isinstance(resume, str):
-        checkpoint = check_checkpoint(resume)
+        checkpoint, skipped = given_checkpoint(resume, cfg), []
     else:
-        checkpoint = find_latest_checkpoint(cfg.work_dir)
+        checkpoint, skipped = newest_checkpoint(cfg)
+    notes = [f'Not resumed from: {message}.' for message in skipped]
+    cfg.resume = checkpoint is not None
     if checkpoint is None:
         # A config's load_from holds weights to start from, not a run to go on with.
-        print_log(f'{cfg.work_dir} holds no checkpoint: training starts anew.', logger='current')
-        return
-    cfg.resume = True
+        return [*notes, f'{cfg.work_dir} holds no checkpoint: training starts anew.']
     cfg.load_from = checkpoint
+    return notes

@@ -3,17 +3,21 @@
 from .hooks import (
     CheckpointFitHook,
     DatasetVocabularyHook,
+    FiniteLossHook,
     LogitCentringHook,
     MainProcessLoggerHook,
     MaskClusteringHook,
     ProgressBarHook,
+    WholeCheckpointHook,
 )
 
 __all__ = [
     'CheckpointFitHook',
     'DatasetVocabularyHook',
+    'FiniteLossHook',
     'LogitCentringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
     'ProgressBarHook',
+    'WholeCheckpointHook',
 ]

@@ -1,21 +1,25 @@
-"""Hooks: mask clusters, vocabulary and labels of the test dataset, logits, precision, logs."""
+"""Hooks: clusters, vocabulary and labels of the test dataset, logits, checkpoints, logs."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
 from .dataset_vocabulary_hook import DatasetVocabularyHook
+from .finite_loss_hook import FiniteLossHook
 from .label_check_hook import LabelCheckHook
 from .logit_centring_hook import LogitCentringHook
 from .main_process_logger_hook import MainProcessLoggerHook
 from .mask_clustering_hook import MaskClusteringHook
 from .matmul_precision_hook import MatmulPrecisionHook
 from .progress_bar_hook import ProgressBarHook
+from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
     'CheckpointFitHook',
     'DatasetVocabularyHook',
+    'FiniteLossHook',
     'LabelCheckHook',
     'LogitCentringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
     'MatmulPrecisionHook',
     'ProgressBarHook',
+    'WholeCheckpointHook',
 ]

@@ -1,0 +1,132 @@
+"""The checkpoint that a training is resumed from."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
+
+from .launch import check_checkpoint
+
+LAST = 'last_checkpoint'
+
+
+def given_checkpoint(path: str, cfg: Config) -> str:
+    """Return ``path`` if a training can be resumed from it; an URL is not looked into.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is empty, cut, no checkpoint, or one of weights only.
+    """
+    check_checkpoint(path)
+    if '://' not in path:
+        try:
+            _check(path, cfg)
+        except ValueError as error:
+            raise ValueError(
+                f'{str(error).rstrip(".")}. To resume, give a checkpoint that a training wrote, or '
+                '--resume without a value for the newest one of the work folder; to start a new '
+                'training from weights, give them as load_from in --cfg-options.'
+            ) from error
+    return path
+
+
+def newest_checkpoint(cfg: Config) -> tuple[str | None, list[str]]:
+    """Newest checkpoint in the config's work folder that a training can be resumed from.
+
+    The one that ``last_checkpoint`` names comes first, whatever folder that file says: a moved or
+    copied work folder is resumed from its own files. The others follow by their iterations. If the
+    config saves to another storage than a local disk, only MMEngine's own record is followed.
+
+    Returns:
+        Its path, None if the folder holds no checkpoint; and what was passed over, and why.
+
+    Raises:
+        ValueError: The folder holds checkpoints, but none of them is usable.
+    """
+    if '://' in str(_hook(cfg).get('out_dir')):
+        return find_latest_checkpoint(cfg.work_dir), []
+    names, skipped = _candidates(cfg)
+    folder = _checkpoint_folder(cfg)
+    for name in names:
+        path = str(folder / name)
+        try:
+            _check(path, cfg)
+        except ValueError as error:
+            skipped.append(str(error).rstrip('.'))
+        else:
+            return path, skipped
+    if names:
+        raise ValueError(
+            f"No checkpoint in '{folder}' can be resumed from: {'; '.join(skipped)}. Resume from "
+            'another file with --resume FILE, or start anew in another --work-dir.'
+        )
+    return None, skipped
+
+
+def _candidates(cfg: Config) -> tuple[list[str], list[str]]:
+    """Names of the checkpoints, the best to resume from first, and what is wrong so far."""
+    folder, wrong = _checkpoint_folder(cfg), []
+    pattern = re.compile(re.escape(_template(cfg)).replace(r'\{\}', r'(\d+)'))
+    matches = map(pattern.fullmatch, os.listdir(folder) if folder.is_dir() else [])
+    numbers = {match[0]: int(match[1]) for match in matches if match}
+    names = sorted(numbers, key=numbers.get, reverse=True)
+    last = Path(cfg.work_dir) / LAST
+    if last.is_file():
+        text = last.read_bytes().decode(errors='replace').strip()
+        name = re.split(r'[/\\]', text)[-1]
+        if not name:
+            wrong.append(f"'{last}' is empty")
+        elif not (folder / name).is_file():
+            wrong.append(f"'{last}' names {name!r}, which is not in '{folder}'")
+        else:
+            names = [name, *(other for other in names if other != name)]
+    return names, wrong
+
+
+def _hook(cfg: Config) -> dict[str, Any]:
+    return cfg.get('default_hooks', {}).get('checkpoint') or {}
+
+
+def _checkpoint_folder(cfg: Config) -> Path:
+    """Where the checkpoint hook writes to."""
+    out_dir = _hook(cfg).get('out_dir')
+    return Path(out_dir, Path(cfg.work_dir).name) if out_dir else Path(cfg.work_dir)
+
+
+def _template(cfg: Config) -> str:
+    """How the checkpoint hook names its files."""
+    hook = _hook(cfg)
+    default = 'epoch_{}.pth' if hook.get('by_epoch', True) else 'iter_{}.pth'
+    return hook.get('filename_tmpl') or default
+
+
+def _check(path: str, cfg: Config) -> None:
+    """Raise ValueError, naming the file, unless a training can be resumed from it."""
+    checkpoint = _load(path)
+    needed = ['meta', 'state_dict', 'message_hub']
+    if _hook(cfg).get('save_optimizer', True):
+        needed.append('optimizer')
+    missing = [key for key in needed if key not in checkpoint]
+    if missing:
+        raise ValueError(
+            f"'{path}' holds weights, but not the state of a training: it lacks "
+            f'{", ".join(missing)}'
+        )
+
+
+def _load(path: str) -> dict[str, Any]:
+    if os.path.getsize(path) == 0:
+        raise ValueError(f"'{path}' is empty")
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=False)
+    except Exception as error:
+        raise ValueError(f"'{path}' is no whole checkpoint ({error})") from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f"'{path}' is no checkpoint: it holds a {type(checkpoint).__name__}")
+    return checkpoint
