@@ -113,6 +113,8 @@ def _check(path: str, cfg: Config) -> None:
     if _hook(cfg).get('save_optimizer', True):
         needed.append('optimizer')
     missing = [key for key in needed if key not in checkpoint]
+    if not missing:
+        missing = [f'meta.{key}' for key in ('epoch', 'iter') if key not in checkpoint['meta']]
     if missing:
         raise ValueError(
             f"'{path}' holds weights, but not the state of a training: it lacks "

@@ -16,7 +16,10 @@ def config(work, **hook):
 def write(path, *left_out):
     path.parent.mkdir(parents=True, exist_ok=True)
     keys = {'meta', 'state_dict', 'message_hub', 'optimizer'} - set(left_out)
-    torch.save({key: {'x': torch.zeros(100)} for key in keys}, path)
+    content = {key: {'x': torch.zeros(100)} for key in keys}
+    if 'meta' in keys:
+        content['meta'] = {'epoch': 0, 'iter': 2} if 'iter' not in left_out else {'epoch': 0}
+    torch.save(content, path)
     return path
 
 
@@ -72,7 +75,7 @@ def test_cut_files_are_passed_over_by_name(work):
     cut(work / 'iter_10.pth')
     (work / 'iter_4.pth').write_bytes(b'')
     name, skipped = newest(work)
-    assert name == 'iter_2.pth' and 'iter_10.pth' in skipped and "iter_4.pth' is empty" in skipped
+    assert name == 'iter_2.pth' and 'iter_10.pth' in skipped and 'iter_4.pth' in skipped
 
 
 def test_when_no_file_can_be_read_nothing_starts_anew_over_them(work):
@@ -114,6 +117,8 @@ def test_a_given_file_is_checked(tmp_path):
     bare = write(tmp_path / 'bare.pth', 'meta', 'message_hub', 'optimizer')
     with pytest.raises(ValueError, match=r'bare\.pth.*lacks meta, message_hub, opt.*load_from'):
         given_checkpoint(str(bare), cfg)
+    with pytest.raises(ValueError, match=r'other\.pth.*lacks meta\.iter'):
+        given_checkpoint(str(write(tmp_path / 'other.pth', 'iter')), cfg)
     (tmp_path / 'empty.pth').write_bytes(b'')
     for path in (tmp_path / 'empty.pth', cut(write(tmp_path / 'cut.pth'))):
         with pytest.raises(ValueError, match=rf'{path.name}.*--resume without'):
