@@ -7,26 +7,35 @@ import re
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
+
+from mmseg_langseg.fileio import UnsafeFileError, read_checkpoint
 
 from .launch import check_checkpoint
 
 LAST = 'last_checkpoint'
 
 
-def given_checkpoint(path: str, cfg: Config) -> str:
+def given_checkpoint(path: str, cfg: Config, trust: bool = False) -> str:
     """Return ``path`` if a training can be resumed from it; an URL is not looked into.
+
+    Args:
+        path: The checkpoint.
+        cfg: Config of the training.
+        trust: Run whatever code the file holds, see :func:`read_checkpoint`.
 
     Raises:
         FileNotFoundError: There is no such file.
+        UnsafeFileError: It holds something else than data.
         ValueError: It is empty, cut, no checkpoint, or one of weights only.
     """
     check_checkpoint(path)
     if '://' not in path:
         try:
-            _check(path, cfg)
+            _check(path, cfg, trust)
+        except UnsafeFileError:
+            raise
         except ValueError as error:
             raise ValueError(
                 f'{str(error).rstrip(".")}. To resume, give a checkpoint that a training wrote, or '
@@ -36,7 +45,7 @@ def given_checkpoint(path: str, cfg: Config) -> str:
     return path
 
 
-def newest_checkpoint(cfg: Config) -> tuple[str | None, list[str]]:
+def newest_checkpoint(cfg: Config, trust: bool = False) -> tuple[str | None, list[str]]:
     """Newest checkpoint in the config's work folder that a training can be resumed from.
 
     The one that ``last_checkpoint`` names comes first, whatever folder that file says: a moved or
@@ -56,7 +65,7 @@ def newest_checkpoint(cfg: Config) -> tuple[str | None, list[str]]:
     for name in names:
         path = str(folder / name)
         try:
-            _check(path, cfg)
+            _check(path, cfg, trust)
         except ValueError as error:
             skipped.append(str(error).rstrip('.'))
         else:
@@ -106,9 +115,11 @@ def _template(cfg: Config) -> str:
     return hook.get('filename_tmpl') or default
 
 
-def _check(path: str, cfg: Config) -> None:
+def _check(path: str, cfg: Config, trust: bool) -> None:
     """Raise ValueError, naming the file, unless a training can be resumed from it."""
-    checkpoint = _load(path)
+    checkpoint = read_checkpoint(path, trust=trust)
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f"'{path}' is no checkpoint: it holds a {type(checkpoint).__name__}")
     needed = ['meta', 'state_dict', 'message_hub']
     if _hook(cfg).get('save_optimizer', True):
         needed.append('optimizer')
@@ -120,15 +131,3 @@ def _check(path: str, cfg: Config) -> None:
             f"'{path}' holds weights, but not the state of a training: it lacks "
             f'{", ".join(missing)}'
         )
-
-
-def _load(path: str) -> dict[str, Any]:
-    if os.path.getsize(path) == 0:
-        raise ValueError(f"'{path}' is empty")
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=False)
-    except Exception as error:
-        raise ValueError(f"'{path}' is no whole checkpoint ({error})") from error
-    if not isinstance(checkpoint, dict):
-        raise ValueError(f"'{path}' is no checkpoint: it holds a {type(checkpoint).__name__}")
-    return checkpoint

@@ -111,12 +111,12 @@ def _enable_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def _set_resume(cfg: Config, resume: bool | str) -> list[str]:
+def _set_resume(cfg: Config, resume: bool | str, trust: bool) -> list[str]:
     """Make the config go on from a checkpoint; what the log should say about the choice."""
     if isinstance(resume, str):
-        checkpoint, skipped = given_checkpoint(resume, cfg), []
+        checkpoint, skipped = given_checkpoint(resume, cfg, trust), []
     else:
-        checkpoint, skipped = newest_checkpoint(cfg)
+        checkpoint, skipped = newest_checkpoint(cfg, trust)
     notes = [f'Not resumed from: {message}.' for message in skipped]
     cfg.resume = checkpoint is not None
     if checkpoint is None:
