@@ -12,7 +12,8 @@ from tests.test_configs import METHODS, ROOT
     'page',
     [
         'README.md',
-        *(f'docs/{name}.md' for name in ('ablations', 'benchmark', 'data', 'deviations', 'masks')),
+        *(f'docs/{page}.md' for page in ('ablations', 'benchmark', 'data', 'deviations')),
+        *(f'docs/{page}.md' for page in ('masks', 'reliability', 'security')),
         *(f'configs/{name}/README.md' for name in METHODS),
     ],
 )

@@ -32,6 +32,7 @@ from mmseg_langseg.apis.command_line import (
 )
 from mmseg_langseg.apis.launch import check_checkpoint
 from mmseg_langseg.masks import SAMGenerator
+from mmseg_langseg.masks.sam_generator import load_sam
 
 import cv2
 import numpy as np
@@ -61,7 +62,7 @@ def build_sam(model: str, checkpoint: str | None) -> torch.nn.Module:
 
     torch.manual_seed(0)
     if model != 'tiny':
-        return sam_model_registry[model](checkpoint=checkpoint)
+        return load_sam(model, checkpoint) if checkpoint else sam_model_registry[model]()
     encoder = modeling.ImageEncoderViT(
         img_size=64, patch_size=16, embed_dim=16, depth=1, num_heads=2, out_chans=16
     )

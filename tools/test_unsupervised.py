@@ -20,7 +20,7 @@ from mmseg_langseg.apis.data_check import check_data
 from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
 from mmseg_langseg.datasets import check_labels
 from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
-from mmseg_langseg.fileio import data_only_loading
+from mmseg_langseg.fileio import trusted_checkpoint
 
 import numpy as np
 from mmengine.config import Config
@@ -99,8 +99,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
     cfg.resume = False
     check_can_test(cfg)
     check_data(cfg, 'test_dataloader')
-    with data_only_loading(args.trust_checkpoint):
-        runner = launch_runner(cfg, whole_checkpoint=True)
+    with trusted_checkpoint(cfg.load_from if args.trust_checkpoint else None):
+        runner = launch_runner(cfg)
         runner.load_or_resume()
     loader = Runner.build_dataloader(cfg.test_dataloader)
     if args.protocol == 'kmeans':

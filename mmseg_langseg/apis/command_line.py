@@ -44,7 +44,7 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--trust-checkpoint',
         action='store_true',
-        help='read weight files by plain pickle, which runs whatever code they hold: only for '
+        help='unpickle the checkpoint with all that it holds, which can run any command: only for '
         'files that you made yourself',
     )
 

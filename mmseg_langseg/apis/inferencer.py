@@ -21,10 +21,10 @@ from mmseg.registry import MODELS
 from PIL import Image
 from torch import nn
 
-from mmseg_langseg.fileio import data_only_loading
+from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
+from mmseg_langseg.fileio import trusted_checkpoint
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
-    check_checkpoint_fits,
     check_language_head,
     set_model_vocabulary,
 )
@@ -60,7 +60,8 @@ class LangSegInferencer:
         device: torch device; by default the accelerator that MMEngine finds, or the CPU.
         cfg_options: Dotted keys and values that override the config, e.g.
             ``{'model.clip.pretrained': 'ViT-B-16.pt'}``.
-        trust_checkpoint: Run whatever code weight files hold: only for files one made oneself.
+        trust_checkpoint: Unpickle the checkpoint with all that it holds, which can run any
+            command: only for files that you made yourself.
 
     Raises:
         FileNotFoundError: If the config or the weights do not exist.
@@ -80,7 +81,7 @@ class LangSegInferencer:
             check_checkpoint(weights)
         cfg = load_config(config, cfg_options=cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
-        with data_only_loading(trust_checkpoint):
+        with trusted_checkpoint(weights if trust_checkpoint else None):
             self.model = _build(cfg, weights)
         check_language_head(self.model, type(self).__name__)
         self.model.to(device or get_device()).eval()
@@ -137,7 +138,7 @@ def _build(cfg: Config, weights: str | None) -> nn.Module:
     if isinstance(checkpoint, Mapping):
         skip_public_weights(cfg.model, checkpoint.get('state_dict', checkpoint))
     model = MODELS.build(cfg.model)
-    check_checkpoint_fits(model, checkpoint, weights)
+    check_checkpoint_fit(model, checkpoint, weights, trained=True)
     _load_checkpoint_to_model(model, checkpoint)
     return model
 

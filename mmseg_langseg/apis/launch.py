@@ -79,19 +79,16 @@ def _use_cpu_processes(cfg: Config) -> None:
     )
 
 
-def launch_runner(cfg: Config, whole_checkpoint: bool) -> Runner:
+def launch_runner(cfg: Config) -> Runner:
     """Build the config's Runner on whatever this machine has: CPU, one GPU or many.
 
-    Args:
-        cfg: Config of a run.
-        whole_checkpoint: The checkpoint in ``cfg.load_from`` must hold all that the model trains,
-            as to test or to resume it; otherwise some of it, see ``CheckpointFitHook``.
+    A checkpoint that the config names must fit the model, see ``CheckpointFitHook``.
     """
     if cfg.launcher == 'pytorch' and get_device() == 'cpu' and 'model_wrapper_cfg' not in cfg:
         _use_cpu_processes(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else CommandRunner.from_cfg(cfg)
-    if cfg.get('load_from'):
-        runner.register_hook(CheckpointFitHook(cfg.load_from, whole_checkpoint))
+    if not any(isinstance(hook, CheckpointFitHook) for hook in runner.hooks):
+        runner.register_hook(CheckpointFitHook())
     return runner
 
 

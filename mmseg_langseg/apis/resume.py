@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
-from mmseg_langseg.fileio import UnsafeFileError, read_checkpoint
+from mmseg_langseg.fileio import read_checkpoint, trusted_checkpoint
 
 from .launch import check_checkpoint
 
@@ -23,19 +23,16 @@ def given_checkpoint(path: str, cfg: Config, trust: bool = False) -> str:
     Args:
         path: The checkpoint.
         cfg: Config of the training.
-        trust: Run whatever code the file holds, see :func:`read_checkpoint`.
+        trust: Unpickle the file with all that it holds, see :func:`trusted_checkpoint`.
 
     Raises:
         FileNotFoundError: There is no such file.
-        UnsafeFileError: It holds something else than data.
-        ValueError: It is empty, cut, no checkpoint, or one of weights only.
+        ValueError: It is empty, cut, no checkpoint, holds more than data, or weights only.
     """
     check_checkpoint(path)
     if '://' not in path:
         try:
             _check(path, cfg, trust)
-        except UnsafeFileError:
-            raise
         except ValueError as error:
             raise ValueError(
                 f'{str(error).rstrip(".")}. To resume, give a checkpoint that a training wrote, or '
@@ -117,7 +114,8 @@ def _template(cfg: Config) -> str:
 
 def _check(path: str, cfg: Config, trust: bool) -> None:
     """Raise ValueError, naming the file, unless a training can be resumed from it."""
-    checkpoint = read_checkpoint(path, trust=trust)
+    with trusted_checkpoint(path if trust else None):
+        checkpoint = read_checkpoint(path, mmap=True)
     if not isinstance(checkpoint, dict):
         raise ValueError(f"'{path}' is no checkpoint: it holds a {type(checkpoint).__name__}")
     needed = ['meta', 'state_dict', 'message_hub']

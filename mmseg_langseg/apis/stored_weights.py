@@ -10,11 +10,11 @@ from mmseg_langseg.fileio import read_checkpoint
 TEXT_ENCODER = 'decode_head.text_encoder.'
 
 
-def skip_public_weights_of(model: Mapping[str, Any], checkpoint: str | None, trust: bool) -> None:
+def skip_public_weights_of(model: Mapping[str, Any], checkpoint: str | None) -> None:
     """As :func:`skip_public_weights`, for a checkpoint file; one to download is left alone."""
     if checkpoint is None or '://' in checkpoint:
         return
-    content = read_checkpoint(checkpoint, trust=trust)
+    content = read_checkpoint(checkpoint, mmap=True)
     if isinstance(content, Mapping):
         skip_public_weights(model, content.get('state_dict', content))
 

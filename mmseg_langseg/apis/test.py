@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
-from mmseg_langseg.fileio import data_only_loading
+from mmseg_langseg.fileio import trusted_checkpoint
 
 from .config_checks import check_can_test, check_output_folder
 from .data_check import check_data, check_not_among_data, start_label_maps
@@ -47,7 +47,8 @@ def run_test(
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         texts: Vocabulary under test, see :func:`set_texts`; default that of config or dataset.
         known: Words that the checkpoint was trained with, see :func:`set_known`.
-        trust_checkpoint: Run whatever code weight files hold: only for files one made oneself.
+        trust_checkpoint: Unpickle the checkpoint with all that it holds, which can run any
+            command: only for files that you made yourself.
 
     Returns:
         The metrics by name, e.g. ``mIoU`` in percent.
@@ -72,7 +73,6 @@ def run_test(
         set_known(cfg, known)
     cfg.load_from = checkpoint
     cfg.resume = False
-    skip_public_weights_of(cfg.model, checkpoint, trust_checkpoint)
     if show or show_dir:
         _draw(cfg, show, show_dir, wait_time)
     if tta:
@@ -82,8 +82,9 @@ def run_test(
         check_not_among_data(show_dir, dataset, '--show-dir')
     if out is not None:
         _keep_predictions(cfg, out, dataset)
-    with data_only_loading(trust_checkpoint):
-        return launch_runner(cfg, whole_checkpoint=True).test()
+    with trusted_checkpoint(checkpoint if trust_checkpoint else None):
+        skip_public_weights_of(cfg.model, checkpoint)
+        return launch_runner(cfg).test()
 
 
 def _require(cfg: Config, key: str, option: str) -> Any:

@@ -8,7 +8,7 @@ from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.runner import Runner
 
-from mmseg_langseg.fileio import data_only_loading
+from mmseg_langseg.fileio import trusted_checkpoint
 
 from .config_checks import check_can_train, check_folders
 from .data_check import check_data
@@ -39,7 +39,8 @@ def run_training(
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         known: Known words of CLIP-S4 or MaskCLIP+, see :func:`set_known`.
-        trust_checkpoint: Run whatever code weight files hold: only for files one made oneself.
+        trust_checkpoint: Unpickle the checkpoint with all that it holds, which can run any
+            command: only for files that you made yourself.
 
     Returns:
         The Runner after training; ``runner.model`` is the trained model.
@@ -64,13 +65,14 @@ def run_training(
     if cfg.get('resume'):
         # As MMEngine has it, but looked for in the work directory.
         resume = resume or cfg.get('load_from') or True
-    with training_lock(cfg.work_dir, launcher), data_only_loading(trust_checkpoint):
+    with training_lock(cfg.work_dir, launcher):
         notes = _set_resume(cfg, resume, trust_checkpoint) if resume else []
-        runner = launch_runner(cfg, whole_checkpoint=cfg.get('resume', False))
-        for note in notes:
-            runner.logger.warning(note)
-        warn_of_batch_size(runner)
-        runner.train()
+        with trusted_checkpoint(cfg.get('load_from') if trust_checkpoint else None):
+            runner = launch_runner(cfg)
+            for note in notes:
+                runner.logger.warning(note)
+            warn_of_batch_size(runner)
+            runner.train()
     return runner
 
 

@@ -1,5 +1,6 @@
 """What runs around a model: hooks."""
 
+from . import checkpoint_loaders  # noqa: F401  (registers them)
 from .hooks import (
     CheckpointFitHook,
     DatasetVocabularyHook,

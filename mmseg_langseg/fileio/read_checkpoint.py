@@ -1,97 +1,148 @@
-"""Reading checkpoints as data."""
+"""Read the files of ``torch.save`` as data: nothing in them is run."""
 
 from __future__ import annotations
 
+import io
 import os
-import tarfile
-from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import IO, Any
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 import torch
 
-from . import data_pickle
+from .data_unpickler import RefusedGlobalError, data_unpickler
+from .torchscript_archive import read_torchscript_tensors
 
-# The original: within data_only_loading, torch.load is read_checkpoint.
-_torch_load = torch.load
-
-
-class UnsafeFileError(ValueError):
-    """A file holds a program, or would have to be run to be read."""
+_ZIP = b'PK\x03\x04'
+_PICKLE = b'\x80'
+_trusted: ContextVar[frozenset[str]] = ContextVar('trusted', default=frozenset())
 
 
 def read_checkpoint(
-    path: str | os.PathLike | IO[bytes], map_location: Any = 'cpu', trust: bool = False
+    path: str | os.PathLike,
+    map_location: str | torch.device | Callable | None = 'cpu',
+    mmap: bool = False,
 ) -> Any:
-    """Read a file of ``torch.save`` without running anything that it holds.
+    """Read a checkpoint or weight file without running what it holds.
 
-    Tensors, numpy arrays, numbers, text, containers and MMEngine's log history are read, in the
-    zip format and in the one before torch 1.6.
+    Tensors, plain Python values, NumPy arrays and scalars, and MMEngine's logs are read. Of a
+    TorchScript archive the tensors are read, by their names in the state dict; its program is not
+    looked at. Any other class or function in the file is refused, unless the file is read inside
+    :func:`trusted_checkpoint`.
 
     Args:
-        path: The file, or an open one.
+        path: File of ``torch.save`` in the current or the legacy format, TorchScript archive, or
+            ``.safetensors`` file.
         map_location: See ``torch.load``.
-        trust: Read the file with plain pickle, which runs whatever code it holds: only for files
-            that one made oneself.
+        mmap: Leave the values on the disk until they are used; files in the current format only.
 
     Returns:
-        What was saved.
+        What was saved, usually a dict.
 
     Raises:
         FileNotFoundError: There is no such file.
-        UnsafeFileError: The file holds something else than data; the message names it.
-        ValueError: The file is no checkpoint, or not a whole one.
+        ValueError: The file is incomplete, is no checkpoint, or holds more than data.
     """
-    opened = None if isinstance(path, (str, os.PathLike)) else path
-    name = getattr(opened, 'name', 'open file') if opened else os.fspath(path)
-    if opened is None and not os.path.isfile(name):
-        kind = 'is a folder' if os.path.isdir(name) else 'does not exist'
-        raise FileNotFoundError(f"The checkpoint '{name}' {kind}.")
+    path = os.path.expanduser(os.fspath(path))
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"There is no checkpoint file '{path}'.")
     try:
-        with open(name, 'rb') if opened is None else nullcontext(opened) as file:
-            return _read(file, map_location, name, trust)
-    except (UnsafeFileError, PermissionError, MemoryError):
-        raise
-    except data_pickle.UnsafePickleError as error:
-        raise UnsafeFileError(
-            f"'{name}' holds {error}, which is no plain data, and was not read: loading it could "
-            'run a program. If you made the file yourself, say --trust-checkpoint '
-            '(trust_checkpoint=True in Python).'
-        ) from error
-    except Exception as error:  # torch and pickle raise many kinds for a broken file
-        reason = (str(error).splitlines() or [''])[0]
+        return _read(path, map_location, mmap)
+    except RefusedGlobalError as error:
         raise ValueError(
-            f"'{name}' is no checkpoint of torch.save, or only a part of one "
-            f'({type(error).__name__}: {reason:.120}). Copy or download it again.'
+            f"'{path}' holds '{error}', which is more than tensors and plain values. It was not "
+            'run. Save the state dict alone; or, if you made this file yourself and load it as a '
+            'checkpoint, allow it with --trust-checkpoint (in Python trust_checkpoint=True): a '
+            'trusted file can run any command.'
         ) from error
+    except (FileNotFoundError, PermissionError, torch.cuda.OutOfMemoryError):
+        raise
+    except Exception as error:  # torch has many classes for a broken file
+        raise ValueError(_describe_broken(path, error)) from error
 
 
-def _read(file: IO[bytes], map_location: Any, name: str, trust: bool) -> Any:
-    if trust:
-        return _torch_load(file, map_location=map_location, weights_only=False)
-    if _is_zip(file):
-        # The same reader and the same mark that torch.load goes by.
-        if 'constants.pkl' in torch._C.PyTorchFileReader(file).get_all_records():
-            raise UnsafeFileError(
-                f"'{name}' is a TorchScript archive, a program, and was not run: expected a "
-                'checkpoint of torch.save. (As CLIP weights, such a file is read for its tensors.)'
-            )
-    elif tarfile.is_tarfile(file):
-        raise UnsafeFileError(
-            f"'{name}' is in torch's tar format of 2017, which is not read for safety."
-        )
-    file.seek(0)
-    content = _torch_load(
-        file, map_location=map_location, pickle_module=data_pickle, weights_only=False
+@contextmanager
+def trusted_checkpoint(path: str | os.PathLike | None) -> Iterator[None]:
+    """Let one file be unpickled with all that it holds, which can run any command.
+
+    Args:
+        path: File that the caller made; None trusts no file.
+    """
+    if path is None:
+        yield
+        return
+    token = _trusted.set(_trusted.get() | {_real(path)})
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def _real(path: str | os.PathLike) -> str:
+    return os.path.realpath(os.path.expanduser(os.fspath(path)))
+
+
+def _read(path: str, map_location: Any, mmap: bool) -> Any:
+    if path.endswith('.safetensors'):
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    with open(path, 'rb') as file:
+        start = file.read(len(_ZIP))
+        file.seek(0)
+        zipped = start == _ZIP
+        # Asked with torch's own reader: torch.load hands TorchScript archives to torch.jit.load.
+        if zipped and 'constants.pkl' in torch._C.PyTorchFileReader(file).get_all_records():
+            return read_torchscript_tensors(path)
+        if not zipped and not start.startswith(_PICKLE):
+            raise ValueError('not a file of torch.save')
+        file.seek(0)
+        if _real(path) in _trusted.get():
+            return torch.load(file, map_location=map_location, weights_only=False)
+        return _load_data(path, file, zipped, map_location, mmap)
+
+
+def _load_data(path: str, file: BinaryIO, zipped: bool, map_location: Any, mmap: bool) -> Any:
+    """``torch.load`` with an unpickler that knows data only.
+
+    torch's own ``weights_only=True`` knows neither NumPy nor MMEngine before torch 2.4, and its
+    list of additions is global to the process.
+    """
+    source: Any = file
+    if not zipped:
+        # The legacy format opens a real file as a tar first, and unpacks it.
+        source, mmap = io.BytesIO(file.read()), False
+    elif mmap:
+        source = path
+    unpickler = data_unpickler()
+    module = SimpleNamespace(
+        __name__='data_unpickler',
+        Unpickler=unpickler,
+        load=lambda file, **kwargs: unpickler(file, **kwargs).load(),
     )
-    meta = content.get('meta') if isinstance(content, Mapping) else None
-    if isinstance(meta, dict):
-        # MMEngine runs this text as a config file when it resumes; its own checkpoints have 'cfg'.
-        meta.pop('config', None)
-    return content
+    with warnings.catch_warnings():
+        # Deprecated storage classes, which old files name.
+        warnings.simplefilter('ignore', UserWarning)
+        return torch.load(
+            source, map_location=map_location, pickle_module=module, weights_only=False, mmap=mmap
+        )
 
 
-def _is_zip(file: IO[bytes]) -> bool:
-    start = file.read(4)
-    file.seek(0)
-    return start == b'PK\x03\x04'
+def _describe_broken(path: str, error: Exception) -> str:
+    size = os.path.getsize(path)
+    with open(path, 'rb') as file:
+        start = file.read(16)
+    if not size:
+        return f"'{path}' is an empty file, no checkpoint; copy or download it again."
+    if start.startswith(_ZIP):
+        problem = f'is no whole checkpoint ({size} bytes): cut off or damaged'
+    elif start.startswith(_PICKLE) and not isinstance(error, pickle.UnpicklingError):
+        problem = f'is no whole checkpoint ({size} bytes): cut off, damaged or of another program'
+    else:
+        problem = f'is no checkpoint: it begins with {start!r}, expected a file of torch.save'
+    reason = (str(error).splitlines() or [''])[0][:200]
+    return f"'{path}' {problem}; copy or download it again ({type(error).__name__}: {reason})."

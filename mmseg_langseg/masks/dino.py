@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmseg_langseg.fileio import UnsafeFileError, data_only_loading
+from mmseg_langseg.fileio import read_checkpoint
 
 from .kmeans import batched_kmeans
 
@@ -118,16 +118,14 @@ def _build_vit(model_name: str, pretrained: bool, checkpoint: str | None) -> nn.
         raise ValueError(f"timm does not know the model '{model_name}'; DINO models: {near}")
     source = f"file '{checkpoint}'" if checkpoint else 'public weights'
     try:
-        with data_only_loading():
-            vit = timm.create_model(
-                model_name,
-                pretrained=pretrained and checkpoint is None,
-                checkpoint_path=checkpoint or '',
-                num_classes=0,
-                dynamic_img_size=True,
-            )
-    except UnsafeFileError:
-        raise
+        vit = timm.create_model(
+            model_name,
+            pretrained=pretrained and checkpoint is None,
+            num_classes=0,
+            dynamic_img_size=True,
+        )
+        if checkpoint is not None:
+            vit.load_state_dict(_read_weights(checkpoint))
     except TypeError as error:
         raise ValueError(f"'{model_name}' is not a vision transformer of timm: {error}") from error
     except (OSError, RuntimeError, ValueError) as error:
@@ -136,6 +134,16 @@ def _build_vit(model_name: str, pretrained: bool, checkpoint: str | None) -> nn.
             "download the weights by hand and name the file in 'checkpoint'"
         ) from error
     return vit
+
+
+def _read_weights(path: str) -> dict[str, Tensor]:
+    content = read_checkpoint(path)
+    for key in ('state_dict', 'model'):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict):
+        raise ValueError(f'it holds no weights but {type(content).__name__}')
+    return {key.removeprefix('module.'): value for key, value in content.items()}
 
 
 def _drop_vit(module: nn.Module, state_dict: dict, prefix: str, _metadata: dict) -> None:

@@ -11,7 +11,7 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
-from mmseg_langseg.fileio import UnsafeFileError, data_only_loading
+from mmseg_langseg.fileio import read_checkpoint
 
 from .mask_generator import MaskGenerator, fill_options, name_model
 from .mask_partition import masks_to_regions
@@ -85,7 +85,7 @@ class SAMGenerator(MaskGenerator):
             amp=amp,
             **settings,
         )
-        sam = (model if built else _load_sam(model, checkpoint)).to(device).eval()
+        sam = (model if built else load_sam(model, checkpoint)).to(device).eval()
         grids = _read_grids(settings['point_grids'], settings['crop_n_layers'] + 1)
         self.generator = EarlyFilterMaskGenerator(
             sam, output_mode='coco_rle', **dict(settings, point_grids=grids)
@@ -165,7 +165,14 @@ def _read_grids(point_grids: list | None, layers: int) -> list[np.ndarray] | Non
     return grids
 
 
-def _load_sam(model: str, checkpoint: str | None) -> nn.Module:
+def load_sam(model: str, checkpoint: str | None) -> nn.Module:
+    """Build a model of the package by its name and load its weights as data.
+
+    Raises:
+        ValueError: There is no such model, or the file is broken or holds more than data.
+        FileNotFoundError: There is no such checkpoint.
+        RuntimeError: The checkpoint does not fit the model.
+    """
     from segment_anything import sam_model_registry
 
     known = [name for name in sam_model_registry if name.startswith('vit')]
@@ -176,10 +183,11 @@ def _load_sam(model: str, checkpoint: str | None) -> nn.Module:
             f"no checkpoint '{checkpoint}' for SAM {model}; download it from the page of "
             'segment-anything and name the file with the option checkpoint=FILE'
         )
+    # SAM's own reader would run what a file holds.
+    weights = read_checkpoint(checkpoint)
+    sam = sam_model_registry[model](checkpoint=None)
     try:
-        with data_only_loading():
-            return sam_model_registry[model](checkpoint=checkpoint)
-    except UnsafeFileError:
-        raise
-    except Exception as error:  # torch.load fails in many ways
+        sam.load_state_dict(weights)
+    except (AttributeError, RuntimeError, TypeError) as error:
         raise RuntimeError(f"'{checkpoint}' does not fit SAM {model}: {error}") from error
+    return sam

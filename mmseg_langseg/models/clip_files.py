@@ -3,13 +3,11 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from mmseg_langseg.fileio import is_torchscript, read_checkpoint, read_torchscript_tensors
+from mmseg_langseg.fileio import read_checkpoint
 
 PIXELCLIP_PREFIX = 'sem_seg_head.predictor.clip_model.'
 _OPENAI_EXTRAS = ('input_resolution', 'context_length', 'vocab_size')
@@ -49,16 +47,14 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
     - a compact file ``dict(arch, state_dict, token_embedding=dict(ids, rows, seed, std))``: token
       rows that are not in ``ids`` are ``torch.randn`` from ``seed`` times ``std``.
 
-    No file is run: of the archive only the tensors are read.
+    Nothing in the file is run, see :func:`~mmseg_langseg.fileio.read_checkpoint`.
 
     Raises:
-        UnsafeFileError: The file holds something else than data; the message names it.
+        FileNotFoundError: There is no such file.
         ValueError: The file is broken, or none of these.
     """
     path = os.fspath(path)
-    if is_torchscript(path):
-        return _from_tensors(read_torchscript_tensors(path), path, quick_gelu=True)
-    content = _read(path)
+    content = read_checkpoint(path)
     if isinstance(content, Mapping) and {'arch', 'state_dict', 'token_embedding'} <= set(content):
         arch = content['arch']
         return ClipFile(
@@ -72,15 +68,6 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
             content = content[key]
             break
     return _from_tensors(content, path)
-
-
-def _read(path: str) -> Any:
-    if not path.endswith('.safetensors'):
-        return read_checkpoint(path)
-    try:
-        return load_file(path)
-    except Exception as error:  # the library raises its own class for a broken file
-        raise ValueError(f"'{path}' is no whole file of safetensors ({error})") from error
 
 
 def _from_tensors(content, path: str, quick_gelu: bool | None = None) -> ClipFile:

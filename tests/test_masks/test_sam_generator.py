@@ -317,7 +317,9 @@ def test_a_checkpoint_of_a_named_model(tiny_sam, photos, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match=r"sam_tiny\.pth' does not fit SAM vit_tiny: Error"):
         build_generator('sam', model='vit_tiny', checkpoint=str(path))
     path.write_bytes(b'<html>not found</html>')
-    with pytest.raises(RuntimeError, match=r"sam_tiny\.pth' does not fit"):
+    with pytest.raises(
+        ValueError, match=r"sam_tiny\.pth' is no checkpoint: it begins with b'<html"
+    ):
         build_generator('sam', model='vit_tiny', checkpoint=str(path))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mmseg_langseg.fileio import read_checkpoint
 from mmseg_langseg.masks import write_whole_file
 
 # write_whole_file's temporary files, and those of earlier versions.
@@ -42,13 +43,12 @@ class EmbeddingCache:
         """What was put, on the CPU; None if there is nothing, or if it cannot be used."""
         path = self.path(key)
         try:
-            content = path.read_bytes()
+            rows = _read(path, key)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             self._warn(f'cannot be read: {error}')
             return None
-        rows = _unpack(content, key)
         if rows is None or rows.shape != shape:
             warnings.warn(
                 f"Text cache file '{path}' is damaged or holds something else: it is rebuilt.",
@@ -99,11 +99,11 @@ def _digest(rows: Tensor, key: dict) -> str:
     return hashlib.sha256(_text(key) + rows.numpy().tobytes()).hexdigest()
 
 
-def _unpack(content: bytes, key: dict) -> Tensor | None:
+def _read(path: Path, key: dict) -> Tensor | None:
     """Rows of a cache file; None if they are not as they were put."""
     try:
-        stored = torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
-    except Exception:  # torch has many classes for a broken file
+        stored = read_checkpoint(path)
+    except ValueError:
         return None
     rows = stored.get('rows') if isinstance(stored, dict) else None
     if not isinstance(rows, Tensor) or rows.dtype != torch.float32 or rows.ndim != 2:

@@ -1,6 +1,5 @@
 """Small tensor functions that several parts share."""
 
-from .checkpoint_fit import check_checkpoint_fits
 from .frozen_tower import FrozenTower
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
 from .momentum_teacher import MomentumTeacher
@@ -24,7 +23,6 @@ __all__ = [
     'RunningMean',
     'Segments',
     'bilinear_matrix',
-    'check_checkpoint_fits',
     'check_language_head',
     'cosine_map',
     'find_segments',

@@ -1,0 +1,103 @@
+"""Check that a checkpoint holds what its model needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import load_state_dict
+from torch import Tensor, nn
+
+_UNUSED_IN_TEST = ('auxiliary_head.',)
+
+
+def load_trained_weights(model: nn.Module, path: str) -> None:
+    """Load a checkpoint that holds all that a model trains.
+
+    Args:
+        model: Model on the CPU.
+        path: File or address, as MMEngine takes it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no whole checkpoint, holds more than data, or does not fit.
+    """
+    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    check_checkpoint_fit(model, checkpoint, path, trained=True)
+    load_state_dict(model, _tensors(checkpoint, path), logger='current')
+
+
+def check_checkpoint_fit(
+    model: nn.Module, checkpoint: Any, source: str, trained: bool
+) -> tuple[int, int]:
+    """Check that a checkpoint has the model's tensors, by name and shape.
+
+    What is frozen is not saved, so a checkpoint without it is complete. Auxiliary heads serve
+    training only.
+
+    Args:
+        model: Model that will load the checkpoint, also inside wrappers.
+        checkpoint: What the file holds: a state dict, bare or under ``'state_dict'``.
+        source: File name for the error.
+        trained: True: every parameter that the model trains must be there; False: any tensor.
+
+    Returns:
+        How many tensors of the checkpoint fit, and how many it has.
+
+    Raises:
+        ValueError: The checkpoint does not fit.
+    """
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    tensors = _tensors(checkpoint, source)
+    # What is frozen is in no state dict, but can be loaded.
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers()), **model.state_dict()}
+    fitting = {k for k, v in tensors.items() if k in own and own[k].shape == v.shape}
+    if not fitting:
+        raise ValueError(
+            f"None of the {len(tensors)} tensors of '{source}' fits the model "
+            f'({type(model).__name__}): the file has {_some(tensors)}, the model {_some(own)}. '
+            'Give a checkpoint of this config; convert an official PixelCLIP checkpoint with '
+            'tools/convert_pixelclip.py.'
+        )
+    needed = [k for k, v in model.named_parameters() if v.requires_grad]
+    absent = [k for k in needed if k not in fitting and not k.startswith(_UNUSED_IN_TEST)]
+    if trained and absent:
+        other = [k for k in absent if k in tensors]
+        shape = ''
+        if other:
+            got, want = (tuple(d[other[0]].shape) for d in (tensors, own))
+            shape = f' ({other[0]} has shape {got}, expected {want})'
+        raise ValueError(
+            f"'{source}' lacks {len(absent)} of the {len(needed)} tensors that the model "
+            f'({type(model).__name__}) trains: {_some(absent)}{shape}. {len(fitting)} of the '
+            f"file's {len(tensors)} tensors fit; it has {_some(tensors)}. Give a checkpoint that "
+            'was trained with this config.'
+        )
+    return len(fitting), len(tensors)
+
+
+def _tensors(checkpoint: Any, source: str) -> dict[str, Tensor]:
+    """Tensors by the names that MMEngine will look up."""
+    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not isinstance(state, Mapping):
+        kind = type(checkpoint if state is None else state).__name__
+        raise ValueError(f"'{source}' holds no weights but {kind}; expected a state dict")
+    tensors = {
+        re.sub(r'^module\.', '', str(k)): v for k, v in state.items() if isinstance(v, Tensor)
+    }
+    if not tensors:
+        raise ValueError(
+            f"'{source}' holds no tensors under the key 'state_dict', or at its top; "
+            f'it has the keys {_some(checkpoint)}. Give a checkpoint of this config; convert an '
+            'official PixelCLIP checkpoint with tools/convert_pixelclip.py.'
+        )
+    return tensors
+
+
+def _some(names: Any) -> str:
+    names = [str(name) for name in names]
+    return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

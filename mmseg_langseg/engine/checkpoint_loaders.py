@@ -1,0 +1,84 @@
+"""MMEngine's checkpoint loading, with a reader that runs nothing.
+
+MMEngine reads checkpoints in many places: ``load_from``, ``resume``, ``init_cfg=dict(type=
+'Pretrained')``, ``load_checkpoint``. All of them ask ``CheckpointLoader``, which takes the first
+loader whose prefix, a regular expression, matches the name; prefixes are tried in reverse
+alphabetical order. Those registered here come before MMEngine's own for the same names.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from mmengine.dist import barrier, is_main_process
+from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import (
+    get_deprecated_model_names,
+    get_external_models,
+    get_torchvision_models,
+)
+
+from mmseg_langseg.fileio import read_checkpoint
+
+
+@CheckpointLoader.register_scheme(prefixes=r'(?!\S*://)')
+def load_from_data_file(filename: str, map_location: Any = None) -> Any:
+    """Read a local checkpoint, see :func:`~mmseg_langseg.fileio.read_checkpoint`."""
+    checkpoint = read_checkpoint(filename, map_location)
+    if isinstance(checkpoint, dict) and isinstance(checkpoint.get('meta'), dict):
+        # Of old versions: resuming runs this text as a Python config.
+        checkpoint['meta'].pop('config', None)
+    return checkpoint
+
+
+@CheckpointLoader.register_scheme(prefixes='https?://')
+def load_from_data_url(filename: str, map_location: Any = None) -> Any:
+    """Download a checkpoint into torch's cache, unless it is there, and read it.
+
+    Raises:
+        OSError: The download failed.
+    """
+    folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
+    path = os.path.join(folder, os.path.basename(urlparse(filename).path))
+    # Processes of one machine share the cache; the others find the file, or load their own.
+    if is_main_process():
+        _download(filename, path)
+    barrier()
+    _download(filename, path)
+    return load_from_data_file(path, map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes=['torchvision:/{2}', 'modelzoo:/{2}'])
+def load_from_data_torchvision(filename: str, map_location: Any = None) -> Any:
+    """Read weights that torchvision publishes."""
+    return load_from_data_url(_look_up(filename, get_torchvision_models()), map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes=['open-mmlab:/{2}', 'openmmlab:/{2}'])
+def load_from_data_openmmlab(filename: str, map_location: Any = None) -> Any:
+    """Read weights that OpenMMLab publishes."""
+    scheme, name = filename.split('://')
+    name = get_deprecated_model_names().get(name, name)
+    return load_from_data_url(_look_up(f'{scheme}://{name}', get_external_models()), map_location)
+
+
+def _look_up(filename: str, urls: dict[str, str]) -> str:
+    name = filename.split('://')[1]
+    if name not in urls:
+        raise ValueError(f"'{filename}' names no weights; known are e.g. {sorted(urls)[:5]}")
+    return urls[name]
+
+
+def _download(url: str, path: str) -> None:
+    if os.path.isfile(path):
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(url, path, progress=os.isatty(0))
+    except OSError as error:
+        raise OSError(
+            f"Downloading '{url}' failed ({error}). Check the network, or put the file at '{path}'."
+        ) from error

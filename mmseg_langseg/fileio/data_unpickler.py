@@ -1,0 +1,124 @@
+"""An unpickler that builds data and calls nothing else."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+
+_RENAMED_MODULES = {
+    '__builtin__': 'builtins',
+    'numpy.core.multiarray': 'numpy._core.multiarray',
+    'torch.tensor': 'torch._tensor',
+}
+# Kind and size; byte order and structure come as a state that built-in types ignore.
+_PLAIN_DTYPE = re.compile(r'[?]|[biufc]\d{1,2}|[SU]\d{1,6}')
+
+
+class RefusedGlobalError(Exception):
+    """A pickle names a class or function that is no data; the message is its name."""
+
+
+def data_unpickler() -> type[pickle.Unpickler]:
+    """Class of unpicklers that read tensors, plain values, NumPy arrays and MMEngine's logs.
+
+    The class is made anew for each file: pickles can set attributes of Python classes that they
+    name, so none is shared with the rest of the program.
+    """
+    allowed = _allowed_globals()
+
+    class DataUnpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            """Return what a pickle names.
+
+            Raises:
+                RefusedGlobalError: It is not on the list.
+            """
+            full = f'{_RENAMED_MODULES.get(module, module)}.{name}'
+            if full in allowed:
+                return allowed[full]
+            dtype = getattr(torch, name, None) if module == 'torch' else None
+            if isinstance(dtype, torch.dtype):
+                return dtype
+            raise RefusedGlobalError(f'{module}.{name}')
+
+    return DataUnpickler
+
+
+class _Call:
+    """A function that a pickle can call but not change."""
+
+    __slots__ = ('_function',)
+
+    def __init__(self, function: Callable) -> None:
+        self._function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args)
+
+    def __setstate__(self, state: object) -> None:
+        raise pickle.UnpicklingError('a function has no state')
+
+
+def _allowed_globals() -> dict[str, Any]:
+    class History(HistoryBuffer):
+        def __setstate__(self, state: dict) -> None:
+            """Take over the numbers; the statistics are MMEngine's, whatever the file says."""
+            self.__class__ = HistoryBuffer
+            HistoryBuffer.__init__(
+                self, state['_log_history'], state['_count_history'], state['max_length']
+            )
+
+    history = 'mmengine.logging.history_buffer.HistoryBuffer'
+    multiarray = (getattr(np, '_core', None) or np.core).multiarray
+    return {
+        'builtins.bytes': _Call(_empty_bytes),
+        'builtins.complex': complex,
+        'builtins.frozenset': frozenset,
+        'builtins.getattr': _Call(_method_name),
+        'builtins.set': set,
+        'builtins.slice': slice,
+        '_codecs.encode': _Call(_encode_latin1),
+        'collections.OrderedDict': OrderedDict,
+        history: History,
+        'numpy.dtype': _Call(_plain_dtype),
+        'numpy.ndarray': np.ndarray,
+        'numpy._core.multiarray._reconstruct': multiarray._reconstruct,
+        'numpy._core.multiarray.scalar': multiarray.scalar,
+        'torch.Size': torch.Size,
+        'torch.device': torch.device,
+        'torch._utils._rebuild_parameter': _Call(torch._utils._rebuild_parameter),
+        'torch._utils._rebuild_tensor': _Call(torch._utils._rebuild_tensor),
+        'torch._utils._rebuild_tensor_v2': _Call(torch._utils._rebuild_tensor_v2),
+    }
+
+
+def _empty_bytes() -> bytes:
+    return b''
+
+
+def _encode_latin1(text: str, encoding: str) -> bytes:
+    """How pickle protocol 2 writes bytes."""
+    if encoding != 'latin1':
+        raise RefusedGlobalError(f'_codecs.encode to {encoding!r}')
+    return text.encode('latin1')
+
+
+def _method_name(owner: object, name: str) -> str:
+    """How a ``HistoryBuffer`` writes its statistics, which are not taken from the file."""
+    if not (isinstance(owner, type) and issubclass(owner, HistoryBuffer)):
+        raise RefusedGlobalError(f'builtins.getattr of {owner!r}')
+    return name
+
+
+def _plain_dtype(name: str, *_: object) -> np.dtype:
+    """Numbers and strings: structured types and objects are not needed and easily abused."""
+    if not isinstance(name, str) or not _PLAIN_DTYPE.fullmatch(name):
+        raise RefusedGlobalError(f'numpy.dtype {name!r}')
+    return np.dtype(name)

@@ -1,0 +1,139 @@
+"""Tensors of a TorchScript archive, read without running its program."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .data_unpickler import RefusedGlobalError, data_unpickler
+
+_PROGRAM = ('__torch__', 'torch.jit')
+_DTYPES = {
+    'BFloat16Storage': torch.bfloat16,
+    'BoolStorage': torch.bool,
+    'ByteStorage': torch.uint8,
+    'CharStorage': torch.int8,
+    'DoubleStorage': torch.float64,
+    'FloatStorage': torch.float32,
+    'HalfStorage': torch.float16,
+    'IntStorage': torch.int32,
+    'LongStorage': torch.int64,
+    'ShortStorage': torch.int16,
+}
+
+
+class _Inert:
+    """An object of a class of the archive: its attributes, and none of its code.
+
+    Attributes:
+        saved: Names of its parameters and buffers; None: not known.
+    """
+
+    saved: frozenset[str] | None = None
+
+    def __init__(self, *args: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+def read_torchscript_tensors(path: str | os.PathLike) -> dict[str, Tensor]:
+    """Read the tensors of a TorchScript archive, such as OpenAI's CLIP files.
+
+    Args:
+        path: Archive of ``torch.jit.save``.
+
+    Returns:
+        Tensors on the CPU by their dotted attribute names, as in the module's state dict.
+
+    Raises:
+        RefusedGlobalError: The archive names something other than its own classes and tensors.
+        Exception: The archive is damaged; ``zipfile``, ``pickle`` and torch have their own classes.
+    """
+    with zipfile.ZipFile(path) as archive:
+        (record,) = (name for name in archive.namelist() if name.split('/')[1:] == ['data.pkl'])
+        content = io.BytesIO(archive.read(record))
+        root = _unpickler(archive, record.removesuffix('data.pkl'))(content).load()
+    return dict(_named_tensors(root))
+
+
+def _unpickler(archive: zipfile.ZipFile, root: str) -> type[pickle.Unpickler]:
+    """Class of unpicklers that take storages from the archive."""
+    storages: dict[str, Tensor] = {}
+
+    class ArchiveUnpickler(data_unpickler()):
+        def find_class(self, module: str, name: str) -> Any:
+            """Return what the pickle names, or an inert class for the archive's own."""
+            full = f'{module}.{name}'
+            if full == 'torch._utils._rebuild_tensor_v2':
+                return _view
+            if module == 'torch' and name in _DTYPES:
+                return _DTYPES[name]
+            if module.startswith(_PROGRAM):
+                saved = _saved_names(archive, root, module, name)
+                return type('Inert', (_Inert,), {'saved': saved})
+            return super().find_class(module, name)
+
+        def persistent_load(self, saved: tuple) -> Tensor:
+            """Return all values of a storage."""
+            kind, dtype, key, *_ = saved
+            if kind != 'storage' or not isinstance(dtype, torch.dtype):
+                raise RefusedGlobalError(f'a record {kind!r} of {dtype!r}')
+            if key not in storages:
+                content = bytearray(archive.read(f'{root}data/{key}'))
+                flat = torch.frombuffer(content, dtype=torch.uint8) if content else torch.empty(0)
+                storages[key] = flat.view(dtype) if content else flat.to(dtype)
+            return storages[key]
+
+    return ArchiveUnpickler
+
+
+def _saved_names(
+    archive: zipfile.ZipFile, root: str, module: str, name: str
+) -> frozenset[str] | None:
+    """Parameters and buffers of a class, from the head of its program text.
+
+    The pickle does not tell them from other tensors, such as attention masks.
+    """
+    record = f'{root}code/{module.replace(".", "/")}.py'
+    if record not in archive.namelist():
+        return None
+    text = archive.read(record).decode()
+    pattern = rf'^class {re.escape(name)}\(Module\):\n((?:  __\w+__ = \[.*\]\n)*)'
+    head = re.search(pattern, text, re.M)
+    if head is None:
+        return None
+    lists = re.findall(r'^  __(?:parameters|buffers)__ = \[(.*)\]$', head[1], re.M)
+    return frozenset(re.findall(r'"([^"]+)"', ' '.join(lists)))
+
+
+def _view(
+    flat: Tensor, offset: int, size: Sequence[int], stride: Sequence[int], *_: object
+) -> Tensor:
+    """A tensor in its storage; torch checks that it is inside."""
+    return flat.as_strided(size, stride, offset)
+
+
+def _named_tensors(root: Any) -> Iterator[tuple[str, Tensor]]:
+    """Tensors below an object, in the order of its attributes; each object is visited once."""
+    pending, seen = [('', root)], set()
+    while pending:
+        prefix, owner = pending.pop()
+        state = owner.state if isinstance(owner, _Inert) else None
+        if not isinstance(state, dict) or id(owner) in seen:
+            continue
+        seen.add(id(owner))
+        for name, value in state.items():
+            if isinstance(value, Tensor) and (owner.saved is None or name in owner.saved):
+                yield f'{prefix}{name}', value
+        children = [(f'{prefix}{name}.', value) for name, value in state.items()]
+        pending.extend(reversed(children))
