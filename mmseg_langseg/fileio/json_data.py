@@ -6,15 +6,16 @@ import json
 from typing import Any
 
 
-def parse_json(content: str | bytes, source: object) -> Any:
+def parse_json(content: str | bytes, source: object, allow_nan: bool = False) -> Any:
     """Parse JSON of unknown origin.
 
-    A byte-order mark is accepted. What Python's parser takes beyond the standard is not: NaN,
-    infinities, and a key that occurs twice in one object.
+    A byte-order mark is accepted. What Python's parser takes beyond the standard is not: NaN
+    and infinities (by default), and a key that occurs twice in one object.
 
     Args:
         content: Text, or UTF-8.
         source: What errors call the origin, such as the file.
+        allow_nan: Accept NaN and infinities, because each number is checked where it is used.
 
     Returns:
         The value.
@@ -26,7 +27,7 @@ def parse_json(content: str | bytes, source: object) -> Any:
         text = content.decode('utf-8-sig') if isinstance(content, bytes) else content
         return json.loads(
             text.removeprefix('\ufeff'),
-            parse_constant=_refuse_constant,
+            parse_constant=None if allow_nan else _refuse_constant,
             object_pairs_hook=_unique_keys,
         )
     except RecursionError:

@@ -46,6 +46,8 @@ def check_no_overwrite(
     # Most commands read .jpg and write something else: nothing is left to compare.
     suffixes = {os.path.splitext(path)[1] for path in outputs}
     inputs = [os.fspath(path) for path in inputs if os.path.splitext(path)[1] in suffixes]
+    if not inputs:
+        return
     folders: dict[str, str] = {}
 
     def resolve(path: str) -> str:

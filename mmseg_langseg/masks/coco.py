@@ -60,7 +60,8 @@ def read_coco_annotations(content: bytes, path: str | os.PathLike) -> CocoAnnota
     Raises:
         ValueError: It is no annotation file of COCO, or of another kind.
     """
-    document = parse_json(content, f"'{path}'")
+    # One NaN must not cost the file: polygons are checked one by one.
+    document = parse_json(content, f"'{path}'", allow_nan=True)
     lists = [document.get(key) for key in ('images', 'annotations')] if _is(document, dict) else []
     if not lists or not all(_is(entries, list) and entries for entries in lists):
         raise ValueError(f"'{path}' lacks images or annotations: expected COCO's own JSON")

@@ -78,8 +78,10 @@ class ShardRun(ABC):
                 self.skip(name, 'the name is too long for a file')
             else:
                 self.files[name] = paths
-        images = [] if source.root is None else [source.root / name for name in source.names]
-        check_no_overwrite(itertools.chain(*self.files.values()), [*images, *inputs])
+        if source.root is not None:
+            images = (os.path.join(source.root, name) for name in source.names)
+            inputs = itertools.chain(inputs, images)
+        check_no_overwrite(itertools.chain.from_iterable(self.files.values()), inputs)
 
     @abstractmethod
     def make(self, names: list[str]) -> None:

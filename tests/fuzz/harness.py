@@ -169,7 +169,9 @@ def _work(
     try:
         example()
     except BaseException as error:
-        failure = ''.join(traceback.format_exception(error))[-6000:]
+        failure = ''.join(traceback.format_exception(error))
+        # The end is the input, which may be long.
+        failure = f'{failure[:4000]} ... {failure[-1000:]}' if len(failure) > 5000 else failure
     sender.send((counts, failure))
 
 

@@ -38,3 +38,7 @@ def test_values_are_shown_short():
     # Freed level by level: Python's own way to free it is fine, too.
     while deep:
         deep = deep.pop()
+
+
+def test_not_a_number_is_accepted_on_request():
+    assert parse_json('[NaN, -Infinity]', 'x', allow_nan=True)[1] == float('-inf')

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.fuzz.targets.mask_files import encode_runs
+from tests.fuzz.targets.mask_files import runs_that_wrap
 from tests.scripts import ROOT
 
 MEMORY = 16 * 2**30
@@ -24,20 +24,6 @@ def run(tool, *arguments):
     return subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, timeout=300)
 
 
-def runs_that_wrap(number=92_800):
-    """Runs far above the image that sum to its area modulo 2**64: pycocotools crashed on them."""
-    goal = 2**64 + SIZE[0] * SIZE[1]
-    pairs = (number - 3) // 2
-    # The runs 1 and 2 are 1; each pair of later ones is longer by `step`.
-    step = goal // (pairs * (pairs + 1)) - 1
-    differences = [0, 1, 1, *[step] * (2 * pairs)]
-    runs = differences[:3]
-    for i in range(3, len(differences)):
-        runs.append(runs[i - 2] + differences[i])
-    differences[-1] += goal - sum(runs)
-    return encode_runs(differences)
-
-
 def mask_file(counts):
     image = dict(width=SIZE[1], height=SIZE[0], file_name='')
     annotations = [dict(segmentation=dict(size=SIZE, counts=counts))]
@@ -46,7 +32,7 @@ def mask_file(counts):
 
 def test_bad_mask_files_cost_nothing_else(tmp_path):
     files = {
-        'wrap': mask_file(runs_that_wrap()),
+        'wrap': mask_file(runs_that_wrap(2**64 + 600, 92_800)),
         'wrap32': mask_file([2**32 - 300, 600, 300]),
         'huge': mask_file([10**25, 600]),
         'brackets': '[' * 100_000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +37,24 @@ def counts() -> st.SearchStrategy:
     return st.one_of(digits, runs, wrapped_counts(), st.lists(st.integers(0, 300), max_size=6))
 
 
-@st.composite
-def wrapped_counts(draw: st.DrawFn) -> str:
-    """Runs far above the mask that grow until their sum wraps around 32 or 64 bits."""
-    number = draw(st.sampled_from((5, 100, 3000)))
-    step = draw(st.sampled_from((2**29, 2**32 // number, 2**34 - 1, -(2**20))))
-    return encode_runs([0, 1, 1] + [step] * number)
+def wrapped_counts() -> st.SearchStrategy:
+    """Runs far above the mask that sum to its area modulo 2**32 or 2**64."""
+    goals = st.sampled_from(((2**32, 9), (2**32, 599), (2**33, 100), (2**64, 92_800)))
+    return goals.map(lambda goal: runs_that_wrap(goal[0] + SIZE[0] * SIZE[1], goal[1]))
+
+
+@lru_cache
+def runs_that_wrap(goal: int, number: int) -> str:
+    """Counts of so many runs, fewer by one if even, with a sum."""
+    pairs = (number - 3) // 2
+    # The first runs are 0, 1 and 1; each pair of later ones is longer by a step.
+    step = goal // (pairs * (pairs + 1)) - 1
+    differences = [0, 1, 1, *[step] * (2 * pairs)]
+    runs = differences[:3]
+    for i in range(3, len(differences)):
+        runs.append(runs[i - 2] + differences[i])
+    differences[-1] += goal - sum(runs)
+    return encode_runs(differences)
 
 
 def encode_runs(differences: list[int]) -> str:
@@ -59,11 +72,12 @@ def encode_runs(differences: list[int]) -> str:
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict:
-    """Valid mask files."""
+    """Valid mask files, but for the counts of a mask now and then."""
     rng = np.random.default_rng(draw(st.integers(0, 9)))
     rles = encode_masks(rng.random((draw(st.integers(0, 3)), *SIZE)) < 0.5)
-    if rles and draw(st.booleans()):
-        rles[0]['counts'] = [100, 200, 300]
+    if rles:
+        own = rles[0]['counts']
+        rles[0]['counts'] = draw(st.just(own) | st.just([100, 200, 300]) | counts())
     annotations = [
         dict(id=i, segmentation=rle, predicted_iou=0.9, stability_score=0.9, area=9)
         | dict(bbox=[0, 0, 5, 5], point_coords=[[1.5, 2.5]], crop_box=[0, 0, 30, 20])
