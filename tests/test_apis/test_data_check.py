@@ -67,9 +67,11 @@ def miou(root, out, void=11):
 def test_labels_beyond_the_names_stop_before_the_model_is_built(photos, monkeypatch):
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
     monkeypatch.setattr(train_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
+    cfg = config(photos)
+    cfg.update(train_dataloader=dict(), train_cfg=dict(), optim_wrapper=dict())
     for run in (run_test, run_training):
         with pytest.raises(LabelFileError) as error:
-            run(config(photos))
+            run(cfg)
         lines = str(error.value).splitlines()
         assert lines[0] == '3 of 3 images cannot be used:'
         assert f'{photos}/val/labels/a.png: label value 11 (' in lines[1]

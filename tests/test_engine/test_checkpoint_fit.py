@@ -100,17 +100,6 @@ def test_wrapped_models_and_names():
     assert check_checkpoint_fit(tta, state, 'a.pth', True) == (2, 2)
 
 
-@pytest.mark.parametrize('lacking', ['optimizer', 'message_hub', 'meta'])
-def test_resuming_from_weights_only_says_so(tiny_config, tmp_path, lacking):
-    work = tmp_path / 'work'
-    run_training(str(tiny_config), str(work))
-    content = torch.load(work / 'iter_2.pth', weights_only=False)
-    del content[lacking]
-    torch.save(content, tmp_path / 'bare.pth')
-    with pytest.raises(ValueError, match=rf"bare\.pth' cannot be resumed.*{lacking}.*load_from="):
-        run_training(str(tiny_config), str(work), resume=str(tmp_path / 'bare.pth'))
-
-
 @pytest.mark.parametrize('content', [b'', b'hello', None])
 def test_resuming_from_a_broken_file_names_it(tiny_config, tmp_path, content):
     if content is None:

@@ -182,7 +182,7 @@ def refuse(tool, match, *arguments):
 
 def test_bad_input(tool, tmp_path):
     target = tmp_path / 'out.pth'
-    refuse(tool, r'none\.pth.* does not exist', tmp_path / 'none.pth', target)
+    refuse(tool, r'no checkpoint file .*none\.pth', tmp_path / 'none.pth', target)
     (tmp_path / 'text.pth').write_text('hello')
     refuse(tool, r'text\.pth.* is no checkpoint', tmp_path / 'text.pth', target)
     torch.save({'state_dict': {}}, tmp_path / 'other.pth')

@@ -11,8 +11,6 @@ from mmseg.registry import HOOKS
 
 from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
 
-_TRAINING_STATE = ('meta', 'message_hub', 'optimizer')
-
 
 @HOOKS.register_module()
 class CheckpointFitHook(Hook):
@@ -31,7 +29,7 @@ class CheckpointFitHook(Hook):
             checkpoint: What the file holds.
 
         Raises:
-            ValueError: The checkpoint does not fit, or it cannot be resumed from.
+            ValueError: The checkpoint does not fit.
         """
         source = str(runner.cfg.get('load_from') or 'the checkpoint')
         training = isinstance(runner.optim_wrapper, (OptimWrapper, OptimWrapperDict))
@@ -39,26 +37,7 @@ class CheckpointFitHook(Hook):
         fitting, total = check_checkpoint_fit(
             runner.model, checkpoint, source, trained=resume or not training
         )
-        if resume:
-            check_resumable(checkpoint, source)
         if fitting < total:
             runner.logger.info(
                 f"{fitting} of the {total} tensors of '{source}' fit and are loaded."
             )
-
-
-def check_resumable(checkpoint: Any, source: str) -> None:
-    """Check that a checkpoint holds the state of a training.
-
-    Raises:
-        ValueError: It holds weights only.
-    """
-    lacks = [k for k in _TRAINING_STATE if not isinstance(checkpoint, dict) or k not in checkpoint]
-    if not lacks and not {'epoch', 'iter'} <= set(checkpoint['meta']):
-        lacks = ["'epoch' and 'iter' in meta"]
-    if lacks:
-        raise ValueError(
-            f"'{source}' cannot be resumed from: it lacks {', '.join(lacks)}, so it holds weights "
-            'and not the state of a training. To start a new training from these weights, use '
-            f'--cfg-options load_from={source}'
-        )

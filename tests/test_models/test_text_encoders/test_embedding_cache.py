@@ -102,7 +102,7 @@ def test_full_disk_warns_once_and_leaves_nothing(cache, monkeypatch):
 
 def test_unreadable_files_warn_once(cache, monkeypatch):
     cache.put(KEY, ROWS)
-    monkeypatch.setattr('pathlib.Path.read_bytes', denied)
+    monkeypatch.setattr(f'{EmbeddingCache.__module__}.read_checkpoint', denied)
     with pytest.warns(UserWarning, match=r'cannot be read: .*Permission denied') as caught:
         assert cache.get(KEY, (2, 3)) is None
         assert cache.get(KEY, (2, 3)) is None
@@ -114,7 +114,7 @@ def test_folder_without_permission_only_warns(cache):
     cache.put(KEY, ROWS)
     cache.folder.chmod(0)
     try:
-        with pytest.warns(UserWarning, match='cannot be read') as caught:
+        with pytest.warns(UserWarning, match='is not written') as caught:
             assert cache.get(KEY, (2, 3)) is None
             cache.put(KEY, ROWS)
         assert len(caught) == 1
