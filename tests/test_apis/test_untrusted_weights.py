@@ -139,13 +139,20 @@ def test_clip_weights(hostile):
         load_clip(VIT, hostile)
 
 
+def test_converter(hostile, tmp_path):
+    with pytest.raises((SystemExit, ValueError), match=REFUSED):
+        run_tool('tools/convert_pixelclip.py', hostile, tmp_path / 'out.pth')
+
+
 @pytest.mark.filterwarnings('ignore:.*torch.jit')
-def test_clip_archive(tmp_path):
+def test_torchscript_archives(tmp_path):
     path, victim = tmp_path / 'clip.pt', tmp_path / 'victim'
     victim.write_bytes(b'precious')
     torch.jit.save(torch.jit.script(Overwriting(str(victim))), path)
     with pytest.raises(ValueError, match=r'clip\.pt'):
         load_clip(VIT, path)
+    with pytest.raises((SystemExit, ValueError), match=r'clip\.pt'):
+        run_tool('tools/convert_pixelclip.py', path, tmp_path / 'out.pth')
     assert victim.read_bytes() == b'precious'
 
 

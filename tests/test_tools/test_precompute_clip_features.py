@@ -1,6 +1,7 @@
 """Features computed once: their files, and training with them."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from PIL import Image
 
+from mmseg_langseg.engine.hooks import FiniteLossHook
 from mmseg_langseg.models.clip_loader import load_clip
 from tests.scripts import load_script
 from tests.tiny import VIT
@@ -126,6 +128,15 @@ def test_training_with_the_features_is_training_with_the_teacher(tool, config, t
     np.save(out / 'a/1.npy', np.load(out / '3.npy'))
     wrong = losses(without, dataset)
     assert wrong['loss_embedding'].item() != pytest.approx(expected['loss_embedding'].item(), 2e-3)
+
+    # NaN in one file reaches the loss, where the training stops and names the file.
+    features = np.load(out / 'a/1.npy')
+    features[0] = np.nan
+    np.save(out / 'a/1.npy', features)
+    outputs = losses(without, dataset)
+    batch = pseudo_collate([dataset[index] for index in range(len(dataset))])
+    with pytest.raises(FloatingPointError, match=r'not finite.*a/1\.npy'):
+        FiniteLossHook().after_train_iter(SimpleNamespace(iter=0), 0, batch, outputs)
 
 
 def test_a_second_run_makes_what_is_missing_and_nothing_else(tool, config, tmp_path, capsys):
