@@ -4,7 +4,6 @@ from mmengine.config import Config
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
 from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
-from mmseg_langseg.engine.hooks.checkpoint_fit_hook import check_resumable
 from tests.scripts import ROOT, load_script
 from tests.tiny import clips4, pixelclip
 
