@@ -227,6 +227,11 @@ def main(argv: list[str] | None = None) -> None:
     source = open_image_source(args.images, args.root, exclude=args.masks)
     if args.out is not None:
         check_not_input(args.out, [args.images, args.masks, *([args.root] if args.root else [])])
+        if args.images.is_dir() and args.images.resolve() in args.out.resolve().parents:
+            raise ValueError(
+                f"OUT '{args.out}' is in '{args.images}', where drawings would be taken for "
+                'images; give another path'
+            )
     statistics = browse(source, args.masks, args.out, args.sheet, args.max, args.overwrite)
     print(statistics)
 

@@ -93,7 +93,7 @@ def test_inputs_are_never_overwritten(tools, work, name, command):
     arguments = command.split()
     if name == 'browse_dataset':
         arguments += ['--cfg-options', *DATA]
-    with pytest.raises((OSError, ValueError), match=r'exists|overwritten|nothing was written'):
+    with pytest.raises((OSError, ValueError), match=r'exists|overwritten|nothing was written|taken for'):
         tools[name].main(arguments)
     after = digests(work)
     assert {path: after[path] for path in before} == before
@@ -151,6 +151,12 @@ def test_own_drawings_are_replaced_on_request(tools, work, name):
         tools[name].main(command)
     tools[name].main(['--overwrite', *command])
     assert digests(work / 'out') == drawn
+
+
+@pytest.mark.parametrize('out', ['images/drawn', 'link/drawn', 'images/new.png --sheet'])
+def test_drawings_do_not_go_among_the_images(tools, work, out):
+    with pytest.raises(ValueError, match='drawings would be taken for images'):
+        tools['browse_masks'].main(['images', 'masks', *out.split()])
 
 
 def test_images_of_one_stem_do_not_share_a_drawing(tools, work, capsys):
