@@ -22,6 +22,7 @@ PAGES = ['README.md', *(f'docs/{path.name}' for path in sorted(ROOT.glob('docs/*
 PAGES += [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('configs/*/README.md'))]
 # Where the configs of a page stand, from which their `_base_` is counted.
 FOLDERS = {
+    'docs/data.md': 'configs/pixelclip',
     'docs/masks.md': 'configs/pixelclip',
     'docs/clips4_evaluation.md': 'configs/clips4',
     'configs/clips4/README.md': 'configs/clips4',
@@ -153,7 +154,7 @@ def test_own_config_in_the_inferencer_of_the_toolbox(config_with_data, photo):
 
 
 def test_own_config_cannot_be_trained_and_says_so(config, config_with_data, tmp_path):
-    with pytest.raises(RuntimeError, match='train_dataloader'):
+    with pytest.raises(ValueError, match='cannot train: it has no train_dataloader'):
         run_training(config, work_dir=tmp_path / 'work')
     options = {'optim_wrapper.optimizer.lr': 0.01, 'model.backbone.trainable': 'all'}
     with pytest.raises(NotImplementedError, match='has no loss; train with PixelCLIP'):
