@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from mmseg_langseg.fileio import show_value
+
 BRACKETS = {'[': ']', '(': ')'}
 QUOTES = ('"', "'")
 
@@ -36,13 +38,13 @@ class ConfigOptions(DictAction):
             if not equals or not key.strip():
                 raise argparse.ArgumentError(
                     self,
-                    f'expected KEY=VALUE, got {text!r} (a value with blanks needs quotes: '
+                    f'expected KEY=VALUE, got {show_value(text)} (a value with blanks needs quotes: '
                     '"KEY=some words")',
                 )
             try:
                 options[key.strip()] = parse_value(value)
             except (RecursionError, ValueError) as error:
-                raise argparse.ArgumentError(self, f'{key}: {error}') from error
+                raise argparse.ArgumentError(self, f'{show_value(key)}: {error}') from error
         setattr(namespace, self.dest, options)
 
 
@@ -61,7 +63,7 @@ def parse_value(text: str) -> Any:
             elements = _split(value[1:-1])
             return tuple(elements) if value[0] == '(' else elements
         if not _matches(value):
-            raise ValueError(f'brackets do not match in {text!r}; put a string into quotes')
+            raise ValueError(f'brackets do not match in {show_value(text)}; put a string into quotes')
     number = _scalar(value)
     if not isinstance(number, str):
         return number
@@ -137,7 +139,7 @@ def _element_end(text: str) -> int:
     elif text[0] in BRACKETS:
         closing = _closing(text)
         if closing is None:
-            raise ValueError(f'brackets do not match in {text!r}')
+            raise ValueError(f'brackets do not match in {show_value(text)}')
         start = closing
     comma = text.find(',', start)
     return len(text) if comma < 0 else comma
