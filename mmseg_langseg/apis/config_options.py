@@ -12,6 +12,7 @@ from mmseg_langseg.fileio import show_value
 
 BRACKETS = {'[': ']', '(': ')'}
 QUOTES = ('"', "'")
+_DEEPEST = 50
 
 
 class ConfigOptions(DictAction):
@@ -43,7 +44,7 @@ class ConfigOptions(DictAction):
                 )
             try:
                 options[key.strip()] = parse_value(value)
-            except (RecursionError, ValueError) as error:
+            except ValueError as error:
                 raise argparse.ArgumentError(self, f'{show_value(key)}: {error}') from error
         setattr(namespace, self.dest, options)
 
@@ -52,7 +53,7 @@ def parse_value(text: str) -> Any:
     """Read the value of an option.
 
     Raises:
-        ValueError: Brackets or quotes do not match.
+        ValueError: Brackets or quotes do not match, or are nested too deeply.
     """
     value = text.strip()
     if _is_quoted(value):
@@ -113,6 +114,8 @@ def _closing(text: str) -> int | None:
             quote = character
         elif character in BRACKETS:
             awaited.append(BRACKETS[character])
+            if len(awaited) > _DEEPEST:
+                raise ValueError(f'brackets are nested too deeply in {show_value(text)}')
         elif character in BRACKETS.values():
             if awaited.pop() != character:
                 return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import IO, Any
@@ -14,6 +15,7 @@ from . import data_pickle
 
 # The original: within data_only_loading, torch.load is read_checkpoint.
 _torch_load = torch.load
+_LARGEST_PACKED = 2**24
 
 
 class UnsafeFileError(ValueError):
@@ -50,8 +52,13 @@ def read_checkpoint(
     try:
         with open(name, 'rb') if opened is None else nullcontext(opened) as file:
             return _read(file, map_location, name, trust)
-    except (UnsafeFileError, PermissionError, MemoryError):
+    except (UnsafeFileError, PermissionError):
         raise
+    except MemoryError as error:
+        raise ValueError(
+            f"'{name}' asks for more memory than there is: it is damaged, or too large for this "
+            'machine.'
+        ) from error
     except data_pickle.UnsafePickleError as error:
         raise UnsafeFileError(
             f"'{name}' holds {error}, which is no plain data, and was not read: loading it could "
@@ -69,26 +76,38 @@ def read_checkpoint(
 def _read(file: IO[bytes], map_location: Any, name: str, trust: bool) -> Any:
     if trust:
         return _torch_load(file, map_location=map_location, weights_only=False)
+    pickle_module = data_pickle
     if _is_zip(file):
         # The same reader and the same mark that torch.load goes by.
-        if 'constants.pkl' in torch._C.PyTorchFileReader(file).get_all_records():
+        reader = torch._C.PyTorchFileReader(file)
+        if 'constants.pkl' in reader.get_all_records():
             raise UnsafeFileError(
                 f"'{name}' is a TorchScript archive, a program, and was not run: expected a "
                 'checkpoint of torch.save. (As CLIP weights, such a file is read for its tensors.)'
             )
+        _check_packing(file)
+        pickle_module = data_pickle.for_archive(reader.get_record)
     elif tarfile.is_tarfile(file):
         raise UnsafeFileError(
             f"'{name}' is in torch's tar format of 2017, which is not read for safety."
         )
     file.seek(0)
     content = _torch_load(
-        file, map_location=map_location, pickle_module=data_pickle, weights_only=False
+        file, map_location=map_location, pickle_module=pickle_module, weights_only=False
     )
     meta = content.get('meta') if isinstance(content, Mapping) else None
     if isinstance(meta, dict):
         # MMEngine runs this text as a config file when it resumes; its own checkpoints have 'cfg'.
         meta.pop('config', None)
     return content
+
+
+def _check_packing(file: IO[bytes]) -> None:
+    """Refuse a small file that would unpack to a large one; torch.save packs nothing."""
+    with zipfile.ZipFile(file) as archive:
+        for entry in archive.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED and entry.file_size > _LARGEST_PACKED:
+                raise ValueError(f'{entry.filename} would unpack to {entry.file_size} bytes')
 
 
 def _is_zip(file: IO[bytes]) -> bool:

@@ -39,8 +39,11 @@ def is_torchscript(path: str | os.PathLike) -> bool:
     """Whether a file is an archive of ``torch.jit.save``."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith('/constants.pkl') for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith('/constants.pkl') for name in archive.namelist())
+    except Exception:  # of a broken directory; whoever reads the file says so
+        return False
 
 
 def read_torchscript_tensors(path: str | os.PathLike) -> dict[str, Tensor]:
@@ -85,7 +88,8 @@ class _Module:
         self.attributes = state if isinstance(state, dict) else {}
 
 
-class _Unpickler(pickle.Unpickler):
+# Python's own one in C fills gigabytes of memory if a file of a few bytes says so.
+class _Unpickler(pickle._Unpickler):
     def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(io.BytesIO(_content(archive, f'{root}/data.pkl')))
         self._archive, self._root = archive, root
@@ -123,8 +127,11 @@ def _untagged(value: Any, tag: Any) -> Any:
 
 
 def _rebuild_tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *rest: Any) -> Tensor:
-    # as_strided refuses what reaches beyond the storage.
-    return torch.as_strided(storage, size, stride, offset).clone()
+    # as_strided refuses what reaches beyond the storage, but repeats a number without end.
+    view = torch.as_strided(storage, size, stride, offset)
+    if view.numel() > storage.numel():
+        raise ValueError(f'a tensor of shape {size} from {storage.numel()} numbers')
+    return view.clone()
 
 
 def _content(archive: zipfile.ZipFile, name: str) -> bytes:
