@@ -184,7 +184,10 @@ def _work(
     try:
         example()
     except BaseException as error:
-        failure = ''.join(traceback.format_exception(error))[-6000:]
+        # Hypothesis' note holds the input, which may be large.
+        case = ''.join(getattr(error, '__notes__', []))[:3000]
+        error.__notes__ = []
+        failure = ''.join(traceback.format_exception(error))[-4000:] + case
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     sender.send((counts, failure, peak))
 

@@ -11,7 +11,7 @@ import torch
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from tests.fuzz.strategies import mutated_bytes
+from tests.fuzz.strategies import mixed, mutated_bytes
 
 MARKER = 'FUZZ_MARKER'
 """Environment variable with the path of a file that nothing may make."""
@@ -169,4 +169,4 @@ def weight_files() -> st.SearchStrategy:
     whole = st.deferred(lambda: st.sampled_from(sorted(whole_files().items())))
     whole = whole.flatmap(lambda item: st.tuples(st.just(item[0]), mutated_bytes(st.just(item[1]))))
     made = st.tuples(st.just('x'), containers() | compact_files())
-    return st.one_of(whole, made, made, made)
+    return mixed(whole, made, made, made)

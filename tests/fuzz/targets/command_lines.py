@@ -19,11 +19,12 @@ from PIL import Image
 from mmseg_langseg.apis.command_line import run_command
 from mmseg_langseg.masks import encode_masks, write_mask_file
 from tests.fuzz.harness import fill_outside
-from tests.fuzz.strategies import mutated_bytes
+from tests.fuzz.strategies import mixed, mutated_bytes
 from tests.fuzz.target import Target
 from tests.fuzz.targets import coco_files, config_options, image_files, mask_files, vocabularies
 from tests.fuzz.targets.region_maps import images as region_maps
 from tests.scripts import load_script
+from tests.tiny import pixelclip_config
 
 COMMANDS = {
     name: load_script(f'{folder}/{name}.py').main
@@ -35,11 +36,25 @@ COMMANDS = {
 }
 # IN and OUT are folders of the sandbox; an output may only be in OUT, or be a file of the inputs.
 PATHS = ('', '.', 'IN/gone', 'IN/x.png', 'IN/images', 'IN/list.txt', 'IN/x.json', 'IN/config.py')
-PATHS += ('IN/weights.pth', 'OUT', '/dev/null', 'IN/a\0b', 'IN/' + 'n' * 300, '\ud800', '-', '--x')
+PATHS += ('IN/weights.pth', 'OUT', '/dev/null', 'IN/' + 'n' * 300, '\udcff', '-', '--x')
 OUTS = ('OUT/new', 'OUT/new', 'OUT/new', 'OUT', 'OUT/new.png', 'OUT/new.txt', 'OUT/file/below')
-OUTS += ('IN/x.png', 'IN/x.json', 'IN/config.py', 'IN/images/x.png', 'OUT/a\0b', 'OUT/' + 'n' * 300)
+OUTS += ('IN/x.png', 'IN/x.json', 'IN/config.py', 'IN/images/x.png', 'OUT/\udcff', 'OUT/' + 'n' * 300)
 OUTS += ('', 'OUT/link', 'OUT/folder', '/dev/null/x', '/proc/x')
-NUMBERS = ('1', '0', '-1', 'x', '', '1e9', 'nan', '9' * 5000, '0/1', '3/2', '1/0', '٣', '²')
+NUMBERS = ('1', '1', '1', '0/1', '0', '-1', 'x', '', '1e9', 'nan', '9' * 4400, '0/1', '3/2', '1/0', '٣', '²')
+CONFIG = f'''
+import mmseg_langseg
+default_scope = 'mmseg'
+model = {pixelclip_config()!r}
+pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadLabelMap'), dict(type='PackSegInputs')]
+dataset = dict(type='FolderSegDataset', classes='classes.txt', data_root='INPUTS',
+    data_prefix=dict(img_path='test/images', seg_map_path='test/labels'), pipeline=pipeline)
+test_dataloader = dict(batch_size=1, num_workers=0, dataset=dataset,
+    sampler=dict(type='DefaultSampler', shuffle=False))
+test_cfg = dict(type='TestLoop')
+test_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+default_hooks = dict(visualization=dict(type='SegVisualizationHook'))
+visualizer = dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
+'''.encode()
 CONFIGS = (
     *(b'', b'model = dict(', b'x = 1 / 0', b"_base_ = './gone.py'", b"_base_ = './config.py'"),
     *(b'model = 3', b'model = dict(type="Gone")', b'\xff\xfe', b'raise SystemExit(3)', b'a\0'),
@@ -54,14 +69,14 @@ def command_lines() -> st.SearchStrategy:
     path, out, number = (st.sampled_from(some) for some in (PATHS, OUTS, NUMBERS))
 
     def usual(value: str, others: st.SearchStrategy) -> st.SearchStrategy:
-        return st.one_of(*(st.just(value),) * 4, others)
+        return mixed(*(st.just(value),) * 7, others)
 
     def option(name: str, values: st.SearchStrategy | None = None) -> st.SearchStrategy:
         given = st.just((name,)) if values is None else st.tuples(st.just(name), values)
-        return st.one_of(*(st.just(()),) * 4, given)
+        return mixed(*(st.just(()),) * 5, given)
 
     def line(name: str, *parts: st.SearchStrategy) -> st.SearchStrategy:
-        stray = st.one_of(*(st.just(()),) * 9, st.tuples(path), st.tuples(number))
+        stray = mixed(*(st.just(()),) * 19, st.tuples(path), st.tuples(number))
         return st.tuples(st.just(name), st.tuples(*parts, stray))
 
     config = usual('IN/config.py', path)
@@ -79,11 +94,11 @@ def command_lines() -> st.SearchStrategy:
              option('--shard', number), option('--root', path)),
         line('image_demo', usual('IN/x.png', path), config, option('IN/weights.pth'), words,
              st.tuples(st.just('--out'), out), option('--opacity', number), settings),
-        line('test', config, usual('IN/weights.pth', path), option('--out', out), settings,
+        line('test', config, usual('none', path), option('--out', out), settings,
              option('--show-dir', out), option('--work-dir', out), option('--wait-time', number),
-             st.just(()) | words, option('--known', vocabularies.strings()), option('--tta')),
+             mixed(st.just(()), words), option('--known', vocabularies.strings()), option('--tta')),
         line('train', config, option('--work-dir', out), settings, option('--resume', path),
-             option('--load-from', path), option('--known', vocabularies.strings())),
+             option('--known', vocabularies.strings())),
     )  # fmt: skip
 
 
@@ -91,21 +106,24 @@ def prepare(case: tuple, inputs: Path) -> None:
     (command, parts), image, masks, regions, coco, config, weights, odd_name = case
     arguments = [part for group in parts for part in ((group,) if isinstance(group, str) else group)]
     (inputs / 'case.pkl').write_bytes(pickle.dumps((command, arguments)))
-    for folder in ('images', 'masks'):
-        (inputs / folder).mkdir()
+    for folder in ('images', 'masks', 'test/images', 'test/labels'):
+        (inputs / folder).mkdir(parents=True)
     plain = Image.fromarray(np.zeros((20, 30, 3), np.uint8))
     plain.save(inputs / 'images/fine.png')
+    plain.save(inputs / 'test/images/x.png')
+    plain.convert('L').save(inputs / 'test/labels/x.png')
     rles = encode_masks(np.ones((1, 20, 30), bool))
     write_mask_file(inputs / 'masks/fine.json', rles, (20, 30), 'fine.png', 1)
     coco_files.prepare(coco, inputs)
     (inputs / 'x.png').write_bytes(image)
     (inputs / 'images/x.png').write_bytes(image)
     # Names of other systems: no UTF-8, a line end, a dash.
-    plain.save(os.fsencode(inputs / 'images') + b'/' + odd_name + b'.png')
+    (inputs / 'images' / os.fsdecode(odd_name + b'.png')).write_bytes(image)
     (inputs / 'masks/x.json').write_bytes(fill_outside(masks, inputs))
     (inputs / 'masks/y.png').write_bytes(regions)
     plain.save(inputs / 'images/y.jpg')
-    (inputs / 'config.py').write_bytes(config)
+    (inputs / 'config.py').write_bytes(config.replace(b'INPUTS', os.fsencode(inputs)))
+    (inputs / 'classes.txt').write_text('cat\ndog\n')
     (inputs / 'weights.pth').write_bytes(weights)
     (inputs / 'list.txt').write_bytes(b'images/fine.png\n../x\n/etc/passwd\n' + odd_name)
     out = inputs.parent / 'out'
@@ -118,7 +136,7 @@ def run(inputs: Path, out: Path) -> None:
     command, arguments = pickle.loads((inputs / 'case.pkl').read_bytes())
     arguments = [
         re.sub('^(IN|OUT)(?=/|$)', lambda found: str(inputs if found[0] == 'IN' else out), text)
-        for text in arguments
+        for text in map(as_argument, arguments)
     ]
     # As Python's own: what is no UTF-8 cannot be printed.
     said = io.TextIOWrapper(io.BytesIO(), 'utf-8')
@@ -146,6 +164,11 @@ def run(inputs: Path, out: Path) -> None:
         os.environ.update(before)
 
 
+def as_argument(text: str) -> str:
+    """What a system passes on of a text: no NUL, and no UTF-8 that is none but as single bytes."""
+    return re.sub('[\ud800-\udfff]', '\udcff', text.replace('\0', ''))
+
+
 class Refused(Exception):
     """The command ended with a message."""
 
@@ -157,7 +180,7 @@ CASES = st.tuples(
     mask_files.CASES,
     region_maps(),
     coco_files.CASES,
-    st.sampled_from(CONFIGS) | mutated_bytes(st.sampled_from(CONFIGS)),
+    mixed(*(st.just(CONFIG),) * 4, st.sampled_from(CONFIGS), mutated_bytes(st.sampled_from(CONFIGS))),
     st.sampled_from((b'', b'PK\x03\x04', b'\x80\x02}q\x00.', b'cposix\nsystem\n(Vid\ntR.')),
     st.sampled_from((b'z', b'\xff', b'a\nb', b'-x', b'a b', b'\xe2\x80\xae', b'*', b'%s')),
 )

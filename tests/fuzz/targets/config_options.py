@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from mmseg_langseg.apis.config_file import merge_options
 from mmseg_langseg.apis.config_options import ConfigOptions
-from tests.fuzz.strategies import HOSTILE_NUMBERS
+from tests.fuzz.strategies import HOSTILE_NUMBERS, mixed
 from tests.fuzz.target import Target
 
 KEYS = ('model', 'type', 'backbone', 'depth', 'list', '0', '1', '-1', '7', 'word', 'none', 'new')
@@ -27,7 +27,7 @@ HOSTILE_TEXTS = (
 
 def values() -> st.SearchStrategy:
     """Values as one types them, well or badly."""
-    return st.one_of(
+    return mixed(
         st.lists(st.sampled_from(ATOMS), max_size=12).map(''.join),
         st.sampled_from(('3', '0.5', 'cat; dog, puppy', '[1,2]', '(a,b)', '[(1,2),(3,4)]', "'x'")),
         st.sampled_from(HOSTILE_TEXTS),
@@ -39,7 +39,8 @@ def values() -> st.SearchStrategy:
 def options(draw: st.DrawFn) -> str:
     """One option."""
     keys = st.sampled_from(KEYS)
-    parts = draw(st.lists(keys | keys | keys | st.sampled_from(HOSTILE_KEYS), min_size=1, max_size=4))
+    key = mixed(*(keys,) * 9, st.sampled_from(HOSTILE_KEYS))
+    parts = draw(st.lists(key, min_size=1, max_size=4))
     equals = draw(st.sampled_from(('=',) * 9 + ('', '==', ' = ')))
     return '.'.join(parts) + equals + draw(values())
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmseg_langseg.datasets import FolderSegDataset, LoadLabelMap, check_labels
-from tests.fuzz.strategies import HOSTILE_NUMBERS, hostile_values, mutated_bytes
+from tests.fuzz.strategies import HOSTILE_NUMBERS, hostile_values, mixed, mutated_bytes
 from tests.fuzz.target import Target
 from tests.fuzz.targets.region_maps import bombs, images
 
@@ -66,7 +66,7 @@ def settings() -> st.SearchStrategy:
     )
     wrong = st.sampled_from((65535, 0, -1, None, '255')).map(lambda value: dict(ignore_index=value))
     none = st.just({})
-    return st.one_of(
+    return mixed(
         *(st.tuples(none, none), st.tuples(none, none), st.tuples(dataset, none)),
         st.tuples(dataset, wrong),
     )
@@ -94,7 +94,7 @@ def run(inputs: Path, out: Path) -> None:
 
 
 CASES = st.tuples(
-    st.one_of(
+    mixed(
         *(plain_labels(), plain_labels(), mutated_bytes(plain_labels())),
         *(images(), bombs(), mutated_bytes(bombs())),
     ),

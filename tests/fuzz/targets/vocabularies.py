@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mmengine.registry import init_default_scope
 
 from mmseg_langseg.models.text_encoders import Vocabulary
-from tests.fuzz.strategies import hostile_values, mutated_json
+from tests.fuzz.strategies import hostile_values, mixed, mutated_json
 from tests.fuzz.target import Target
 from tests.tiny import pixelclip
 
@@ -27,7 +27,7 @@ HOSTILE_WORDS = (
 def words() -> st.SearchStrategy:
     """A word, a hostile one, or any text."""
     plain = st.sampled_from(WORDS)
-    return st.one_of(*(plain,) * 9, st.sampled_from(HOSTILE_WORDS), st.text(max_size=8))
+    return mixed(*(plain,) * 19, st.sampled_from(HOSTILE_WORDS), st.text(max_size=8))
 
 
 @st.composite
