@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import sys
 import traceback
@@ -61,6 +62,10 @@ def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -
             it holds the status 130.
     """
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        # A file name need not be text, and printing it is no reason to stop.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
     try:
         return main()
     except KeyboardInterrupt:

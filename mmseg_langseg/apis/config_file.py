@@ -12,9 +12,12 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmseg_langseg.fileio import show_value
+
 SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 RUNNER_KEYS = tuple(inspect.signature(Runner.__init__).parameters)[1:]
 SIMILAR = 0.8
+_MOST_DIGITS = 20
 
 
 def read_config(path: str | Path) -> Config:
@@ -59,19 +62,32 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
 
     Raises:
         ValueError: A key leads through a value that has no keys, is beyond the end of a list, or
-            is misspelled.
+            is misspelled; or one option is part of another.
     """
     for key in options:
+        _check_alone(options, key)
         _check_path(cfg, key)
     # MMEngine takes _delete_ out of what it merges, and one option may need another before it.
     cfg.merge_from_dict(dict(options))
 
 
+def _check_alone(options: Mapping[str, Any], key: str) -> None:
+    parents = key.split('.')[:-1]
+    for depth in range(1, len(parents) + 1):
+        parent = '.'.join(parents[:depth])
+        if parent in options:
+            raise ValueError(
+                f'The option {_short_key(parent)} replaces what the option {_short_key(key)} '
+                'changes: give one of them.'
+            )
+
+
 def _check_path(cfg: Config, key: str) -> None:
     *parents, last = key.split('.')
+    key = _short_key(key)
     node: Any = cfg._cfg_dict
     for depth, part in enumerate(parents):
-        where = '.'.join(parents[:depth])
+        where = _short_key('.'.join(parents[:depth]))
         if isinstance(node, Sequence) and not isinstance(node, str):
             node = node[_index(part, node, key)]
         elif not isinstance(node, Mapping):
@@ -86,22 +102,23 @@ def _check_path(cfg: Config, key: str) -> None:
             return
         if node is None:
             raise ValueError(
-                f'The option {key} leads through {".".join(parents[: depth + 1])}, which is None '
+                f'The option {key} leads through {_short_key(".".join(parents[: depth + 1]))}, which is None '
                 'in the config.'
             )
     if isinstance(node, Sequence) and not isinstance(node, str):
         _index(last, node, key)
     elif not isinstance(node, Mapping):
-        where = '.'.join(parents)
+        where = _short_key('.'.join(parents))
         raise ValueError(f'The option {key}: {where} is {_short(node)} and has no keys.')
     elif last not in node and last != '_delete_':
         _warn_new_key(node, last, key, top=not parents)
 
 
 def _index(part: str, node: Sequence, key: str) -> int:
-    if not part.isdecimal() or int(part) >= len(node):
+    # Python reads no number of thousands of digits.
+    if not part.isdecimal() or len(part) > _MOST_DIGITS or int(part) >= len(node):
         raise ValueError(
-            f'The option {key}: {part!r} is in place of an index into a list of {len(node)}; '
+            f'The option {key}: {show_value(part)} is in place of an index into a list of {len(node)}; '
             f'expected 0 to {len(node) - 1}.'
         )
     return int(part)
@@ -111,7 +128,7 @@ def _check_new_parent(node: Mapping, part: str, key: str, top: bool) -> None:
     near = get_close_matches(part, list(node), 1, SIMILAR)
     if near and not (top and part in RUNNER_KEYS):
         raise ValueError(
-            f'The option {key} names no place in the config: there is no {part!r}. Did you mean '
+            f'The option {key} names no place in the config: there is no {show_value(part)}. Did you mean '
             f'{near[0]!r}?'
         )
     _warn_new_key(node, part, key, top)
@@ -124,9 +141,14 @@ def _warn_new_key(node: Mapping, part: str, key: str, top: bool) -> None:
     near = get_close_matches(part, [*node, *(RUNNER_KEYS if top else ())], 1, SIMILAR)
     if near or top:
         hint = f' Did you mean {near[0]!r}?' if near else ' Nothing may read it.'
-        warnings.warn(f'The option {key} adds {part!r} to the config.{hint}', stacklevel=4)
+        warnings.warn(
+            f'The option {key} adds {show_value(part)} to the config.{hint}', stacklevel=4
+        )
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    return _short_key(repr(value))
+
+
+def _short_key(text: str) -> str:
     return text if len(text) < 60 else f'{text[:57]}...'

@@ -8,8 +8,11 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from mmseg_langseg.fileio import show_value
+
 BRACKETS = {'[': ']', '(': ')'}
 QUOTES = ('"', "'")
+_DEEPEST = 50
 
 
 class ConfigOptions(DictAction):
@@ -36,13 +39,13 @@ class ConfigOptions(DictAction):
             if not equals or not key.strip():
                 raise argparse.ArgumentError(
                     self,
-                    f'expected KEY=VALUE, got {text!r} (a value with blanks needs quotes: '
+                    f'expected KEY=VALUE, got {show_value(text)} (a value with blanks needs quotes: '
                     '"KEY=some words")',
                 )
             try:
                 options[key.strip()] = parse_value(value)
-            except (RecursionError, ValueError) as error:
-                raise argparse.ArgumentError(self, f'{key}: {error}') from error
+            except ValueError as error:
+                raise argparse.ArgumentError(self, f'{show_value(key)}: {error}') from error
         setattr(namespace, self.dest, options)
 
 
@@ -50,7 +53,7 @@ def parse_value(text: str) -> Any:
     """Read the value of an option.
 
     Raises:
-        ValueError: Brackets or quotes do not match.
+        ValueError: Brackets or quotes do not match, or are nested too deeply.
     """
     value = text.strip()
     if _is_quoted(value):
@@ -61,7 +64,9 @@ def parse_value(text: str) -> Any:
             elements = _split(value[1:-1])
             return tuple(elements) if value[0] == '(' else elements
         if not _matches(value):
-            raise ValueError(f'brackets do not match in {text!r}; put a string into quotes')
+            raise ValueError(
+                f'brackets do not match in {show_value(text)}; put a string into quotes'
+            )
     number = _scalar(value)
     if not isinstance(number, str):
         return number
@@ -111,6 +116,8 @@ def _closing(text: str) -> int | None:
             quote = character
         elif character in BRACKETS:
             awaited.append(BRACKETS[character])
+            if len(awaited) > _DEEPEST:
+                raise ValueError(f'brackets are nested too deeply in {show_value(text)}')
         elif character in BRACKETS.values():
             if awaited.pop() != character:
                 return None
@@ -137,7 +144,7 @@ def _element_end(text: str) -> int:
     elif text[0] in BRACKETS:
         closing = _closing(text)
         if closing is None:
-            raise ValueError(f'brackets do not match in {text!r}')
+            raise ValueError(f'brackets do not match in {show_value(text)}')
         start = closing
     comma = text.find(',', start)
     return len(text) if comma < 0 else comma

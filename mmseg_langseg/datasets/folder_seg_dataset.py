@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path, PurePosixPath
 
 import mmengine.fileio as fileio
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmseg_langseg.fileio import contained_path
+from mmseg_langseg.fileio import contained_path, show_value
 from mmseg_langseg.masks import IMAGE_SUFFIXES
 
 from .label_files import WIDE_IGNORE, ignored_label
+
+_MOST_DIGITS = 20
+_SHOWN = 5
 
 
 @DATASETS.register_module()
@@ -177,9 +182,11 @@ def _check_names(names: list[str], source: object) -> None:
         raise ValueError(f'{source} holds no class name')
     if '' in names:
         raise ValueError(f'{source}: class {names.index("")} (counted from 0) has an empty name')
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ValueError(f'{source} names these classes twice: {twice}')
+        more = f' and {len(twice) - _SHOWN} others' if len(twice) > _SHOWN else ''
+        shown = ', '.join(map(show_value, twice[:_SHOWN]))
+        raise ValueError(f'{source} names these classes twice: {shown}{more}')
 
 
 def _label_map(
@@ -194,11 +201,16 @@ def _label_map(
         if value not in ignored_values:
             label_map[value] = ignored
             ignored_values.add(value)
+    if mapping is not None and not isinstance(mapping, Mapping):
+        raise ValueError(
+            'label_mapping: expected a dict of values and their labels, e.g. {7: 0, 8: 1}, got '
+            f'{show_value(mapping)}'
+        )
     mapped = set()
     for key, target in (mapping or {}).items():
         value = _integer(key, 'label_mapping, value of the label maps')
         value = ignored if value == WIDE_IGNORE else value
-        label = _integer(target, f'label_mapping of {key}')
+        label = _integer(target, f'label_mapping of {show_value(key)}')
         if value in mapped:
             raise ValueError(f'label_mapping maps {value} twice')
         mapped.add(value)
@@ -212,7 +224,11 @@ def _label_map(
 
 
 def _integer(value: object, name: str) -> int:
-    text = str(value)
-    if isinstance(value, bool) or not text.isdecimal() or int(text) > WIDE_IGNORE:
-        raise ValueError(f'{name}: expected an integer from 0 to {WIDE_IGNORE}, got {value!r}')
-    return int(text)
+    # Python reads no number of thousands of digits, nor prints one.
+    is_text = isinstance(value, str) and value.isdecimal() and len(value) < _MOST_DIGITS
+    is_number = isinstance(value, Integral) and not isinstance(value, bool)
+    if not (is_text or is_number) or not 0 <= int(value) <= WIDE_IGNORE:
+        raise ValueError(
+            f'{name}: expected an integer from 0 to {WIDE_IGNORE}, got {show_value(value)}'
+        )
+    return int(value)

@@ -1,5 +1,6 @@
 """Readers of the weight files that hold a CLIP."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,13 +57,14 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
     path = os.fspath(path)
     content = read_checkpoint(path)
     if isinstance(content, Mapping) and {'arch', 'state_dict', 'token_embedding'} <= set(content):
-        arch = content['arch']
-        return ClipFile(
-            dict(content['state_dict']),
-            bool(arch.get('quick_gelu', False)),
-            arch,
-            content['token_embedding'],
-        )
+        arch, tokens = content['arch'], content['token_embedding']
+        if not isinstance(arch, dict) or not _is_token_embedding(tokens):
+            raise ValueError(
+                f"'{path}' is no compact CLIP file: expected dicts 'arch' and 'token_embedding', "
+                "the latter with 'ids' (n,), 'rows' (n, width), 'seed' and 'std'"
+            )
+        weights = _from_tensors(content['state_dict'], path).weights
+        return ClipFile(weights, arch.get('quick_gelu') is True, arch, tokens)
     for key in ('model', 'state_dict'):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -90,6 +92,25 @@ def _from_tensors(content, path: str, quick_gelu: bool | None = None) -> ClipFil
     if wrong:
         raise ValueError(f"'{path}' is not a CLIP weight file: entry '{wrong[0]}' is no tensor")
     return ClipFile(weights, quick_gelu)
+
+
+def _is_token_embedding(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not {'ids', 'rows', 'seed', 'std'} <= set(entry):
+        return False
+    ids, rows, seed, std = (entry[key] for key in ('ids', 'rows', 'seed', 'std'))
+    return (
+        isinstance(ids, Tensor)
+        and ids.dtype == torch.int64
+        and ids.ndim == 1
+        and (not len(ids) or int(ids.min()) >= 0)
+        and isinstance(rows, Tensor)
+        and rows.is_floating_point()
+        and rows.ndim == 2
+        and isinstance(seed, int)
+        and -(2**63) <= seed < 2**63
+        and isinstance(std, (int, float))
+        and math.isfinite(std)
+    )
 
 
 def _expand_tokens(entry: Mapping, shape: torch.Size) -> Tensor:

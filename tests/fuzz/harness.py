@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -28,6 +29,8 @@ PATIENCE = 60
 """Seconds for one input."""
 CHUNK = 500
 """Inputs of one process."""
+LONGEST_MESSAGE = 5000
+"""Characters of an error message that someone may still read."""
 
 
 class FuzzFailure(AssertionError):
@@ -42,11 +45,13 @@ class FuzzReport:
         accepted: Inputs that were used.
         refused: Inputs that ended in an expected error.
         failures: A text for each process that an input crashed or an unexpected error ended.
+        peak: Bytes of memory that the largest process had, the libraries included.
     """
 
     accepted: int = 0
     refused: int = 0
     failures: list[str] = field(default_factory=list)
+    peak: int = 0
 
 
 def fuzz(target: Target, examples: int, seed: int, shrink: bool = True) -> FuzzReport:
@@ -76,8 +81,8 @@ def attempt(target: Target, case: Any, folder: Path) -> str:
         'accepted' or 'refused'.
 
     Raises:
-        FuzzFailure: An error that is not expected or names no file, a changed input, or a file
-            outside the output folder.
+        FuzzFailure: An error that is not expected, is endless or does not name its subject, a
+            changed input, or a file outside the output folder.
     """
     # Deep enough that '../../..' still leads into the sandbox.
     inputs, out = folder / 'a/b/c/inputs', folder / 'a/b/c/out'
@@ -89,8 +94,7 @@ def attempt(target: Target, case: Any, folder: Path) -> str:
         target.run(inputs, out)
         outcome = 'accepted'
     except target.expected as error:
-        if target.names not in str(error):
-            raise FuzzFailure(f'the error does not name {target.names!r}: {error}') from error
+        _check_message(str(error), target.names)
         outcome = 'refused'
     except Exception as error:
         raise FuzzFailure(f'unexpected {type(error).__name__}: {error!s:.500}') from error
@@ -104,6 +108,13 @@ def attempt(target: Target, case: Any, folder: Path) -> str:
 def fill_outside(content: bytes, inputs: Path) -> bytes:
     """Put the absolute path of the sandbox's forbidden folder in place of ``OUTSIDE``."""
     return content.replace(OUTSIDE.encode(), str(inputs.parents[3] / 'outside').encode())
+
+
+def _check_message(message: str, names: tuple[str, ...]) -> None:
+    if not any(name in message for name in names):
+        raise FuzzFailure(f'the error does not name {" or ".join(names)}: {message:.500}')
+    if len(message) > LONGEST_MESSAGE:
+        raise FuzzFailure(f'the error has {len(message)} characters: {message:.500}')
 
 
 def _run_chunk(
@@ -120,7 +131,9 @@ def _run_chunk(
     if process.exitcode is None:
         process.kill()
         process.join()
-    counts, failure = receiver.recv() if process.exitcode == 0 else (Counter(), None)
+    ended = receiver.recv() if process.exitcode == 0 else (Counter(), None, 0)
+    counts, failure, peak = ended
+    report.peak = max(report.peak, peak)
     if process.exitcode != 0:
         case = pickle.loads(last.read_bytes()) if last.exists() else None
         failure = f'{_describe_exit(process.exitcode)} at the input {case!r:.2000}'
@@ -138,6 +151,8 @@ def _work(
     faulthandler.disable()
     _limit_memory()
     signal.signal(signal.SIGALRM, _stop)
+    # MMEngine collects garbage for each data set, which takes seconds among all of torch's objects.
+    gc.freeze()
     counts: Counter = Counter()
 
     @hypothesis.seed(seed)
@@ -169,10 +184,12 @@ def _work(
     try:
         example()
     except BaseException as error:
-        failure = ''.join(traceback.format_exception(error))
-        # The end is the input, which may be long.
-        failure = f'{failure[:4000]} ... {failure[-1000:]}' if len(failure) > 5000 else failure
-    sender.send((counts, failure))
+        # Hypothesis' note holds the input, which may be large.
+        case = ''.join(getattr(error, '__notes__', []))[:3000]
+        error.__notes__ = []
+        failure = ''.join(traceback.format_exception(error))[-4000:] + case
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    sender.send((counts, failure, peak))
 
 
 def _limit_memory() -> None:

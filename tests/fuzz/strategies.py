@@ -33,6 +33,11 @@ HOSTILE_NUMBERS = (
 )
 
 
+def mixed(*strategies: st.SearchStrategy) -> st.SearchStrategy:
+    """One of some strategies; one that is given twice is drawn twice as often."""
+    return st.sampled_from(strategies).flatmap(lambda strategy: strategy)
+
+
 def hostile_values() -> st.SearchStrategy:
     """Values that no program expects where they turn up."""
     plain = st.one_of(

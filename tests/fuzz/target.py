@@ -27,14 +27,15 @@ class Target:
         run: ``run(inputs, out)`` reads them; files may be written below ``out`` only, and none of
             the inputs may change.
         expected: Errors that refuse an input.
-        names: Text that the message of each of these errors must hold, such as the file's name.
+        names: Texts of which the message of each of these errors must hold one, such as the
+            file's name.
     """
 
     cases: SearchStrategy
     prepare: Callable[[Any, Path], None]
     run: Callable[[Path, Path], None]
     expected: tuple[type[Exception], ...]
-    names: str
+    names: tuple[str, ...]
 
 
 def find_targets() -> dict[str, Target]:

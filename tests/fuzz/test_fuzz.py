@@ -33,6 +33,8 @@ def misbehave(how):
             raise KeyError('x')
         elif how == 'nameless':
             raise ValueError('something is wrong')
+        elif how == 'endless':
+            raise ValueError('x.json' * 10**4)
         elif how == 'memory':
             bytearray(2**40)
         elif how == 'outside':
@@ -47,7 +49,7 @@ def make_target(run):
     def prepare(case: bytes, inputs: Path) -> None:
         (inputs / 'x').write_bytes(case)
 
-    return Target(st.binary(), prepare, run, (ValueError,), 'x.json')
+    return Target(st.binary(), prepare, run, (ValueError,), ('x.json',))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,8 @@ def make_target(run):
     [
         ('signal', 'SIGABRT'),
         ('error', 'unexpected KeyError'),
-        ('nameless', "does not name 'x.json'"),
+        ('nameless', 'does not name x.json'),
+        ('endless', 'has 60000 characters'),
         ('memory', 'unexpected MemoryError'),
         ('outside', 'outside the output folder'),
         ('input', 'files were changed'),

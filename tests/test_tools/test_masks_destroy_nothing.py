@@ -93,7 +93,9 @@ def test_inputs_are_never_overwritten(tools, work, name, command):
     arguments = command.split()
     if name == 'browse_dataset':
         arguments += ['--cfg-options', *DATA]
-    with pytest.raises((OSError, ValueError), match=r'exists|overwritten|nothing was written|taken for'):
+    with pytest.raises(
+        (OSError, ValueError), match=r'exists|overwritten|nothing was written|taken for'
+    ):
         tools[name].main(arguments)
     after = digests(work)
     assert {path: after[path] for path in before} == before

@@ -8,6 +8,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmseg_langseg.fileio import show_value
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import cosine_map
 
@@ -76,7 +77,7 @@ class LanguageHead(BaseModule):
     def _set_classes(self, vocabulary: Vocabulary) -> None:
         if vocabulary.num_classes < 2:
             raise ValueError(
-                f'The vocabulary {list(vocabulary.rows[0])} has one class, so every pixel would '
+                f'The vocabulary {show_value(list(vocabulary.rows[0]))} has one class, so every pixel would '
                 'get it. Semicolons separate classes and commas synonyms, as in "cat; dog, puppy; '
                 'grass": name the other things that may be seen, or background words.'
             )

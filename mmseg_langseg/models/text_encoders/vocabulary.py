@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmseg_langseg.fileio import show_value
+
 from .word_characters import check_characters
 
 SHIPPED = Path(__file__).parents[2] / 'vocabularies'
@@ -64,7 +66,9 @@ class Vocabulary:
         Commas separate synonyms: ``'dog, puppy'``. Blanks around words are dropped.
         """
         if isinstance(names, str):
-            raise ValueError(f'names={names!r} is one string; use from_string, or give a list.')
+            raise ValueError(
+                f'names={show_value(names)} is one string; use from_string, or give a list.'
+            )
         if isinstance(names, Mapping) or not isinstance(names, Iterable):
             raise ValueError(f'names={reprlib.repr(names)}: expected a list of strings.')
         entries = [_split(name, position) for position, name in enumerate(names, 1)]
@@ -149,7 +153,7 @@ class Vocabulary:
         """
         if self.num_classes != num_classes:
             raise ValueError(
-                f'The vocabulary has {self.num_classes} classes ({", ".join(self.names[:3])}, ...) '
+                f'The vocabulary has {self.num_classes} classes ({", ".join(map(show_value, self.names[:3]))}, ...) '
                 f'but {dataset_name} has {num_classes}: labels are compared by index, so give one '
                 'entry for each class of the dataset, in its order (synonyms after commas).'
             )
@@ -173,17 +177,17 @@ class Vocabulary:
                 raise ValueError("The name 'background' occurs twice in the vocabulary.")
             if self.synonyms[nothing[0]]:
                 raise ValueError(
-                    f'The class background has synonyms {self.synonyms[nothing[0]]} and there are '
+                    f'The class background has synonyms {reprlib.repr(self.synonyms[nothing[0]])} and there are '
                     'background words: put all of them into the background words.'
                 )
         for owner, words in rows:
             for word in words:
                 if not word:
-                    raise ValueError(f'The vocabulary has an empty name (at {owner!r}).')
+                    raise ValueError(f'The vocabulary has an empty name (at {show_value(owner)}).')
                 if word.lower() in owners:
                     raise ValueError(
-                        f'The word {word!r} occurs twice in the vocabulary: in '
-                        f'{owners[word.lower()]!r} and in {owner!r}.'
+                        f'The word {show_value(word)} occurs twice in the vocabulary: in '
+                        f'{show_value(owners[word.lower()])} and in {show_value(owner)}.'
                     )
                 owners[word.lower()] = owner
 

@@ -71,4 +71,4 @@ def run(inputs: Path, out: Path) -> None:
 
 NAMES = st.sampled_from((*HOSTILE_NAMES, '../x.png', f'{OUTSIDE}/x.png', 'y.png'))
 CASES = mutated_json(documents(), polygons() | counts() | NAMES)
-TARGET = Target(CASES, prepare, run, (ValueError,), 'x.json')
+TARGET = Target(CASES, prepare, run, (ValueError,), ('x.json',))

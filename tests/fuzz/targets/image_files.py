@@ -42,5 +42,5 @@ def run(inputs: Path, out: Path) -> None:
 
 
 TARGET = Target(
-    images() | mutated_bytes(images()) | bombs(), prepare, run, (BadFileError,), 'x.jpg'
+    images() | mutated_bytes(images()) | bombs(), prepare, run, (BadFileError,), ('x.jpg',)
 )

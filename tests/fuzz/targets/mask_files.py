@@ -114,4 +114,4 @@ def run(inputs: Path, out: Path) -> None:
 
 
 CASES = mutated_json(documents(), counts() | st.sampled_from(HOSTILE_NAMES))
-TARGET = Target(CASES, prepare, run, (BadFileError,), 'x.json')
+TARGET = Target(CASES, prepare, run, (BadFileError,), ('x.json',))

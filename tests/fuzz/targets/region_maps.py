@@ -73,5 +73,5 @@ TARGET = Target(
     prepare,
     run,
     (BadFileError,),
-    'x.png',
+    ('x.png',),
 )
