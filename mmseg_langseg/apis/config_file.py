@@ -102,7 +102,8 @@ def _check_path(cfg: Config, key: str) -> None:
             return
         if node is None:
             raise ValueError(
-                f'The option {key} leads through {_short_key(".".join(parents[: depth + 1]))}, which is None '
+                f'The option {key} leads through '
+                f'{_short_key(".".join(parents[: depth + 1]))}, which is None '
                 'in the config.'
             )
     if isinstance(node, Sequence) and not isinstance(node, str):
@@ -118,7 +119,8 @@ def _index(part: str, node: Sequence, key: str) -> int:
     # Python reads no number of thousands of digits.
     if not part.isdecimal() or len(part) > _MOST_DIGITS or int(part) >= len(node):
         raise ValueError(
-            f'The option {key}: {show_value(part)} is in place of an index into a list of {len(node)}; '
+            f'The option {key}: {show_value(part)} is in place of an '
+            f'index into a list of {len(node)}; '
             f'expected 0 to {len(node) - 1}.'
         )
     return int(part)
@@ -128,7 +130,8 @@ def _check_new_parent(node: Mapping, part: str, key: str, top: bool) -> None:
     near = get_close_matches(part, list(node), 1, SIMILAR)
     if near and not (top and part in RUNNER_KEYS):
         raise ValueError(
-            f'The option {key} names no place in the config: there is no {show_value(part)}. Did you mean '
+            f'The option {key} names no place in the config: '
+            f'there is no {show_value(part)}. Did you mean '
             f'{near[0]!r}?'
         )
     _warn_new_key(node, part, key, top)

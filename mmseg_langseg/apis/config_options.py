@@ -39,7 +39,8 @@ class ConfigOptions(DictAction):
             if not equals or not key.strip():
                 raise argparse.ArgumentError(
                     self,
-                    f'expected KEY=VALUE, got {show_value(text)} (a value with blanks needs quotes: '
+                    f'expected KEY=VALUE, got {show_value(text)} (a value '
+                    f'with blanks needs quotes: '
                     '"KEY=some words")',
                 )
             try:

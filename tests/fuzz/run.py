@@ -26,7 +26,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     failures = []
     print(
-        f'{"target":<24}{"inputs":>8}{"used":>8}{"refused":>9}{"failures":>10}{"peak GiB":>10}{"seconds":>9}'
+        f'{"target":<24}{"inputs":>8}{"used":>8}{"refused":>9}{"failures":>10}'
+        f'{"peak GiB":>10}{"seconds":>9}'
     )
     for name in args.targets:
         start = time.perf_counter()
@@ -34,7 +35,8 @@ def main(argv: list[str] | None = None) -> None:
         tried = report.accepted + report.refused
         print(
             f'{name:<24}{tried:>8}{report.accepted:>8}{report.refused:>9}'
-            f'{len(report.failures):>10}{report.peak / 2**30:>10.2f}{time.perf_counter() - start:>9.0f}',
+            f'{len(report.failures):>10}{report.peak / 2**30:>10.2f}'
+            f'{time.perf_counter() - start:>9.0f}',
             flush=True,
         )
         failures += [f'{name}, {failure}' for failure in report.failures]

@@ -116,5 +116,5 @@ def test_frames_enclose_what_the_view_shows(tool):
 
 
 def test_other_pipelines_are_named(tool, tmp_path):
-    with pytest.raises((OSError, RuntimeError, ValueError), match='Config file .* does not exist'):
+    with pytest.raises((OSError, RuntimeError, ValueError), match=r'Config file .* does not exist'):
         tool.main(['gone.py', str(tmp_path)])

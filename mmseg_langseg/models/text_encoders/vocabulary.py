@@ -153,7 +153,8 @@ class Vocabulary:
         """
         if self.num_classes != num_classes:
             raise ValueError(
-                f'The vocabulary has {self.num_classes} classes ({", ".join(map(show_value, self.names[:3]))}, ...) '
+                f'The vocabulary has {self.num_classes} classes '
+                f'({", ".join(map(show_value, self.names[:3]))}, ...) '
                 f'but {dataset_name} has {num_classes}: labels are compared by index, so give one '
                 'entry for each class of the dataset, in its order (synonyms after commas).'
             )
@@ -177,7 +178,8 @@ class Vocabulary:
                 raise ValueError("The name 'background' occurs twice in the vocabulary.")
             if self.synonyms[nothing[0]]:
                 raise ValueError(
-                    f'The class background has synonyms {reprlib.repr(self.synonyms[nothing[0]])} and there are '
+                    f'The class background has synonyms '
+                    f'{reprlib.repr(self.synonyms[nothing[0]])} and there are '
                     'background words: put all of them into the background words.'
                 )
         for owner, words in rows:

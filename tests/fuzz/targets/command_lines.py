@@ -108,7 +108,8 @@ def command_lines() -> st.SearchStrategy:
     words = st.tuples(st.just('--texts'), usual('cat; dog', vocabularies.strings() | path))
     generator = st.sampled_from(('felzenszwalb', 'slic', 'slic', 'sam', 'dino', 'gone', ''))
     return st.one_of(
-        line('browse_masks', usual('IN/images', path), usual('IN/masks', path), usual('OUT/new', out),
+        line('browse_masks', usual('IN/images', path), usual('IN/masks', path),
+             usual('OUT/new', out),
              option('--sheet'), option('--max', number), option('--overwrite')),
         line('convert_coco_masks', usual('IN/x.json', path), usual('OUT/new', out),
              option('--png-dir', path), option('--quiet')),
@@ -172,9 +173,12 @@ def run(inputs: Path, out: Path) -> None:
     sys.argv = [f'{command}.py', *arguments]
     MMLogger._instance_dict.clear()
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(failed):
-            with warnings.catch_warnings():
-                run_command(lambda: COMMANDS[command](arguments))
+        with (
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(failed),
+            warnings.catch_warnings(),
+        ):
+            run_command(lambda: COMMANDS[command](arguments))
     except SystemExit as ended:
         if ended.code not in (None, 0):
             failed.flush()

@@ -27,7 +27,7 @@ SIDES = st.sampled_from((0, 1, 2, 3, 4, 5, 7, 200))
 @st.composite
 def arrays(draw: st.DrawFn) -> tuple:
     """Description of an array."""
-    kind = draw(st.sampled_from(('u1', 'u1', 'u1', '|u1') + TYPES))
+    kind = draw(st.sampled_from(('u1', 'u1', 'u1', '|u1', *TYPES)))
     shape = draw(st.lists(SIDES, max_size=5))
     if draw(st.booleans()):
         shape = [*draw(st.tuples(SIDES, SIDES)), *draw(st.sampled_from(((), (1,), (3,), (4,))))]
