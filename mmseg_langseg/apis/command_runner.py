@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from typing import Any
@@ -41,6 +42,9 @@ class CommandRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         logger.addFilter(lambda record: not _holds(record, _NOWHERE))
         for handler in logger.handlers:
+            # A file name need not be text.
+            if isinstance(getattr(handler, 'stream', None), io.TextIOWrapper):
+                handler.stream.reconfigure(errors='backslashreplace')
             if not isinstance(handler, logging.FileHandler):
                 handler.addFilter(lambda record: not _holds(record, _LOG_FILE_ONLY))
         logger.info(f'Environment, config and hooks are in {logger.log_file}')

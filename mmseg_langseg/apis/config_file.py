@@ -66,7 +66,7 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """
     for key in options:
         _check_alone(options, key)
-        _check_path(cfg, key)
+        _check_path(cfg, key, options[key])
     # MMEngine takes _delete_ out of what it merges, and one option may need another before it.
     cfg.merge_from_dict(dict(options))
 
@@ -82,11 +82,12 @@ def _check_alone(options: Mapping[str, Any], key: str) -> None:
             )
 
 
-def _check_path(cfg: Config, key: str) -> None:
+def _check_path(cfg: Config, key: str, value: Any) -> None:
     *parents, last = key.split('.')
     key = _short_key(key)
     node: Any = cfg._cfg_dict
     for depth, part in enumerate(parents):
+        here = _short_key('.'.join(parents[: depth + 1]))
         where = _short_key('.'.join(parents[:depth]))
         if isinstance(node, Sequence) and not isinstance(node, str):
             node = node[_index(part, node, key)]
@@ -101,13 +102,14 @@ def _check_path(cfg: Config, key: str) -> None:
             _check_new_parent(node, part, key, top=not depth)
             return
         if node is None:
-            raise ValueError(
-                f'The option {key} leads through '
-                f'{_short_key(".".join(parents[: depth + 1]))}, which is None '
-                'in the config.'
-            )
+            raise ValueError(f'The option {key} leads through {here}, which is None in the config.')
     if isinstance(node, Sequence) and not isinstance(node, str):
-        _index(last, node, key)
+        element = node[_index(last, node, key)]
+        if not (isinstance(element, Mapping) and isinstance(value, Mapping)):
+            raise ValueError(
+                f'The option {key} would replace an element of a list, which MMEngine does not do: '
+                f'set keys of the element ({key}.KEY=VALUE), or give the whole list.'
+            )
     elif not isinstance(node, Mapping):
         where = _short_key('.'.join(parents))
         raise ValueError(f'The option {key}: {where} is {_short(node)} and has no keys.')
@@ -119,9 +121,8 @@ def _index(part: str, node: Sequence, key: str) -> int:
     # Python reads no number of thousands of digits.
     if not part.isdecimal() or len(part) > _MOST_DIGITS or int(part) >= len(node):
         raise ValueError(
-            f'The option {key}: {show_value(part)} is in place of an '
-            f'index into a list of {len(node)}; '
-            f'expected 0 to {len(node) - 1}.'
+            f'The option {key}: {show_value(part)} is in place of an index into a list of '
+            f'{len(node)}; expected 0 to {len(node) - 1}.'
         )
     return int(part)
 
@@ -130,9 +131,8 @@ def _check_new_parent(node: Mapping, part: str, key: str, top: bool) -> None:
     near = get_close_matches(part, list(node), 1, SIMILAR)
     if near and not (top and part in RUNNER_KEYS):
         raise ValueError(
-            f'The option {key} names no place in the config: '
-            f'there is no {show_value(part)}. Did you mean '
-            f'{near[0]!r}?'
+            f'The option {key} names no place in the config: there is no {show_value(part)}. Did '
+            f'you mean {near[0]!r}?'
         )
     _warn_new_key(node, part, key, top)
 

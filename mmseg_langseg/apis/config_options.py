@@ -39,14 +39,13 @@ class ConfigOptions(DictAction):
             if not equals or not key.strip():
                 raise argparse.ArgumentError(
                     self,
-                    f'expected KEY=VALUE, got {show_value(text)} (a value '
-                    f'with blanks needs quotes: '
-                    '"KEY=some words")',
+                    f'expected KEY=VALUE, got {show_value(text)} (a value with blanks needs '
+                    'quotes: "KEY=some words")',
                 )
             try:
                 options[key.strip()] = parse_value(value)
             except ValueError as error:
-                raise argparse.ArgumentError(self, f'{show_value(key)}: {error}') from error
+                raise argparse.ArgumentError(self, f'{key:.60}: {error}') from error
         setattr(namespace, self.dest, options)
 
 

@@ -130,7 +130,7 @@ def _from_pil(image: Image.Image) -> np.ndarray:
         if image.mode in ('LA', 'PA', 'RGBA', 'RGBa') or 'transparency' in image.info:
             image = image.convert('RGBA')
         return np.array(image.convert('RGB'))
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise ValueError(f'{name} cannot be decoded ({error}).') from error
 
 

@@ -16,6 +16,11 @@ from mmseg_langseg.apis.command_line import command_parser, integer_in, positive
 from tests.fuzz.harness import fuzz
 from tests.fuzz.target import find_targets
 
+HEAD = (
+    f'{"target":<24}{"inputs":>8}{"used":>8}{"refused":>9}{"failures":>10}{"peak GiB":>10}'
+    f'{"seconds":>9}'
+)
+
 
 def main(argv: list[str] | None = None) -> None:
     targets = find_targets()
@@ -25,10 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--targets', nargs='+', choices=targets, default=list(targets))
     args = parser.parse_args(argv)
     failures = []
-    print(
-        f'{"target":<24}{"inputs":>8}{"used":>8}{"refused":>9}{"failures":>10}'
-        f'{"peak GiB":>10}{"seconds":>9}'
-    )
+    print(HEAD)
     for name in args.targets:
         start = time.perf_counter()
         report = fuzz(targets[name], args.examples, args.seed)

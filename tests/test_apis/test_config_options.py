@@ -80,7 +80,7 @@ def test_quotes_and_blanks_in_lists(text, expected):
 
 @pytest.mark.parametrize('text', ['[a,b', '(a,b]', '[(a,b)', '[a]]', '[' * 100_000])
 def test_brackets_without_a_partner_are_refused(text):
-    with pytest.raises(argparse.ArgumentError, match=r"'key': brackets"):
+    with pytest.raises(argparse.ArgumentError, match=r'key: brackets'):
         value(text)
 
 

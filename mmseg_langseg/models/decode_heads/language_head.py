@@ -77,10 +77,9 @@ class LanguageHead(BaseModule):
     def _set_classes(self, vocabulary: Vocabulary) -> None:
         if vocabulary.num_classes < 2:
             raise ValueError(
-                f'The vocabulary {show_value(list(vocabulary.rows[0]))} has one class, so '
-                f'every pixel would '
-                'get it. Semicolons separate classes and commas synonyms, as in "cat; dog, puppy; '
-                'grass": name the other things that may be seen, or background words.'
+                f'The vocabulary {show_value(list(vocabulary.rows[0]))} has one class, so every '
+                'pixel would get it. Semicolons separate classes and commas synonyms, as in "cat; '
+                'dog, puppy; grass": name the other things that may be seen, or background words.'
             )
         device = self.text_rows.device
         self.vocabulary = vocabulary

@@ -152,9 +152,9 @@ class Vocabulary:
             ValueError: If the numbers of classes differ.
         """
         if self.num_classes != num_classes:
+            first = ', '.join(map(show_value, self.names[:3]))
             raise ValueError(
-                f'The vocabulary has {self.num_classes} classes '
-                f'({", ".join(map(show_value, self.names[:3]))}, ...) '
+                f'The vocabulary has {self.num_classes} classes ({first}, ...) '
                 f'but {dataset_name} has {num_classes}: labels are compared by index, so give one '
                 'entry for each class of the dataset, in its order (synonyms after commas).'
             )
@@ -177,9 +177,9 @@ class Vocabulary:
             if len(nothing) > 1:
                 raise ValueError("The name 'background' occurs twice in the vocabulary.")
             if self.synonyms[nothing[0]]:
+                synonyms = show_value(self.synonyms[nothing[0]])
                 raise ValueError(
-                    f'The class background has synonyms '
-                    f'{reprlib.repr(self.synonyms[nothing[0]])} and there are '
+                    f'The class background has synonyms {synonyms} and there are '
                     'background words: put all of them into the background words.'
                 )
         for owner, words in rows:

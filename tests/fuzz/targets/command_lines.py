@@ -109,8 +109,8 @@ def command_lines() -> st.SearchStrategy:
     generator = st.sampled_from(('felzenszwalb', 'slic', 'slic', 'sam', 'dino', 'gone', ''))
     return st.one_of(
         line('browse_masks', usual('IN/images', path), usual('IN/masks', path),
-             usual('OUT/new', out),
-             option('--sheet'), option('--max', number), option('--overwrite')),
+             usual('OUT/new', out), option('--sheet'), option('--max', number),
+             option('--overwrite')),
         line('convert_coco_masks', usual('IN/x.json', path), usual('OUT/new', out),
              option('--png-dir', path), option('--quiet')),
         line('generate_masks', usual('IN/images', path), usual('OUT/new', out),
@@ -173,11 +173,8 @@ def run(inputs: Path, out: Path) -> None:
     sys.argv = [f'{command}.py', *arguments]
     MMLogger._instance_dict.clear()
     try:
-        with (
-            contextlib.redirect_stdout(said),
-            contextlib.redirect_stderr(failed),
-            warnings.catch_warnings(),
-        ):
+        redirected = contextlib.redirect_stdout(said), contextlib.redirect_stderr(failed)
+        with redirected[0], redirected[1], warnings.catch_warnings():
             run_command(lambda: COMMANDS[command](arguments))
     except SystemExit as ended:
         if ended.code not in (None, 0):
