@@ -6,7 +6,7 @@ import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -20,20 +20,51 @@ _RENAMED_MODULES = {
 # Kind and size; byte order and structure come as a state that built-in types ignore.
 _PLAIN_DTYPE = re.compile(r'[?]|[biufc]\d{1,2}|[SU]\d{1,6}')
 
+# Quantized numbers need more than their bytes.
+_STORED = {
+    *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2),
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+    *(torch.complex32, torch.complex64, torch.complex128),
+}
+
 
 class RefusedGlobalError(Exception):
     """A pickle names a class or function that is no data; the message is its name."""
 
 
-def data_unpickler() -> type[pickle.Unpickler]:
+def data_unpickler(
+    read_record: Callable[[str], bytes] | None = None,
+) -> type[pickle._Unpickler]:
     """Class of unpicklers that read tensors, plain values, NumPy arrays and MMEngine's logs.
 
     The class is made anew for each file: pickles can set attributes of Python classes that they
     name, so none is shared with the rest of the program.
+
+    Args:
+        read_record: Gives the content of a part of the archive that the pickle is in; the sizes of
+            storages are compared with it.
     """
     allowed = _allowed_globals()
 
-    class DataUnpickler(pickle.Unpickler):
+    # The unpickler in C fills gigabytes of memory if a file of a few bytes says so.
+    class DataUnpickler(pickle._Unpickler):
+        def __init__(self, file: BinaryIO, **kwargs: Any) -> None:
+            super().__init__(_WholeReads(file), **kwargs)
+
+        @property
+        def persistent_load(self) -> Callable[[tuple], Any]:
+            """Torch's function that finds a storage; torch sets it."""
+            return self._load_storage
+
+        @persistent_load.setter
+        def persistent_load(self, find: Callable[[tuple], Any]) -> None:
+            self._find_storage = find
+
+        def _load_storage(self, identity: tuple) -> Any:
+            _check_storage(identity, read_record)
+            return self._find_storage(identity)
+
         def find_class(self, module: str, name: str) -> Any:
             """Return what a pickle names.
 
@@ -49,6 +80,37 @@ def data_unpickler() -> type[pickle.Unpickler]:
             raise RefusedGlobalError(f'{module}.{name}')
 
     return DataUnpickler
+
+
+def _check_storage(identity: tuple, read_record: Callable[[str], bytes] | None) -> None:
+    dtype = torch.uint8 if identity[1] is torch.UntypedStorage else identity[1].dtype
+    if dtype not in _STORED:
+        raise pickle.UnpicklingError(f'a storage of {dtype}')
+    if read_record is not None:
+        # Older torch (2.5) believes the size, and reads whatever follows in memory.
+        size = identity[4] * dtype.itemsize
+        found = len(read_record(f'data/{identity[2]}'))
+        if found != size:
+            raise pickle.UnpicklingError(f'{found} bytes of numbers instead of {size}')
+
+
+class _WholeReads:
+    """A file whose end is an error, which the unpickler in Python overlooks."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        content = self._file.read(size)
+        if len(content) < size:
+            raise EOFError('pickle data was truncated')
+        return content
+
+    def readline(self) -> bytes:
+        line = self._file.readline()
+        if not line.endswith(b'\n'):
+            raise EOFError('pickle data was truncated')
+        return line
 
 
 class _Call:

@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO
 import torch
 
 from .data_unpickler import RefusedGlobalError, data_unpickler
-from .torchscript_archive import read_torchscript_tensors
+from .torchscript_archive import check_packing, read_torchscript_tensors
 
 _ZIP = b'PK\x03\x04'
 _PICKLE = b'\x80'
@@ -113,12 +114,20 @@ def _load_data(path: str, file: BinaryIO, zipped: bool, map_location: Any, mmap:
     list of additions is global to the process.
     """
     source: Any = file
+    read_record = None
+    if zipped:
+        with zipfile.ZipFile(file) as archive:
+            check_packing(archive)
+        file.seek(0)
+        if not mmap:  # which cuts a storage out of the file, so its size cannot lie
+            read_record = torch._C.PyTorchFileReader(file).get_record
+        file.seek(0)
     if not zipped:
         # The legacy format opens a real file as a tar first, and unpacks it.
         source, mmap = io.BytesIO(file.read()), False
     elif mmap:
         source = path
-    unpickler = data_unpickler()
+    unpickler = data_unpickler(read_record)
     module = SimpleNamespace(
         __name__='data_unpickler',
         Unpickler=unpickler,

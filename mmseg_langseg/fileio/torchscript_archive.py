@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .data_unpickler import RefusedGlobalError, data_unpickler
 
+_LARGEST_PACKED = 2**24
 _PROGRAM = ('__torch__', 'torch.jit')
 _DTYPES = {
     'BFloat16Storage': torch.bfloat16,
@@ -60,13 +61,25 @@ def read_torchscript_tensors(path: str | os.PathLike) -> dict[str, Tensor]:
         Exception: The archive is damaged; ``zipfile``, ``pickle`` and torch have their own classes.
     """
     with zipfile.ZipFile(path) as archive:
+        check_packing(archive)
         (record,) = (name for name in archive.namelist() if name.split('/')[1:] == ['data.pkl'])
         content = io.BytesIO(archive.read(record))
         root = _unpickler(archive, record.removesuffix('data.pkl'))(content).load()
     return dict(_named_tensors(root))
 
 
-def _unpickler(archive: zipfile.ZipFile, root: str) -> type[pickle.Unpickler]:
+def check_packing(archive: zipfile.ZipFile) -> None:
+    """Make sure that a small file does not unpack to a large one; torch packs text at most.
+
+    Raises:
+        ValueError: It would; names the part.
+    """
+    for entry in archive.infolist():
+        if entry.compress_type != zipfile.ZIP_STORED and entry.file_size > _LARGEST_PACKED:
+            raise ValueError(f'{entry.filename} would unpack to {entry.file_size} bytes')
+
+
+def _unpickler(archive: zipfile.ZipFile, root: str) -> type[pickle._Unpickler]:
     """Class of unpicklers that take storages from the archive."""
     storages: dict[str, Tensor] = {}
 
@@ -119,8 +132,11 @@ def _saved_names(
 def _view(
     flat: Tensor, offset: int, size: Sequence[int], stride: Sequence[int], *_: object
 ) -> Tensor:
-    """A tensor in its storage; torch checks that it is inside."""
-    return flat.as_strided(size, stride, offset)
+    """A tensor in its storage; torch checks that it is inside, but repeats a number endlessly."""
+    view = flat.as_strided(size, stride, offset)
+    if view.numel() > flat.numel():
+        raise ValueError(f'a tensor of shape {tuple(size)} from {flat.numel()} numbers')
+    return view
 
 
 def _named_tensors(root: Any) -> Iterator[tuple[str, Tensor]]:

@@ -2,6 +2,7 @@ import io
 import os
 import pickle
 import tarfile
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -169,3 +170,53 @@ def test_missing_file_and_home(tmp_path, monkeypatch):
     assert read_checkpoint('~/a.pth') == {'a': 1}
     with pytest.raises(FileNotFoundError, match=r'gone\.pth'):
         read_checkpoint('gone.pth')
+
+
+def change_zip(path, changes=(), packing=zipfile.ZIP_STORED):
+    """Write an archive again, with bytes of its pickle replaced."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, 'w', packing) as archive:
+        for name, content in parts.items():
+            for old, new in changes if name.endswith('/data.pkl') else ():
+                assert content.count(old) == 1
+                content = content.replace(old, new)
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize('mmap', [False, True])
+def test_numbers_that_are_not_in_the_file_are_not_read(tmp_path, mmap):
+    """Torch 2.5 reads what follows in memory, and ends by a signal."""
+    path = save(torch.ones(4), tmp_path / 'a.pth')
+    size, shape = b'cpuq\x04K\x04', b'K\x00K\x04\x85'
+    change_zip(path, [(old, old.replace(b'K\x04', b'J\0\0\0\x10')) for old in (size, shape)])
+    with pytest.raises(ValueError, match=r'a\.pth'):
+        read_checkpoint(path, mmap=mmap).sum()
+
+
+def test_quantized_numbers_are_refused(tmp_path):
+    path = save(torch.ones(4, dtype=torch.int8), tmp_path / 'a.pth')
+    change_zip(path, [(b'CharStorage', b'QInt8Storage')])
+    with pytest.raises(ValueError, match=r'a\.pth.*storage of torch\.qint8'):
+        read_checkpoint(path)
+
+
+def test_a_small_archive_that_unpacks_to_a_large_one_is_refused(tmp_path):
+    path = save(torch.zeros(5_000_000), tmp_path / 'a.pth')
+    change_zip(path, packing=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 10**5
+    with pytest.raises(ValueError, match=r'a\.pth.*would unpack to 20000000 bytes'):
+        read_checkpoint(path)
+
+
+def test_a_few_bytes_do_not_fill_memory(tmp_path):
+    path = tmp_path / 'a.pth'
+    head = (0x1950A86A20F9469CFC6C, 1001, {'little_endian': True})
+    # "Keep this None as number 8,000,000", for which the unpickler in C makes a table.
+    content = b'\x80\x02Nr\x00\x12\x7a\x00.' + pickle.dumps([], 2)
+    path.write_bytes(b''.join(pickle.dumps(part, 2) for part in head) + content)
+    tracemalloc.start()
+    assert read_checkpoint(path) is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**7

@@ -1,3 +1,5 @@
+import zipfile
+
 import pytest
 import torch
 
@@ -58,3 +60,20 @@ def test_cut_archives_are_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(ValueError, match=r"a\.pt' is no whole checkpoint"):
         read_checkpoint(path)
+
+
+def test_a_number_is_not_repeated_without_end(tmp_path):
+    path, bad = tmp_path / 'a.pt', tmp_path / 'bad.pt'
+    torch.jit.save(torch.jit.script(torch.nn.Linear(3, 4)), path)
+    # The shape of the weight, and the steps between its numbers.
+    shape, steps = b'(K\x04K\x03t', b'(K\x03K\x01t'
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(bad, 'w') as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith('/data.pkl'):
+                assert shape in content and steps in content
+                content = content.replace(shape, b'(M\xff\xffM\xff\xfft')
+                content = content.replace(steps, b'(K\x00K\x00t')
+            new.writestr(name, content)
+    with pytest.raises(ValueError, match=r'bad\.pt.*shape \(65535, 65535\) from 12 numbers'):
+        read_checkpoint(bad)
