@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> Path:
     # Bad input ends here, before a model is loaded.
     pixels = read_image(image)
     vocabulary = Vocabulary.parse(args.texts)
-    out = Path(args.out) if args.out else image.with_name(f'{image.stem}_overlay.png')
+    # An empty name, as of an unset variable, is not the default.
+    out = image.with_name(f'{image.stem}_overlay.png') if args.out is None else Path(args.out)
     check_not_input(out, [image, args.config, *([weights] if weights else [])])
     check_picture_path(out)
     segment = LangSegInferencer(

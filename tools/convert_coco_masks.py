@@ -93,7 +93,7 @@ def convert(
     run = Conversion(coco, out, png_dir, [annotations])
     report = run.run(out, settings, ('numpy', 'pycocotools'), 'convert', progress=progress)
     if not report.made + report.kept:
-        reasons = '; '.join(f'{name}: {reason}' for name, reason in report.unreadable[:3])
+        reasons = '; '.join(f'{name:.100}: {reason:.500}' for name, reason in report.unreadable[:3])
         raise ValueError(f"'{annotations}' holds no image that can be used: {reasons}")
     return report
 

@@ -82,7 +82,7 @@ def open_image_source(
     else:
         source = _from_list(path, Path(list_root) if list_root else path.parent)
     if not source.names:
-        reasons = ''.join(f'; {name}: {reason}' for name, reason in source.unreadable[:3])
+        reasons = ''.join(f'; {name:.100}: {reason:.500}' for name, reason in source.unreadable[:3])
         raise ValueError(f"no image in '{path}'; known are {', '.join(IMAGE_SUFFIXES)}{reasons}")
     source.names.sort()
     return source

@@ -50,7 +50,7 @@ class ShardReport:
             f'{self.images} images, {self.made} made, {self.kept} kept, {self.masks} {kind}, '
             f'{len(self.unreadable)} could not be used{rate}'
         ]
-        lines += [f'  {name}: {reason}' for name, reason in self.unreadable[:most]]
+        lines += [f'  {name:.100}: {reason:.500}' for name, reason in self.unreadable[:most]]
         if self.unreadable:
             lines.append(f"the whole list is in '{self.unreadable_path}'")
         # File names may hold bytes that are no text.

@@ -1,4 +1,6 @@
 import argparse
+import io
+import os
 
 import pytest
 from mmseg.registry import MODELS
@@ -107,3 +109,10 @@ def test_seeds_are_those_of_numpy():
     for text in ('-1', str(2**32)):
         with pytest.raises(argparse.ArgumentTypeError):
             seed_int(text)
+
+
+def test_a_file_name_that_is_no_text_is_printed(monkeypatch):
+    said = io.TextIOWrapper(io.BytesIO(), 'utf-8')
+    monkeypatch.setattr('sys.stdout', said)
+    run_command(lambda: print(os.fsdecode(b'\xff.jpg'), flush=True))
+    assert said.buffer.getvalue() == b'\\udcff.jpg\n'

@@ -89,3 +89,11 @@ def test_commands_print_nothing_to_learn_to_ignore(config, tmp_path, tool):
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, '')
     assert not [word for word in NOISE if word in done.stdout], done.stdout
+
+
+def test_a_work_folder_whose_name_is_no_text_is_logged(config, tmp_path, capfd):
+    folder = os.path.join(tmp_path, os.fsdecode(b'\xff'))
+    run_test(config, work_dir=folder)
+    assert 'Logging error' not in capfd.readouterr().err
+    (log,) = Path(folder).rglob('*.log')
+    assert r'\udcff' in log.read_text(encoding='utf-8')

@@ -46,6 +46,21 @@ def test_keys_that_lead_nowhere_are_refused(cfg, key, message):
 
 
 @pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'model': '', 'model.type': 1}, 'model replaces what the option model.type changes'),
+        ({'model.backbone.depth': 1, 'model': 3}, 'model replaces .* model.backbone.depth'),
+        ({'param_scheduler.0': 3}, r'0 would replace an element.*param_scheduler\.0\.KEY=VALUE'),
+        ({f'param_scheduler.{"9" * 5000}.end': 3}, 'in place of an index into a list of 1'),
+    ],
+)
+def test_options_that_mmengine_cannot_merge_are_refused(cfg, options, message):
+    with pytest.raises(ValueError, match=message) as error:
+        merge_options(cfg, options)
+    assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
     ('key', 'message'),
     [
         ('train_batch_size', 'Nothing may read it'),

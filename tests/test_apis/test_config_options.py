@@ -78,7 +78,9 @@ def test_quotes_and_blanks_in_lists(text, expected):
     assert same(value(text), expected), value(text)
 
 
-@pytest.mark.parametrize('text', ['[a,b', '(a,b]', '[(a,b)', '[a]]', '[' * 100_000])
+@pytest.mark.parametrize(
+    'text', ['[a,b', '(a,b]', '[(a,b)', '[a]]', '[' * 100_000, '(' * 99 + ')' * 99]
+)
 def test_brackets_without_a_partner_are_refused(text):
     with pytest.raises(argparse.ArgumentError, match=r'key: brackets'):
         value(text)
@@ -87,6 +89,13 @@ def test_brackets_without_a_partner_are_refused(text):
 def test_words_without_quotes_are_explained():
     with pytest.raises(argparse.ArgumentError, match=r"KEY=VALUE, got 'dog'.*quotes"):
         read('known=person', 'dog')
+
+
+def test_a_long_text_is_not_shown_whole():
+    for words in (['k' * 9999], ['key=[' + 'v' * 9999], [f'{"k" * 9999}=[']):
+        with pytest.raises(argparse.ArgumentError) as error:
+            read(*words)
+        assert len(str(error.value)) < 300
 
 
 def test_later_options_are_added():

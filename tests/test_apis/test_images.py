@@ -207,3 +207,10 @@ def test_folder_missing_and_broken_files_are_named(tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=f'{name}.*cannot be decoded'):
             read_image(tmp_path / name)
+
+
+def test_a_picture_with_a_wrong_transparency_is_named():
+    picture = Image.new('1', (2, 2))
+    picture.info['transparency'] = b'\0\1'
+    with pytest.raises(ValueError, match=r"PIL image of mode '1' cannot be decoded"):
+        to_rgb(picture)

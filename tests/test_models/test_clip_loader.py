@@ -114,6 +114,9 @@ def test_official_pixelclip_checkpoint(files, tower):
         load_clip(wrong, path)
 
 
+TOKENS = dict(ids=torch.tensor([0, 1]), rows=torch.zeros(2, 64), seed=0, std=1.0)
+
+
 def compact(files, **changes):
     state = golden.vit_state_dict()
     tokens = state.pop('token_embedding.weight')
@@ -249,3 +252,26 @@ def test_fingerprint_sees_names_values_and_shapes():
     reshaped.a = reshaped.a.reshape(3, 2)
     for other in (module(1.0000001), module(name='b'), reshaped):
         assert weights_fingerprint(other) != base
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(arch=None),
+        dict(token_embedding={}),
+        *(dict(token_embedding=dict(TOKENS, **change)) for change in (
+            dict(ids=None), dict(ids=torch.tensor([-1, 0])), dict(rows=torch.ones(2).long()),
+            dict(seed=2**70), dict(std=float('nan')),
+        )),
+    ],
+)  # fmt: skip
+def test_compact_file_with_other_entries_is_named(files, changes):
+    path, *_ = compact(files, **changes)
+    with pytest.raises(ValueError, match=r'compact\.pth.* is no compact CLIP file'):
+        load_clip(golden.vit_arch(), path)
+
+
+def test_compact_file_without_weights_is_named(files):
+    path, *_ = compact(files, state_dict=[1])
+    with pytest.raises(ValueError, match=r'compact\.pth.* holds no weights but list'):
+        load_clip(golden.vit_arch(), path)

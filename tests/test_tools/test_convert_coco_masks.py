@@ -281,6 +281,17 @@ def test_names_that_are_too_long_are_listed(tool, panoptic, tmp_path):
     assert report.made == 2 and 'too long' in report.unreadable[0][1]
 
 
+def test_names_of_thousands_of_letters_are_not_shown_whole(tool, panoptic, tmp_path):
+    def lengthen(content):
+        for index, image in enumerate(content['images']):
+            image['file_name'] = 'n' * 9999 + f'{index}.jpg'
+
+    edit(lengthen)(panoptic)
+    with pytest.raises(ValueError, match='holds no image that can be used') as error:
+        tool.convert(panoptic, tmp_path / 'masks', progress=False)
+    assert len(str(error.value)) < 2500
+
+
 def test_missing_png_folder_names_the_option(tool, panoptic, tmp_path):
     folder = panoptic.with_suffix('')
     folder.rename(tmp_path / 'moved')

@@ -90,6 +90,15 @@ def test_demo_keeps_files_and_checks_the_output_before_it_loads_a_model(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_demo_takes_an_empty_output_for_a_mistake(tmp_path, monkeypatch):
+    demo = load_demo()
+    monkeypatch.setattr(demo, 'LangSegInferencer', lambda *_: pytest.fail('a model was loaded'))
+    Image.new('RGB', (8, 8)).save(tmp_path / 'photo.png')
+    image = str(tmp_path / 'photo.png')
+    with pytest.raises(IsADirectoryError, match='is a folder'):
+        demo.main([image, str(CONFIG), '--texts', 'cat; dog', '--out', ''])
+
+
 @pytest.mark.parametrize('opacity', ['-0.1', '1.5', 'nan', 'much'])
 def test_demo_refuses_an_opacity_out_of_range(opacity, capsys):
     with pytest.raises(SystemExit):

@@ -147,6 +147,9 @@ def test_clear_errors():
         model.encode_decode(torch.zeros(1, 3, 32, 32), [{}])
     with pytest.raises(ValueError, match=r'one class.*Semicolons separate classes'):
         model.set_vocabulary(Vocabulary.from_string('cat'))
+    with pytest.raises(ValueError, match=r'one class') as error:
+        model.set_vocabulary(Vocabulary.from_string('x' * 10_000))
+    assert len(str(error.value)) < 400
     with pytest.raises(NotImplementedError, match='PixelCLIP'):
         super(type(model.decode_head), model.decode_head).loss()
 

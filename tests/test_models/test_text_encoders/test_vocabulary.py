@@ -114,6 +114,21 @@ def test_a_huge_word_is_not_printed_whole():
     assert len(str(error.value)) < 300
 
 
+def test_huge_words_that_occur_twice_are_not_printed_whole():
+    word = 'x' * 10_000
+    for names, background in (
+        ([word, word], []),
+        ([f'{word}, a, a'], []),
+        ([word, f'b, {word}'], []),
+    ):
+        with pytest.raises(ValueError, match='twice') as error:
+            Vocabulary.from_names(names, background)
+        assert len(str(error.value)) < 300
+    with pytest.raises(ValueError, match='classes') as error:
+        Vocabulary.from_names([word, 'b']).check_num_classes(3, 'PetsDataset')
+    assert len(str(error.value)) < 400
+
+
 def test_json(tmp_path):
     path = tmp_path / 'mine.json'
     path.write_text(json.dumps({'classes': ['cat', 'dog, puppy'], 'background': ['sky']}))
