@@ -37,6 +37,10 @@ class FuzzFailure(AssertionError):
     """An input did what no input may do."""
 
 
+class OvertimeError(BaseException):
+    """An input takes too long. No ``Exception``, after which some libraries try again."""
+
+
 @dataclass
 class FuzzReport:
     """What became of the inputs of one target.
@@ -186,6 +190,7 @@ def _work(
     except BaseException as error:
         # Hypothesis' note holds the input, which may be large.
         case = ''.join(getattr(error, '__notes__', []))[:3000]
+        case = case or f'at the input {pickle.loads(last.read_bytes())!r:.3000}'
         error.__notes__ = []
         failure = ''.join(traceback.format_exception(error))[-4000:] + case
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -200,7 +205,7 @@ def _limit_memory() -> None:
 
 
 def _stop(*_: Any) -> None:
-    raise FuzzFailure(f'it takes longer than {PATIENCE} seconds')
+    raise OvertimeError(f'it takes longer than {PATIENCE} seconds')
 
 
 def _describe_exit(code: int) -> str:

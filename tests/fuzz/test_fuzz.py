@@ -1,11 +1,13 @@
 """The short round of the fuzz campaign, and that its harness finds what it is made to find."""
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 
+from tests.fuzz import harness
 from tests.fuzz.harness import fuzz
 from tests.fuzz.target import Target, find_targets
 
@@ -35,6 +37,10 @@ def misbehave(how):
             raise ValueError('something is wrong')
         elif how == 'endless':
             raise ValueError('x.json' * 10**4)
+        elif how == 'stuck':
+            while True:
+                with contextlib.suppress(Exception):
+                    sum(range(1000))
         elif how == 'memory':
             bytearray(2**40)
         elif how == 'outside':
@@ -58,13 +64,15 @@ def make_target(run):
         ('signal', 'SIGABRT'),
         ('error', 'unexpected KeyError'),
         ('nameless', 'does not name x.json'),
+        ('stuck', 'longer than 1 seconds'),
         ('endless', 'has 60000 characters'),
         ('memory', 'unexpected MemoryError'),
         ('outside', 'outside the output folder'),
         ('input', 'files were changed'),
     ],
 )
-def test_the_harness_finds(how, found):
+def test_the_harness_finds(how, found, monkeypatch):
+    monkeypatch.setattr(harness, 'PATIENCE', 1 if how == 'stuck' else 60)
     report = fuzz(make_target(misbehave(how)), 3, seed=0, shrink=False)
     assert len(report.failures) == 1 and found in report.failures[0]
 
