@@ -87,9 +87,10 @@ def _is_expected(error: Exception) -> bool:
 def _while_building(error: Exception) -> bool:
     """Whether MMEngine was reading a config or building a part of it."""
     package = Path(mmengine.__file__).parent
-    folders = (package / 'registry', package / 'config')
-    frames = traceback.extract_tb(error.__traceback__)
-    return any(Path(frame.filename).parent in folders for frame in frames)
+    folders = [Path(frame.filename).parent for frame in traceback.extract_tb(error.__traceback__)]
+    # The runner calls everything; what it raises itself is about the config.
+    refused = folders[-1:] == [package / 'runner']
+    return refused or not {package / 'registry', package / 'config'}.isdisjoint(folders)
 
 
 def _message(error: Exception) -> str:

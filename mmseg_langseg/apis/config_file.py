@@ -38,11 +38,11 @@ def read_config(path: str | Path) -> Config:
         )
     try:
         return Config.fromfile(path)
-    except Exception as error:  # a config is a program and may raise anything
+    except (Exception, SystemExit) as error:  # a config is a program and may raise anything
         raise ValueError(f'Config file {str(path)!r} cannot be read: {_reason(error)}') from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, ImportError) and error.__cause__ is not None:
         error = error.__cause__  # MMEngine adds the whole of sys.path
     if isinstance(error, SyntaxError):

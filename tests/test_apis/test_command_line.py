@@ -3,6 +3,7 @@ import io
 import os
 
 import pytest
+from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
 from mmseg_langseg.apis.command_line import (
@@ -46,13 +47,15 @@ def build(kind, **settings):
         (build('NoSuchPart'), 'tool: NoSuchPart is not in the mmseg::model registry'),
         (build('FCNHead', in_channels=3, nothing=1), "unexpected keyword argument 'nothing'"),
         (lambda: MODELS.build(dict(in_channels=3)), "must contain the key \"type\""),
+        (lambda: Runner(model=1, work_dir='work'), 'tool: model should be a nn.Module object'),
         (fail(RuntimeError('sizes differ')), 'tool: sizes differ (--debug shows where)'),
         (fail(FileNotFoundError(2, 'No such file or directory', 'a.txt')),
          "tool: No such file or directory: 'a.txt'"),
         (fail(ValueError()), 'tool: ValueError'),
     ],
 )  # fmt: skip
-def test_what_users_get_wrong_ends_in_a_message(main, message, monkeypatch):
+def test_what_users_get_wrong_ends_in_a_message(main, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr('sys.argv', ['tool.py'])
     with pytest.raises(SystemExit) as caught:
         run_command(main)

@@ -103,6 +103,7 @@ def test_a_list_element_is_replaced(cfg):
     [
         ('a.py', 'x = (', r"a\.py' cannot be read: .*line 1"),
         ('a.py', '\nx = y', r"a\.py' cannot be read: NameError.*'y'"),
+        ('a.py', 'raise SystemExit(3)', r"a\.py' cannot be read: SystemExit: 3"),
         ('a.py', b'\0\xff', r"a\.py' cannot be read"),
         ('a.json', '{', r"a\.json' cannot be read"),
         ('a.txt', 'x = 1', r"a\.txt' has the suffix '.txt'"),
