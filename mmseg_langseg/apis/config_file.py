@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 import warnings
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -65,10 +66,23 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
             is misspelled; or one option is part of another.
     """
     for key in options:
+        _check_names(key)
         _check_alone(options, key)
         _check_path(cfg, key, options[key])
     # MMEngine takes _delete_ out of what it merges, and one option may need another before it.
     cfg.merge_from_dict(dict(options))
+
+
+def _check_names(key: str) -> None:
+    # MMEngine writes the config into the work folder, as a Python file.
+    parts = key.split('.')
+    wrong = [part for part in parts if keyword.iskeyword(part)]
+    wrong += [part for part in parts[:1] if not part.isidentifier()]
+    if wrong:
+        raise ValueError(
+            f'The option {_short_key(key)}: {show_value(wrong[0])} cannot be a key of a config; '
+            'expected a name of letters, digits and underscores that is no word of Python.'
+        )
 
 
 def _check_alone(options: Mapping[str, Any], key: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from mmseg_langseg.fileio import show_value
+
 
 class MaskGenerator(ABC):
     """A way to cut an image into masks (which may overlap) or regions (which do not).
@@ -106,7 +108,9 @@ def fill_options(function: Callable, options: dict, reserved: tuple[str, ...] = 
     }
     unknown = sorted(options.keys() - defaults.keys())
     if unknown:
-        raise ValueError(f'unknown options {unknown}; there are {sorted(defaults)}')
+        raise ValueError(
+            f'unknown options {show_value(unknown, 200)}; there are {sorted(defaults)}'
+        )
     return defaults | options
 
 

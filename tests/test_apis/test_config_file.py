@@ -51,6 +51,8 @@ def test_keys_that_lead_nowhere_are_refused(cfg, key, message):
         ({'model': '', 'model.type': 1}, 'model replaces what the option model.type changes'),
         ({'model.backbone.depth': 1, 'model': 3}, 'model replaces .* model.backbone.depth'),
         ({'param_scheduler.0': 3}, r'0 would replace an element.*param_scheduler\.0\.KEY=VALUE'),
+        ({'0': 1}, "The option 0: '0' cannot be a key of a config"),
+        ({'model.backbone.class': 1}, "'class' cannot be a key of a config"),
         ({f'param_scheduler.{"9" * 5000}.end': 3}, 'in place of an index into a list of 1'),
     ],
 )

@@ -46,7 +46,7 @@ OUTS += (
     'OUT/\udcff',
     'OUT/' + 'n' * 300,
 )
-OUTS += ('', 'OUT/link', 'OUT/folder', '/dev/null/x', '/proc/x')
+OUTS += ('', 'OUT/link', '/dev/null/x', '/proc/x')
 NUMBERS = (
     '1',
     '1',
@@ -157,7 +157,6 @@ def prepare(case: tuple, inputs: Path) -> None:
     out = inputs.parent / 'out'
     (out / 'file').write_bytes(b'')
     (out / 'link').symlink_to(inputs / 'x.png')
-    (out / 'folder').symlink_to(inputs / 'images')
 
 
 def run(inputs: Path, out: Path) -> None:
