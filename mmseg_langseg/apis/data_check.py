@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -80,6 +81,24 @@ def check_not_among_data(folder: str, dataset: BaseDataset, option: str) -> None
                     f"{option} '{folder}' is in '{root}', which the test reads: nothing was "
                     'written; give another folder'
                 )
+
+
+def check_drawable(folder: str, dataset: BaseDataset | None) -> None:
+    """Make sure that OpenCV can write a picture for each image of a dataset into a folder.
+
+    It ends the process by a signal where a name holds bytes that are no UTF-8.
+
+    Raises:
+        ValueError: The name of the folder or of an image is no text.
+    """
+    parts = [] if dataset is None else dataset_parts(dataset)
+    paths = (part.get_data_info(i).get('img_path', '') for part in parts for i in range(len(part)))
+    for name in itertools.chain([os.path.abspath(folder)], map(os.path.basename, paths)):
+        if name != name.encode(errors='replace').decode():
+            raise ValueError(
+                f'{name!r} is a name that is no text in UTF-8, so that no picture of it can be '
+                'written: rename it, or test without --show and --show-dir'
+            )
 
 
 def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:

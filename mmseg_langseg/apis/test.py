@@ -9,7 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmseg_langseg.fileio import trusted_checkpoint
 
 from .config_checks import check_can_test, check_output_folder
-from .data_check import check_data, check_not_among_data, start_label_maps
+from .data_check import check_data, check_drawable, check_not_among_data, start_label_maps
 from .launch import check_checkpoint, launch_runner, load_config
 from .stored_weights import skip_public_weights_of
 from .words import set_known, set_texts
@@ -80,6 +80,8 @@ def run_test(
     dataset = check_data(cfg, 'test_dataloader')
     if show_dir and dataset is not None:
         check_not_among_data(show_dir, dataset, '--show-dir')
+    if show or show_dir:
+        check_drawable(show_dir or cfg.work_dir, dataset)
     if out is not None:
         _keep_predictions(cfg, out, dataset)
     with trusted_checkpoint(checkpoint if trust_checkpoint else None):

@@ -1,6 +1,7 @@
 """Labelled data from their files to the mIoU, and the label maps that a test writes."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -233,6 +234,19 @@ def test_files_of_another_origin_are_never_replaced(photos):
     assert made['image_root'] == str(photos / 'val/images')
     settings = json.loads((out / '.manifest/settings.json').read_text())['settings']
     assert settings['classes'] == NAMES
+
+
+@pytest.mark.parametrize('what', ['image', 'folder'])
+def test_names_that_opencv_cannot_write_are_refused_before_drawing(photos, monkeypatch, what):
+    """OpenCV ends the process by a signal."""
+    monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
+    odd = os.fsdecode(b'\xff')
+    if what == 'image':
+        for folder in ('images', 'labels'):
+            (photos / f'val/{folder}/a.png').rename(photos / f'val/{folder}/{odd}.png')
+    shown = photos / (odd if what == 'folder' else 'shown')
+    with pytest.raises(ValueError, match=r'udcff.* is no text in UTF-8.*--show-dir'):
+        run_test(config(photos, label_mapping={11: 255}), show_dir=str(shown))
 
 
 def test_datasets_joined_into_one_keep_their_folders(photos):
