@@ -11,6 +11,9 @@ def test_unknown_generators_and_options_are_named():
     for name in ('felzenszwalb', 'slic', 'dino'):
         with pytest.raises(ValueError, match=r"unknown options \['sigmas'\]"):
             build_generator(name, sigmas=1)
+    with pytest.raises(ValueError, match='unknown options') as error:
+        build_generator('slic', **{'x' * 9999: 1})
+    assert len(str(error.value)) < 500
     assert build_generator('felzenszwalb', scale=7).settings['scale'] == 7
 
 
