@@ -1,3 +1,5 @@
+import gc
+import itertools
 import os
 
 # Before torch starts: many small operations on few cores, several processes side by side.
@@ -73,6 +75,36 @@ def tiny_config(tmp_path):
     path = tmp_path / 'tiny.py'
     path.write_text(TINY_CONFIG.format(runtime=str(runtime), data=str(data)), encoding='utf-8')
     return path
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _quick_runs():
+    """Tiny trainings spend most of their time outside of training.
+
+    MMEngine formats the config six times a run by yapf, and collects garbage for each dataset; what
+    the imports have made need not be looked at again. Runs of one second would share their name, so
+    each is numbered. Scripts that tests start run as they are.
+    """
+    from mmengine.runner import Runner
+
+    setup_env, number = Runner.setup_env, itertools.count()
+
+    def unformatted(text, **_):
+        return text, True
+
+    def numbered(runner, env_cfg):
+        setup_env(runner, env_cfg)
+        runner._timestamp += f'_{next(number)}'
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Newer MMEngine imports the function at each call, the classic stack's at the start.
+        patch.setattr('yapf.yapflib.yapf_api.FormatCode', unformatted)
+        patch.setattr('mmengine.config.config.FormatCode', unformatted, raising=False)
+        patch.setattr(Runner, 'setup_env', numbered)
+        gc.collect()
+        gc.freeze()
+        yield
+        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
