@@ -71,7 +71,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmseg_langseg', 'mmseg_langseg.*']),
-    package_data={'mmseg_langseg': ['assets/*', 'vocabularies/*.json']},
+    package_data={'mmseg_langseg': ['synthetic/assets/*', 'vocabularies/*.json']},
     python_requires='>=3.10',
     install_requires=BASE,
     extras_require=EXTRAS,

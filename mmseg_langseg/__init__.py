@@ -9,6 +9,6 @@ from .version import __version__
 
 import_toolbox()
 
-from . import datasets, engine, evaluation, masks, models  # noqa: E402, F401
+from . import datasets, engine, evaluation, masks, models, synthetic  # noqa: E402, F401
 
 __all__ = ['__version__']

@@ -15,9 +15,9 @@ from mmengine.registry import PARAM_SCHEDULERS
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 from torch import nn
 
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES
 from mmseg_langseg.models.clip_loader import ASSETS, EMBEDDED
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.synthetic.renderer import CLASSES
 from tests import golden
 from tests.tiny import CONV, RESNET, VIT
 

@@ -104,7 +104,7 @@ def test_scripts_take_their_arguments(case, monkeypatch):
 
     monkeypatch.setattr(argparse.ArgumentParser, 'parse_args', parse_and_stop)
     monkeypatch.setattr(sys, 'argv', [script, *arguments])
-    monkeypatch.syspath_prepend(ROOT / 'tools')
+    monkeypatch.syspath_prepend((ROOT / script).parent)
     with pytest.raises(Parsed):
         runpy.run_path(str(ROOT / script), run_name='__main__')
 

@@ -52,7 +52,7 @@ def test_without_the_toolbox_every_script_names_the_extras(blocked, tmp_path):
     library.write_text('import mmseg_langseg')
     scripts = [str(library)]
     if len(blocked) == 3:
-        found = sorted([*ROOT.glob('tools/*.py'), *ROOT.glob('demo/*.py')])
+        found = sorted([*ROOT.glob('tools/**/*.py'), *ROOT.glob('demo/*.py')])
         scripts += [str(path) for path in found if 'mmseg_langseg' in path.read_text()]
         assert len(scripts) > 15
     done = python(WITHOUT_TOOLBOX.format(blocked=blocked), *scripts)

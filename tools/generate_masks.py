@@ -15,13 +15,9 @@ from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
 from mmseg_langseg.apis.config_options import ConfigOptions
-from mmseg_langseg.masks import (
-    GENERATORS,
-    build_generator,
-    generate_masks,
-    open_image_source,
-    parse_shard,
-)
+from mmseg_langseg.fileio import open_image_source
+from mmseg_langseg.masks.generators import GENERATORS, build_generator
+from mmseg_langseg.masks.runs import generate_masks, parse_shard
 
 import torch
 

@@ -20,9 +20,9 @@ from mmseg_langseg.apis.command_line import command_parser, positive_int, run_co
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_file import read_config
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES, render_scene
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.synthetic.renderer import CLASSES, render_scene
 
 import numpy as np
 import torch

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 
 from .launch import load_config
 from .test import run_test

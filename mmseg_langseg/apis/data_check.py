@@ -14,7 +14,8 @@ from mmseg.registry import DATASETS
 
 from mmseg_langseg.datasets import check_labels, dataset_parts
 from mmseg_langseg.evaluation import label_map_path
-from mmseg_langseg.masks import GenerationManifest, remove_leftovers
+from mmseg_langseg.fileio import remove_leftovers
+from mmseg_langseg.masks.runs import GenerationManifest
 
 from .config_checks import check_folders
 

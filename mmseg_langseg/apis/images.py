@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mmseg_langseg.masks import ImageFileError, decode_image
+from mmseg_langseg.fileio import ImageFileError, decode_image
 
 EXPECTED = (
     'an image file, a PIL image, or a uint8 array (H, W, 3) in RGB, (H, W) or (H, W, 1) in grey, '

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
 _SOFTWARE = 0x0131  # the EXIF tag of the program that wrote a file

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from mmengine.dist import get_rank
 
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 
 LOCK = '.training.lock'
 OWNER = '.training.owner'

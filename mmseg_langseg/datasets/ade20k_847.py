@@ -10,7 +10,7 @@ from .ade20k_full_classes import ADE847_WORDS
 
 @DATASETS.register_module()
 class ADE20K847Dataset(BaseSegDataset):
-    """ADE20K_2021_17_01 with 847 classes, as ``tools/convert_ade20k_full.py`` writes it.
+    """ADE20K_2021_17_01 with 847 classes, as ``tools/dataset_converters/ade20k_full.py`` writes it.
 
     Label maps have 16 bits, and 65535 where no class is: load them with
     ``LoadLabelMap(ignore_index=65535)`` and evaluate with ``IoUMetric(ignore_index=65535)``. A

@@ -12,8 +12,7 @@ import mmengine.fileio as fileio
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmseg_langseg.fileio import contained_path, show_value
-from mmseg_langseg.masks import IMAGE_SUFFIXES
+from mmseg_langseg.fileio import IMAGE_SUFFIXES, contained_path, show_value
 
 from .label_files import WIDE_IGNORE, ignored_label
 

@@ -7,7 +7,7 @@ import io
 import mmengine.fileio as fileio
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from mmseg_langseg.masks import ImageFileError, decode_image
+from mmseg_langseg.fileio import ImageFileError, decode_image
 
 # Orientations of EXIF that swap height and width.
 _SWAPPED = (5, 6, 7, 8)

@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from tqdm import tqdm
 
-from mmseg_langseg.masks import BadFileError
+from mmseg_langseg.fileio import BadFileError
 
 from .image_files import image_size
 from .label_files import LabelFileError

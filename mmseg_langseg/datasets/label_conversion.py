@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from mmseg_langseg.masks import remove_leftovers, write_whole_file
+from mmseg_langseg.fileio import remove_leftovers, write_whole_file
 
 IGNORE = 65535
 """Label of pixels that do not count in label maps of 16 bits."""

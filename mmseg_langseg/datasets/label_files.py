@@ -10,7 +10,7 @@ import mmengine.fileio as fileio
 import numpy as np
 from PIL import Image
 
-from mmseg_langseg.masks import BadFileError
+from mmseg_langseg.fileio import BadFileError
 
 NARROW_IGNORE = 255
 """Label of the pixels that do not count, with up to 255 classes."""

@@ -13,8 +13,13 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmseg_langseg.fileio import contained_path
-from mmseg_langseg.masks import IMAGE_SUFFIXES, BadFileError, FeatureFileError, MaskFileError
+from mmseg_langseg.fileio import (
+    IMAGE_SUFFIXES,
+    BadFileError,
+    FeatureFileError,
+    MaskFileError,
+    contained_path,
+)
 
 
 @DATASETS.register_module()

@@ -1,4 +1,4 @@
-"""What runs around a model: hooks."""
+"""Hooks and checkpoint loading."""
 
 from . import checkpoint_loaders  # noqa: F401  (registers them)
 from .hooks import (

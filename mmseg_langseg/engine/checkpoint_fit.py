@@ -61,7 +61,7 @@ def check_checkpoint_fit(
             f"None of the {len(tensors)} tensors of '{source}' fits the model "
             f'({type(model).__name__}): the file has {_some(tensors)}, the model {_some(own)}. '
             'Give a checkpoint of this config; convert an official PixelCLIP checkpoint with '
-            'tools/convert_pixelclip.py.'
+            'tools/model_converters/pixelclip2mmseg.py.'
         )
     needed = [k for k, v in model.named_parameters() if v.requires_grad]
     absent = [k for k in needed if k not in fitting and not k.startswith(_UNUSED_IN_TEST)]
@@ -93,7 +93,7 @@ def _tensors(checkpoint: Any, source: str) -> dict[str, Tensor]:
         raise ValueError(
             f"'{source}' holds no tensors under the key 'state_dict', or at its top; "
             f'it has the keys {_some(checkpoint)}. Give a checkpoint of this config; convert an '
-            'official PixelCLIP checkpoint with tools/convert_pixelclip.py.'
+            'official PixelCLIP checkpoint with tools/model_converters/pixelclip2mmseg.py.'
         )
     return tensors
 

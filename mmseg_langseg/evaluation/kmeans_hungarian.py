@@ -8,7 +8,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mmseg_langseg.models.utils import cosine_map, seed_centroids, spherical_kmeans
+from mmseg_langseg.kmeans import seed_centroids, spherical_kmeans
+from mmseg_langseg.models.utils import cosine_map
 
 from .confusion import class_iou, count_pixels
 from .embeddings import class_names, describe_images, embed_images, label_and_prediction

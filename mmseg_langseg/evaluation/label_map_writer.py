@@ -11,7 +11,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 
 
 @METRICS.register_module()

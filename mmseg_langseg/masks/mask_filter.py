@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .errors import MaskFileError
+from mmseg_langseg.fileio import MaskFileError
+from mmseg_langseg.masks.formats import rle_area
+
 from .option_checks import check_integer, check_number
-from .rle import rle_area
 
 
 @dataclass(frozen=True)

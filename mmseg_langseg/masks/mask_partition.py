@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .rle import decode_rle, rle_area
+from mmseg_langseg.masks.formats import decode_rle, rle_area
 
 
 def masks_to_regions(rles: Sequence[dict], height: int, width: int) -> np.ndarray:

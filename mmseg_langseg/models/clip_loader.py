@@ -19,7 +19,7 @@ from .clip_files import ClipFile, read_clip_file
 
 QUICK = '-quickgelu'
 EMBEDDED = 'embedded:'
-ASSETS = Path(__file__).parents[1] / 'assets'
+ASSETS = Path(__file__).parents[1] / 'synthetic' / 'assets'
 _FILE_SUFFIXES = {'.pt', '.pth', '.bin', '.ckpt', '.safetensors'}
 _ARCH_KEYS = {'embed_dim', 'vision_cfg', 'text_cfg', 'quick_gelu'}
 

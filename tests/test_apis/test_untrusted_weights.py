@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
 from mmseg_langseg.datasets.transforms import LoadCLIPFeatures
-from mmseg_langseg.masks import DINOMaskGenerator, build_generator
+from mmseg_langseg.masks.generators import DINOMaskGenerator, build_generator
 from mmseg_langseg.models.clip_loader import load_clip
 from mmseg_langseg.models.text_encoders.embedding_cache import EmbeddingCache
 from tests.hostile_weights import Command, Overwriting, write_command
@@ -141,7 +141,7 @@ def test_clip_weights(hostile):
 
 def test_converter(hostile, tmp_path):
     with pytest.raises((SystemExit, ValueError), match=REFUSED):
-        run_tool('tools/convert_pixelclip.py', hostile, tmp_path / 'out.pth')
+        run_tool('tools/model_converters/pixelclip2mmseg.py', hostile, tmp_path / 'out.pth')
 
 
 @pytest.mark.filterwarnings('ignore:.*torch.jit')
@@ -152,7 +152,7 @@ def test_torchscript_archives(tmp_path):
     with pytest.raises(ValueError, match=r'clip\.pt'):
         load_clip(VIT, path)
     with pytest.raises((SystemExit, ValueError), match=r'clip\.pt'):
-        run_tool('tools/convert_pixelclip.py', path, tmp_path / 'out.pth')
+        run_tool('tools/model_converters/pixelclip2mmseg.py', path, tmp_path / 'out.pth')
     assert victim.read_bytes() == b'precious'
 
 
@@ -174,7 +174,7 @@ def test_features(tmp_path):
 
 def test_official_checkpoint_to_convert(hostile, tmp_path):
     with pytest.raises(ValueError, match=REFUSED):
-        run_tool('tools/convert_pixelclip.py', hostile, tmp_path / 'out.pth')
+        run_tool('tools/model_converters/pixelclip2mmseg.py', hostile, tmp_path / 'out.pth')
 
 
 def test_configs_in_old_checkpoints_are_not_run(tiny_config, tmp_path):

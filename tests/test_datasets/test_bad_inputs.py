@@ -10,7 +10,8 @@ from mmseg.registry import DATASETS
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import ImageFileError, MaskFileError, write_mask_file
+from mmseg_langseg.fileio import ImageFileError, MaskFileError
+from mmseg_langseg.masks.formats import write_mask_file
 from tests.scripts import ROOT
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmseg_langseg.datasets import LabelFileError, check_labels, label_check
 from mmseg_langseg.datasets.image_files import image_size
-from mmseg_langseg.masks import ImageFileError, decode_image
+from mmseg_langseg.fileio import ImageFileError, decode_image
 
 TEST = [dict(type='LoadImageFromFile'), dict(type='LoadLabelMap'), dict(type='PackSegInputs')]
 SIZE = (12, 16)

@@ -11,7 +11,8 @@ from pycocotools import mask as coco_mask
 
 from mmseg_langseg.datasets import pixel_index_map
 from mmseg_langseg.datasets.transforms import load_region_map
-from mmseg_langseg.masks import FeatureFileError, MaskFileError, masks_to_regions
+from mmseg_langseg.fileio import FeatureFileError, MaskFileError
+from mmseg_langseg.masks import masks_to_regions
 
 SIZE = (10, 14)
 

@@ -14,13 +14,8 @@ from mmseg.registry import DATASETS
 from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
-from mmseg_langseg.masks import (
-    FeatureFileError,
-    ImageFileError,
-    MaskFileError,
-    open_image_source,
-    write_mask_file,
-)
+from mmseg_langseg.fileio import FeatureFileError, ImageFileError, MaskFileError, open_image_source
+from mmseg_langseg.masks.formats import write_mask_file
 
 PIPELINE = [
     dict(type='LoadUnlabeledImage'),

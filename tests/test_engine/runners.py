@@ -9,10 +9,10 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES
 from mmseg_langseg.engine.hooks import (
     DatasetVocabularyHook,
 )
+from mmseg_langseg.synthetic.renderer import CLASSES
 from tests.tiny import pixelclip, pixelclip_config
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs' / 'pixelclip' / 'resnet_synthetic.py'

@@ -20,7 +20,7 @@ def other_layout(tmp_path):
 def test_another_layout_is_an_error_in_test_inferencer_and_training(
     other_layout, tiny_config, tmp_path
 ):
-    message = r"other\.pth' holds no tensors.*keys model.*convert_pixelclip"
+    message = r"other\.pth' holds no tensors.*keys model.*pixelclip2mmseg"
     with pytest.raises(ValueError, match=message):
         run_test(str(tiny_config), other_layout, str(tmp_path / 'work'))
     unsupervised = load_script('tools/test_unsupervised.py')

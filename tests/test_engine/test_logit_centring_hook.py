@@ -7,11 +7,11 @@ import torch
 from mmseg.registry import DATASETS
 from PIL import Image
 
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES
 from mmseg_langseg.engine.hooks import (
     LogitCentringHook,
     MaskClusteringHook,
 )
+from mmseg_langseg.synthetic.renderer import CLASSES
 from tests.distributed import run_processes
 from tests.test_engine.runners import (
     SCENES,

@@ -8,8 +8,8 @@ import pytest
 from mmengine.logging import MessageHub
 
 from mmseg_langseg.apis import run_training
-from mmseg_langseg.engine import whole_local_backend
 from mmseg_langseg.engine.hooks import WholeCheckpointHook
+from mmseg_langseg.fileio import whole_local_backend
 from tests.scripts import ROOT
 
 KEEP_ONE = {'default_hooks.checkpoint.max_keep_ckpts': 1}

@@ -6,10 +6,11 @@ import pytest
 from mmengine.config import Config
 from mmseg.datasets import ADE20KDataset, COCOStuffDataset, PascalContextDataset59
 
-from mmseg_langseg.datasets import PascalVOC20Dataset, SyntheticScenesDataset
-from mmseg_langseg.datasets.synthetic_renderer import BACKGROUND_CLASSES, OBJECT_CLASSES
+from mmseg_langseg.datasets import PascalVOC20Dataset
 from mmseg_langseg.evaluation import KnownUnknownIoUMetric
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.synthetic import SyntheticScenesDataset
+from mmseg_langseg.synthetic.renderer import BACKGROUND_CLASSES, OBJECT_CLASSES
 
 FOLDER = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'splits'
 DATASETS = {

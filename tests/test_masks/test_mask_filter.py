@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import MaskFileError, MaskFilter, read_mask_annotations, write_mask_file
+from mmseg_langseg.fileio import MaskFileError
+from mmseg_langseg.masks import MaskFilter
+from mmseg_langseg.masks.formats import read_mask_annotations, write_mask_file
 
 SIZE = (10, 20)
 

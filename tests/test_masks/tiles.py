@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from mmseg_langseg.datasets.transforms.load_unlabeled_image import LoadUnlabeledImage
-from mmseg_langseg.masks import SuperpixelGenerator, generate_masks, open_image_source
+from mmseg_langseg.fileio import open_image_source
+from mmseg_langseg.masks.generators import SuperpixelGenerator
+from mmseg_langseg.masks.runs import generate_masks
 
 NAMES = ['a/1.jpg', 'a/2.png', 'a/deep/3.JPEG', 'b/4.jpg', 'b/1.jpg', '5.png']
 

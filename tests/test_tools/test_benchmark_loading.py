@@ -6,7 +6,7 @@ from tests.scripts import load_script
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/benchmark_loading.py')
+    return load_script('tools/benchmarks/benchmark_loading.py')
 
 
 def test_both_ways_give_the_same_samples_and_a_table(tool, capsys, monkeypatch):

@@ -11,7 +11,7 @@ ARGUMENTS += ['--points-per-side', '3', '--repeats', '1', '--device', 'cpu', '--
 @pytest.fixture
 def tool(monkeypatch):
     pytest.importorskip('segment_anything')
-    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
+    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'benchmarks'))
     # By its own name, which its other processes import it by.
     return importlib.import_module('benchmark_sam')
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from mmseg_langseg.datasets.transforms.random_view import ViewGeometry, view_matrix
-from mmseg_langseg.masks import write_region_map
+from mmseg_langseg.masks.formats import write_region_map
 from tests.scripts import ROOT, load_script
 
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/browse_dataset.py')
+    return load_script('tools/analysis_tools/browse_dataset.py')
 
 
 def pictures(tool, monkeypatch, tmp_path, config, *arguments):

@@ -14,8 +14,8 @@ from PIL import Image
 from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
-ADE = load_script('tools/convert_ade20k_full.py')
-CONTEXT = load_script('tools/convert_pascal_context459.py')
+ADE = load_script('tools/dataset_converters/ade20k_full.py')
+CONTEXT = load_script('tools/dataset_converters/pascal_context459.py')
 
 
 def write_ade(root, stem, size, scene='a/attic'):
@@ -208,9 +208,9 @@ def test_too_many_open_files_are_no_bad_file(tmp_path, monkeypatch):
         ADE.main([str(tmp_path)])
 
 
-@pytest.mark.parametrize('name', ['convert_ade20k_full', 'convert_pascal_context459'])
+@pytest.mark.parametrize('name', ['ade20k_full', 'pascal_context459'])
 def test_commands_end_in_their_message(tmp_path, monkeypatch, name):
-    script = ROOT / 'tools' / f'{name}.py'
+    script = ROOT / 'tools' / 'dataset_converters' / f'{name}.py'
     monkeypatch.setattr(sys, 'argv', [str(script), str(tmp_path / 'gone')])
     with pytest.raises(SystemExit, match=rf'^{name}: no .*gone'):
         runpy.run_path(str(script), run_name='__main__')

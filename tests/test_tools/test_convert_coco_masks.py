@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import read_mask_file
+from mmseg_langseg.masks.formats import read_mask_file
 from tests.scripts import load_script
 
 SIZE = (12, 20)
@@ -16,7 +16,7 @@ IDS = {'a': (7, 256 * 3, 65536 * 2 + 256 + 1), 'b': (9,)}
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/convert_coco_masks.py')
+    return load_script('tools/dataset_converters/coco_masks.py')
 
 
 def image_list(stems):

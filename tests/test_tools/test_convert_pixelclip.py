@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def tool():
-    path = ROOT / 'tools' / 'convert_pixelclip.py'
-    spec = importlib.util.spec_from_file_location('convert_pixelclip', path)
+    path = ROOT / 'tools' / 'model_converters' / 'pixelclip2mmseg.py'
+    spec = importlib.util.spec_from_file_location('pixelclip2mmseg', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

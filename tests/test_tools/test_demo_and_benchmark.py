@@ -116,7 +116,11 @@ def test_demo_replaces_its_own_picture_and_takes_options(random_config, tmp_path
 
 
 def benchmark(*args):
-    command = [sys.executable, str(ROOT / 'tools' / 'benchmark.py'), *map(str, args)]
+    command = [
+        sys.executable,
+        str(ROOT / 'tools' / 'benchmarks' / 'benchmark_training.py'),
+        *map(str, args),
+    ]
     env = dict(os.environ, PYTHONPATH=str(ROOT))
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
 
@@ -147,8 +151,8 @@ def test_benchmark_of_pooling_agrees_and_saves_memory():
 
 @pytest.fixture
 def benchmark_module(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    return load_script('tools/benchmark.py')
+    monkeypatch.syspath_prepend(ROOT / 'tools' / 'benchmarks')
+    return load_script('tools/benchmarks/benchmark_training.py')
 
 
 def test_benchmark_of_a_clips4_step_with_the_teacher_and_without(benchmark_module, tmp_path):

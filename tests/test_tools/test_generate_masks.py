@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_langseg.masks import encode_masks, read_mask_file, read_region_map, write_mask_file
+from mmseg_langseg.masks.formats import (
+    encode_masks,
+    read_mask_file,
+    read_region_map,
+    write_mask_file,
+)
 from tests.scripts import ROOT, load_script
 
 SCRIPT = ROOT / 'tools' / 'dist_generate_masks.sh'
@@ -19,7 +24,7 @@ def tool():
 
 @pytest.fixture(scope='module')
 def viewer():
-    return load_script('tools/browse_masks.py')
+    return load_script('tools/analysis_tools/browse_masks.py')
 
 
 @pytest.fixture

@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import (
-    decode_image,
-    halve_masks,
-    halving,
-    read_mask_annotations,
-    read_mask_file,
-    write_mask_file,
-)
+from mmseg_langseg.fileio import decode_image
+from mmseg_langseg.masks.formats import read_mask_annotations, read_mask_file, write_mask_file
+from mmseg_langseg.masks.runs import halve_masks, halving
 from tests.scripts import load_script
 
 NAMES = ('sa_1.jpg', 'sa_2.jpg', 'deep/sa_3.png')
@@ -23,7 +18,7 @@ NAMES = ('sa_1.jpg', 'sa_2.jpg', 'deep/sa_3.png')
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/halve_sa1b.py')
+    return load_script('tools/dataset_converters/halve_sa1b.py')
 
 
 def encode(mask):

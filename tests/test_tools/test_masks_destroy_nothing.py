@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_langseg.masks import encode_masks, write_mask_file, write_region_map
-from tests.scripts import ROOT, load_script
+from mmseg_langseg.masks.formats import encode_masks, write_mask_file, write_region_map
+from tests.scripts import ROOT, load_script, tool_path
 
 SIZE = (24, 32)
 VIEWS = 'configs/clips4/r50_photos.py'
-TOOLS = ('generate_masks', 'halve_sa1b', 'browse_masks', 'browse_dataset', 'convert_coco_masks')
+TOOLS = ('generate_masks', 'halve_sa1b', 'browse_masks', 'browse_dataset', 'coco_masks')
 
 
 @pytest.fixture(scope='module')
 def tools():
-    return {name: load_script(f'tools/{name}.py') for name in TOOLS}
+    return {name: load_script(tool_path(name)) for name in TOOLS}
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ COMMANDS = [
     ('browse_masks', 'images masks ./images/../images'),
     ('browse_dataset', f'{ROOT / VIEWS} images --max 3'),
     ('browse_dataset', f'{ROOT / VIEWS} images --max 3 --overwrite'),
-    ('convert_coco_masks', 'coco.json .'),
-    ('convert_coco_masks', 'coco.json masks'),
+    ('coco_masks', 'coco.json .'),
+    ('coco_masks', 'coco.json masks'),
 ]
 
 
@@ -109,7 +109,7 @@ FOREIGN = [
     ('browse_masks', 'images masks out', 'out/a.jpg', None),
     ('browse_masks', 'images masks out.png --sheet', 'out.png', None),
     ('browse_dataset', f'{ROOT / VIEWS} out', 'out/0001_a.png', None),
-    ('convert_coco_masks', 'coco.json out', 'out/a.json', b'["mine"]'),
+    ('coco_masks', 'coco.json out', 'out/a.json', b'["mine"]'),
 ]
 
 

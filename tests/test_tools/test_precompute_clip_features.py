@@ -33,7 +33,7 @@ VIEWS = [
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/precompute_clip_features.py')
+    return load_script('tools/dataset_converters/precompute_clip_features.py')
 
 
 @pytest.fixture(scope='module')

@@ -17,8 +17,8 @@ def test_teaching_words_changes_nothing_else(tmp_path, monkeypatch):
     known['ids'], known['rows'] = known['ids'][:count], known['rows'][:count]
     torch.save(before, path)
     options = ['--steps', 2, '--batch-size', 16, '--pool-size', 250, '--pool-dir', tmp_path]
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    script = load_script('tools/teach_synthetic_words.py')
+    monkeypatch.syspath_prepend(ROOT / 'tools' / 'synthetic')
+    script = load_script('tools/synthetic/teach_words.py')
     arguments = ['teach', path, *options, '--threads', torch.get_num_threads()]
     monkeypatch.setattr(sys, 'argv', [str(argument) for argument in arguments])
     script.main()

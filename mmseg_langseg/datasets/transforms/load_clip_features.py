@@ -9,7 +9,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks.errors import FeatureFileError, raise_machine_fault
+from mmseg_langseg.fileio.errors import FeatureFileError, raise_machine_fault
 
 
 @TRANSFORMS.register_module()

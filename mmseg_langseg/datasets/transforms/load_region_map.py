@@ -6,11 +6,11 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks.felzenszwalb import felzenszwalb_regions
+from mmseg_langseg.masks.formats.region_files import read_region_map
+from mmseg_langseg.masks.generators.felzenszwalb import felzenszwalb_regions
+from mmseg_langseg.masks.generators.merge_regions import MAX_REGIONS
 from mmseg_langseg.masks.mask_partition import masks_to_regions
-from mmseg_langseg.masks.merge_regions import MAX_REGIONS
 from mmseg_langseg.masks.option_checks import check_integer
-from mmseg_langseg.masks.region_files import read_region_map
 
 
 @TRANSFORMS.register_module()

@@ -8,7 +8,7 @@ import mmengine.fileio as fileio
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks import ImageFileError, decode_image, raise_machine_fault
+from mmseg_langseg.fileio import ImageFileError, decode_image, raise_machine_fault
 
 # mmcv's decoders and the modules that they need.
 _BACKENDS = {'cv2': 'cv2', 'turbojpeg': 'turbojpeg', 'pillow': 'PIL', 'tifffile': 'tifffile'}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks import MaskFilter, read_mask_annotations
+from mmseg_langseg.masks import MaskFilter
+from mmseg_langseg.masks.formats import read_mask_annotations
 
 from .pixel_index import pixel_index_map
 

@@ -10,7 +10,8 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
 
-from mmseg_langseg.masks import check_pair, lookup_rles
+from mmseg_langseg.masks import check_pair
+from mmseg_langseg.masks.formats import lookup_rles
 
 
 @TRANSFORMS.register_module()

@@ -13,8 +13,8 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
-from mmseg_langseg.engine import whole_local_backend  # noqa: F401  (registers the backend)
-from mmseg_langseg.masks.whole_file import remove_leftovers, write_whole_file
+from mmseg_langseg.fileio import whole_local_backend  # noqa: F401  (registers the backend)
+from mmseg_langseg.fileio.whole_file import remove_leftovers, write_whole_file
 
 LAST = 'last_checkpoint'
 

@@ -8,7 +8,7 @@ from mmengine.dist import all_gather, all_reduce
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmseg_langseg.models.utils import seed_centroids, spherical_kmeans
+from mmseg_langseg.kmeans import seed_centroids, spherical_kmeans
 
 from .base_clusterer import BaseClusterer
 

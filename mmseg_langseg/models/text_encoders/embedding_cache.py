@@ -14,8 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmseg_langseg.fileio import read_checkpoint
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import read_checkpoint, write_whole_file
 
 # write_whole_file's temporary files, and those of earlier versions.
 TEMPORARY = re.compile(r'([0-9a-f]{32}\.pt\..+|tmp\w+)\.tmp')

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .spherical_kmeans import spherical_kmeans
+from mmseg_langseg.kmeans import spherical_kmeans
 
 
 class Segments(NamedTuple):

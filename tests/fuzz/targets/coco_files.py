@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmseg_langseg.masks import encode_masks, read_mask_file
+from mmseg_langseg.masks.formats import encode_masks, read_mask_file
 from tests.fuzz.harness import fill_outside
 from tests.fuzz.strategies import HOSTILE_NAMES, mutated_json
 from tests.fuzz.target import OUTSIDE, Target
@@ -16,7 +16,7 @@ from tests.fuzz.targets.mask_files import counts
 from tests.scripts import load_script
 
 SIZE = (20, 30)
-TOOL = load_script('tools/convert_coco_masks.py')
+TOOL = load_script('tools/dataset_converters/coco_masks.py')
 COORDINATES = (0, 5, 29.5, -30, 60, 1e9, -1e9, float('nan'), float('inf'), 1e308, 10**25)
 
 

@@ -17,23 +17,20 @@ from mmengine.logging import MMLogger
 from PIL import Image
 
 from mmseg_langseg.apis.command_line import run_command
-from mmseg_langseg.masks import encode_masks, write_mask_file
+from mmseg_langseg.masks.formats import encode_masks, write_mask_file
 from tests.fuzz.harness import fill_outside
 from tests.fuzz.strategies import mixed, mutated_bytes
 from tests.fuzz.target import Target
 from tests.fuzz.targets import coco_files, config_options, image_files, mask_files, vocabularies
 from tests.fuzz.targets.region_maps import images as region_maps
-from tests.scripts import load_script
+from tests.scripts import load_script, tool_path
 from tests.tiny import pixelclip_config
 
 COMMANDS = {
-    name: load_script(f'{folder}/{name}.py').main
-    for folder, names in (
-        ('tools', ('browse_masks', 'convert_coco_masks', 'generate_masks', 'test', 'train')),
-        ('demo', ('image_demo',)),
-    )
-    for name in names
+    name: load_script(tool_path(name)).main
+    for name in ('browse_masks', 'coco_masks', 'generate_masks', 'test', 'train')
 }
+COMMANDS['image_demo'] = load_script('demo/image_demo.py').main
 # IN and OUT are folders of the sandbox; an output may only be in OUT, or be a file of the inputs.
 PATHS = ('', '.', 'IN/gone', 'IN/x.png', 'IN/images', 'IN/list.txt', 'IN/x.json', 'IN/config.py')
 PATHS += ('IN/weights.pth', 'OUT', '/dev/null', 'IN/' + 'n' * 300, '\udcff', '-', '--x')
@@ -112,7 +109,7 @@ def command_lines() -> st.SearchStrategy:
         line('browse_masks', usual('IN/images', path), usual('IN/masks', path),
              usual('OUT/new', out), option('--sheet'), option('--max', number),
              option('--overwrite')),
-        line('convert_coco_masks', usual('IN/x.json', path), usual('OUT/new', out),
+        line('coco_masks', usual('IN/x.json', path), usual('OUT/new', out),
              option('--png-dir', path), option('--quiet')),
         line('generate_masks', usual('IN/images', path), usual('OUT/new', out),
              option('--format', st.sampled_from(('regions', 'sa1b', 'x'))),

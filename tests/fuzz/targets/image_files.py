@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmseg_langseg.datasets.transforms import LoadUnlabeledImage
-from mmseg_langseg.masks import BadFileError
+from mmseg_langseg.fileio import BadFileError
 from tests.fuzz.strategies import mutated_bytes
 from tests.fuzz.target import Target
 from tests.fuzz.targets.region_maps import bombs

@@ -9,17 +9,10 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmseg_langseg.masks import (
-    BadFileError,
-    MaskFilter,
-    encode_masks,
-    halve_images,
-    lookup_rles,
-    masks_to_regions,
-    merge_rles,
-    open_image_source,
-    read_mask_annotations,
-)
+from mmseg_langseg.fileio import BadFileError, open_image_source
+from mmseg_langseg.masks import MaskFilter, masks_to_regions
+from mmseg_langseg.masks.formats import encode_masks, lookup_rles, merge_rles, read_mask_annotations
+from mmseg_langseg.masks.runs import halve_images
 from tests.fuzz.harness import fill_outside
 from tests.fuzz.strategies import HOSTILE_NAMES, mutated_json
 from tests.fuzz.target import Target

@@ -11,7 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmseg_langseg.masks import BadFileError, read_region_map, regions_to_rles
+from mmseg_langseg.fileio import BadFileError
+from mmseg_langseg.masks.formats import read_region_map
+from mmseg_langseg.masks.generators import regions_to_rles
 from tests.fuzz.strategies import mutated_bytes
 from tests.fuzz.target import Target
 

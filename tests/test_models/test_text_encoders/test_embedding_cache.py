@@ -92,7 +92,7 @@ def test_another_shape_is_rebuilt_with_a_warning(cache):
 
 
 def test_full_disk_warns_once_and_leaves_nothing(cache, monkeypatch):
-    monkeypatch.setattr('mmseg_langseg.masks.whole_file.os.replace', no_space)
+    monkeypatch.setattr('mmseg_langseg.fileio.whole_file.os.replace', no_space)
     with pytest.warns(UserWarning, match=r'not written: .*No space left.* only slower') as caught:
         cache.put(KEY, ROWS)
         cache.put(KEY, ROWS)

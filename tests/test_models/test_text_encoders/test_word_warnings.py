@@ -4,11 +4,11 @@ import warnings
 
 import pytest
 
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES
-from mmseg_langseg.datasets.synthetic_words import FILLERS, SYNONYMS
 from mmseg_langseg.models.text_encoders import OpenCLIPTextEncoder, Vocabulary
 from mmseg_langseg.models.text_encoders.word_warnings import warn_of_cut_words
-from tests.test_models.test_embedded_clip import ARCH
+from mmseg_langseg.synthetic.renderer import CLASSES
+from mmseg_langseg.synthetic.words import FILLERS, SYNONYMS
+from tests.test_synthetic.test_tiny_clip import ARCH
 
 LONG = ' '.join(['very'] * 80) + ' cat'
 

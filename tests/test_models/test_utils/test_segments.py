@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmseg_langseg.kmeans import spherical_kmeans
 from mmseg_langseg.models.utils import (
     Segments,
     find_segments,
@@ -11,7 +12,6 @@ from mmseg_langseg.models.utils import (
     region_labels,
     segment_embeddings,
     segment_pixels,
-    spherical_kmeans,
 )
 
 
