@@ -53,9 +53,9 @@ _CLASSES = """
 
 @DATASETS.register_module()
 class PascalContext459Dataset(BaseSegDataset):
-    """PASCAL Context with 459 classes, as ``tools/dataset_converters/pascal_context459.py`` writes it.
+    """PASCAL Context with 459 classes.
 
-    Label maps have 16 bits, and 65535 where nothing is labelled: load them with
+    ``tools/dataset_converters/pascal_context459.py`` writes its label maps. They have 16 bits, and 65535 where nothing is labelled: load them with
     ``LoadLabelMap(ignore_index=65535)`` and evaluate with ``IoUMetric(ignore_index=65535)``. One of
     the classes is called 'unknown'; it counts, as in the literature.
 

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from tests.scripts import load_script
+from tests.scripts import load_script, tool_path
 from tests.test_configs import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,7 +118,7 @@ def test_demo_replaces_its_own_picture_and_takes_options(random_config, tmp_path
 def benchmark(*args):
     command = [
         sys.executable,
-        str(ROOT / 'tools' / 'benchmarks' / 'benchmark_training.py'),
+        str(tool_path('benchmark_training')),
         *map(str, args),
     ]
     env = dict(os.environ, PYTHONPATH=str(ROOT))

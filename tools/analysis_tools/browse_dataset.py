@@ -1,7 +1,7 @@
 """Draws samples as the training of a config gets them.
 
-    python tools/analysis_tools/browse_dataset.py configs/pixelclip/vit-b16_photos.py work_dirs/samples
-    python tools/analysis_tools/browse_dataset.py configs/clips4/r50_photos.py work_dirs/samples --max 8 --seed 3
+    python tools/analysis_tools/browse_dataset.py configs/pixelclip/vit-b16_photos.py OUT
+    python tools/analysis_tools/browse_dataset.py configs/clips4/r50_photos.py OUT --max 8 --seed 3
 
 One PNG per sample; existing files are overwritten with --overwrite only, and files of the dataset
 never. Of masks (PixelCLIP): the weak view, the weak view with its masks, the strong view with the

@@ -1,7 +1,7 @@
 """Draws masks or regions over their images, and prints how many and how large they are.
 
-    python tools/analysis_tools/browse_masks.py data/photos/images data/photos/masks work_dirs/drawn
-    python tools/analysis_tools/browse_masks.py data/photos/images data/photos/regions sheet.png --sheet --max 24
+    python tools/analysis_tools/browse_masks.py IMAGES MASKS OUT
+    python tools/analysis_tools/browse_masks.py IMAGES REGIONS sheet.png --sheet --max 24
 
 MASKS is a folder of tools/generate_masks.py or any other of the same layout: for images/a/1.jpg
 masks/a/1.json (SA-1B's JSON) or masks/a/1.png (a region map). Existing files are overwritten with

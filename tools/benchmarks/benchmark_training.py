@@ -1,7 +1,9 @@
 """Speed and peak memory of a config's training step and inference, or of single parts.
 
-``python tools/benchmarks/benchmark_training.py CONFIG --batch-size 2 --steps 5``; parts need no config:
-``python tools/benchmarks/benchmark_training.py --what pooling`` (PixelCLIP), ``--what contrast views`` (CLIP-S4).
+    python tools/benchmarks/benchmark_training.py CONFIG --batch-size 2 --steps 5
+    python tools/benchmarks/benchmark_training.py --what pooling          (PixelCLIP; no config)
+    python tools/benchmarks/benchmark_training.py --what contrast views   (CLIP-S4; no config)
+
 Every measurement runs in a process of its own, so that its peak memory is its own.
 """
 

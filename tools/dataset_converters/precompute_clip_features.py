@@ -1,7 +1,7 @@
 """Runs the frozen teacher of a CLIP-S4 or MaskCLIP+ config once over its training images.
 
     python tools/dataset_converters/precompute_clip_features.py configs/clips4/r50_voc.py OUT
-    python tools/dataset_converters/precompute_clip_features.py configs/clips4/r50_voc.py OUT --shard 3/8
+    python tools/dataset_converters/precompute_clip_features.py CONFIG OUT --shard 3/8
 
 One file per image, float16 (D, h, w), in the tree of the images. Files that are complete are left
 alone, so interrupted runs resume where they stopped; files of another origin are never overwritten.
