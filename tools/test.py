@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmseg_langseg.apis import leave_process_group, run_test
 from mmseg_langseg.apis.command_line import (
+    add_benchmark_option,
     add_trust_option,
     command_parser,
     number_in,
@@ -24,6 +25,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='weights; omitted or "none" tests the untrained model, that is zero-shot CLIP',
     )
     parser.add_argument('--work-dir', help='folder for the log and the metrics')
+    add_benchmark_option(parser)
     parser.add_argument(
         '--out',
         help='folder for the predicted label maps, PNGs in the tree of the image folder: index of '
@@ -80,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         launcher=args.launcher,
         texts=args.texts,
         known=args.known,
+        benchmark=args.benchmark,
         trust_checkpoint=args.trust_checkpoint,
     )
 

@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import (
+    add_benchmark_option,
     add_trust_option,
     command_parser,
     positive_int,
@@ -64,6 +65,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='retrieval: at most so many images, evenly spaced over the memory split',
     )
     parser.add_argument('--work-dir', help='folder for the log')
+    add_benchmark_option(parser)
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -94,7 +96,7 @@ def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoa
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
     args = parse_args(argv)
-    cfg = load_config(args.config, args.work_dir, args.cfg_options)
+    cfg = load_config(args.config, args.work_dir, args.cfg_options, benchmark=args.benchmark)
     cfg.load_from = None if args.checkpoint == 'none' else check_checkpoint(args.checkpoint)
     cfg.resume = False
     check_can_test(cfg)

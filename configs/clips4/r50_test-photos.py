@@ -11,5 +11,3 @@ _base_ = [
 tta_pipeline = {{_base_.maskclip_tta_pipeline}}
 val_dataloader = dict(dataset=dict(pipeline={{_base_.maskclip_pipeline}}))
 test_dataloader = val_dataloader
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

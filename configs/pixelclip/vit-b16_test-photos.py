@@ -6,5 +6,3 @@ _base_ = [
     '../_base_/datasets/photos_test.py',
     '../_base_/default_runtime.py',
 ]
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

@@ -50,6 +50,16 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_benchmark_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--benchmark``."""
+    parser.add_argument(
+        '--benchmark',
+        metavar='NAME',
+        help="test set instead of the config's: a file of configs/_base_/datasets, e.g. ade20k, "
+        'pascal_voc20, voc_known_unknown (the protocol of MaskCLIP), or a config file of your own',
+    )
+
+
 def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -> Result:
     """Run a command; an expected error ends it with its message instead of a traceback.
 

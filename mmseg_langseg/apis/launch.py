@@ -13,6 +13,7 @@ from mmseg.registry import RUNNERS
 
 from mmseg_langseg.engine import CheckpointFitHook
 
+from .benchmark import use_benchmark
 from .command_runner import CommandRunner
 from .config_checks import check_output_folder
 from .config_file import merge_options, read_config
@@ -23,6 +24,7 @@ def load_config(
     work_dir: str | None = None,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
+    benchmark: str | None = None,
 ) -> Config:
     """Read a config and settle its launcher and work directory.
 
@@ -32,6 +34,7 @@ def load_config(
             ``work_dirs/<name of the config file>``.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        benchmark: Test set instead of the config's, see :func:`use_benchmark`.
 
     Raises:
         FileNotFoundError: If the config file does not exist.
@@ -40,6 +43,8 @@ def load_config(
     """
     cfg = config.copy() if isinstance(config, Config) else read_config(config)
     cfg.launcher = launcher
+    if benchmark is not None:
+        use_benchmark(cfg, benchmark)
     if cfg_options:
         merge_options(cfg, cfg_options)
     if work_dir is not None:

@@ -28,6 +28,7 @@ def run_test(
     launcher: str = 'none',
     texts: str | None = None,
     known: str | None = None,
+    benchmark: str | None = None,
     trust_checkpoint: bool = False,
 ) -> dict[str, float]:
     """Evaluate the model of a config on its test data.
@@ -47,6 +48,7 @@ def run_test(
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         texts: Vocabulary under test, see :func:`set_texts`; default that of config or dataset.
         known: Words that the checkpoint was trained with, see :func:`set_known`.
+        benchmark: Test set in place of the config's, see :func:`use_benchmark`.
         trust_checkpoint: Unpickle the checkpoint with all that it holds, which can run any
             command: only for files that you made yourself.
 
@@ -65,7 +67,7 @@ def run_test(
     for folder, option in ((out, '--out'), (show_dir, '--show-dir')):
         if folder is not None:
             check_output_folder(folder, option)
-    cfg = load_config(config, work_dir, cfg_options, launcher)
+    cfg = load_config(config, work_dir, cfg_options, launcher, benchmark)
     check_can_test(cfg)
     if texts is not None:
         set_texts(cfg, texts)

@@ -55,9 +55,10 @@ _CLASSES = """
 class PascalContext459Dataset(BaseSegDataset):
     """PASCAL Context with 459 classes.
 
-    ``tools/dataset_converters/pascal_context459.py`` writes its label maps. They have 16 bits, and 65535 where nothing is labelled: load them with
-    ``LoadLabelMap(ignore_index=65535)`` and evaluate with ``IoUMetric(ignore_index=65535)``. One of
-    the classes is called 'unknown'; it counts, as in the literature.
+    ``tools/dataset_converters/pascal_context459.py`` writes its label maps. They have 16 bits, and
+    65535 where nothing is labelled: load them with ``LoadLabelMap(ignore_index=65535)`` and
+    evaluate with ``IoUMetric(ignore_index=65535)``. One of the classes is called 'unknown'; it
+    counts, as in the literature.
 
     Args:
         ann_file: Text file that lists the images of the split.

@@ -11,6 +11,7 @@ from PIL import Image
 from mmseg_langseg.apis import run_test, run_training
 from mmseg_langseg.apis import test as test_api
 from mmseg_langseg.apis import train as train_api
+from mmseg_langseg.apis.benchmark import list_benchmarks
 from mmseg_langseg.apis.data_check import check_data, check_not_among_data, start_label_maps
 from mmseg_langseg.datasets import LabelFileError
 from tests.test_configs import load, tiny_model
@@ -146,13 +147,13 @@ def test_missing_data_stop_before_the_model_is_built(photos, monkeypatch, name):
         run_test(config(photos))
 
 
-@pytest.mark.parametrize('name', ['voc20', 'context59', 'ade20k', 'cocostuff', 'cityscapes'])
+@pytest.mark.parametrize('name', list_benchmarks())
 def test_missing_benchmarks_are_named_with_their_key(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
-    cfg = load(f'pixelclip/vit-b16_test-{name}.py')
+    cfg = load('pixelclip/vit-b16_coco.py')
     with pytest.raises(FileNotFoundError, match=r'missing: data/.*test_dataloader\.dataset'):
-        run_test(cfg, work_dir=str(tmp_path / 'work'))
+        run_test(cfg, work_dir=str(tmp_path / 'work'), benchmark=name)
 
 
 def test_missing_training_images_stop_before_the_model_is_built(tmp_path, monkeypatch):

@@ -71,7 +71,7 @@ def official_logits(path, model, size):
 @pytest.fixture(params=SIZES)
 def setup(request, voc):
     """Config of a test of the tower on VOC20, its model with random weights, and the size."""
-    cfg = load(f'pixelclip/{request.param}_test-voc20.py')
+    cfg = load(f'pixelclip/{request.param}_coco.py', 'pascal_voc20')
     cfg.test_dataloader.dataset.data_root = str(voc)
     cfg.model = tiny_model(cfg)
     torch.manual_seed(SEEDS[request.param])
@@ -152,6 +152,8 @@ def test_decoder_gives_the_pixels_of_pillow(kind, tmp_path):
     image.save(tmp_path / 'a.jpg', progressive=kind == 'progressive', **options)
     expected = np.array(ImageOps.exif_transpose(Image.open(tmp_path / 'a.jpg')).convert('RGB'))
     assert expected.shape == ((181, 117, 3) if kind == 'turned' else (117, 181, 3))
-    load_step = load('pixelclip/vit-b16_test-voc20.py').test_dataloader.dataset.pipeline[0]
+    load_step = load('pixelclip/vit-b16_coco.py', 'pascal_voc20').test_dataloader.dataset.pipeline[
+        0
+    ]
     decoded = Compose([load_step])(dict(img_path=str(tmp_path / 'a.jpg')))['img'][..., ::-1]
     assert np.array_equal(decoded, expected)

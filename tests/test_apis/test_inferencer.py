@@ -60,7 +60,7 @@ def test_new_words_replace_the_old(inferencer, image):
 
 
 def test_size_is_that_of_the_configs_test():
-    cfg = Config.fromfile(ROOT / 'configs/maskclip/vit-b16_voc.py')
+    cfg = Config.fromfile(ROOT / 'configs/maskclip/vit-b16.py')
     cfg.model.update(clip=dict(arch=VIT, pretrained=None))
     cfg.model.decode_head.update(
         templates='single', text_encoder=dict(type='OpenCLIPTextEncoder', arch=VIT)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from mmseg.registry import MODELS
 from PIL import Image
 
 import mmseg_langseg  # noqa: F401
 from tests import golden
+from tests.test_configs import load
 from tests.tiny import CONV, VIT, pixelclip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,14 +146,16 @@ def test_the_two_commands_of_the_page(tmp_path):
     """Convert, then test: what the checkpoint may lack does not look like an error."""
     page = (ROOT / 'configs/pixelclip/README.md').read_text(encoding='utf-8')
     convert, test = re.findall(
-        r'^python (tools/\S+)(?: configs/\S+\.py)? .*pixelclip_vit-b16.pth$', page, re.M
+        r'^python (tools/\S+)(?: configs/\S+\.py)? .*pixelclip_vit-b16.pth(?: --benchmark \w+)?$',
+        page,
+        re.M,
     )
     torch.save({'model': official('vit')}, tmp_path / 'official.pth')
     torch.save(golden.vit_state_dict(), tmp_path / 'public.pt')
     done = run_script(convert, 'official.pth', 'ours.pth', cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
-    config = Config.fromfile(ROOT / 'configs/pixelclip/vit-b16_test-voc20.py')
+    config = load('pixelclip/vit-b16_coco.py', 'pascal_voc20')
     config.model.clip = dict(arch=golden.vit_arch(), pretrained=str(tmp_path / 'public.pt'))
     config.model.decode_head.prompts.num_clusters = len(golden.prompt_tokens())
     config.model.decode_head.text_encoder.cache_dir = None

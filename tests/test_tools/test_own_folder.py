@@ -105,7 +105,7 @@ def test_strong_views_on_the_device(photos, monkeypatch):
         return real(self, images, samples)
 
     monkeypatch.setattr(BatchStrongView, '__call__', make)
-    cfg = load('pixelclip/vit-b16_sa1b_device-colours.py')
+    cfg = load('pixelclip/vit-b16_sa1b_gpu-augment.py')
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg = shrink_training(cfg, photos)
     cfg.train_dataloader.dataset.data_prefix = dict(img_path='images', mask_path='masks')

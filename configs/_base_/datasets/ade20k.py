@@ -1,5 +1,6 @@
 # ADE20K validation, 150 classes.
 _base_ = './segmentation_test.py'
+vocabulary = 'ade150.json'
 val_dataloader = dict(
     dataset=dict(
         type='ADE20KDataset',

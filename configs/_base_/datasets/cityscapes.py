@@ -1,5 +1,6 @@
 # Cityscapes fine validation, 19 classes.
 _base_ = './segmentation_test.py'
+vocabulary = 'cityscapes.json'
 val_dataloader = dict(
     dataset=dict(
         type='CityscapesDataset',

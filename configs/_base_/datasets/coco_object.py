@@ -1,5 +1,7 @@
 # COCO-Object validation, 80 classes and background, on the label maps of COCO-Stuff 164k.
 _base_ = './segmentation_test.py'
+# Background words; with None the background is the word 'background'.
+vocabulary = 'coco_object_sclip.json'
 val_dataloader = dict(
     dataset=dict(
         type='COCOObjectDataset',

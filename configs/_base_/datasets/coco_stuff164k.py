@@ -1,5 +1,6 @@
 # COCO-Stuff 164k validation, 171 classes.
 _base_ = './segmentation_test.py'
+vocabulary = 'coco_stuff171.json'
 val_dataloader = dict(
     dataset=dict(
         type='COCOStuffDataset',

@@ -1,6 +1,7 @@
 # COCO-Stuff validation, 27 coarse classes, on the label maps of COCO-Stuff 164k. All 5,000 images;
 # PiCIE and STEGO test on 2,175 of them (docs/data.md).
 _base_ = './segmentation_test.py'
+vocabulary = 'coco_stuff27.json'
 val_dataloader = dict(
     dataset=dict(
         type='COCOStuff27Dataset',

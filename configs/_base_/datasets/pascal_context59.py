@@ -1,5 +1,6 @@
 # PASCAL Context validation, 59 classes without background.
 _base_ = './segmentation_test.py'
+vocabulary = 'context59.json'
 val_dataloader = dict(
     dataset=dict(
         type='PascalContextDataset59',

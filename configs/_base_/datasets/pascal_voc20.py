@@ -1,5 +1,6 @@
 # PASCAL VOC 2012 validation, 20 classes without background.
 _base_ = './segmentation_test.py'
+vocabulary = 'voc20.json'
 val_dataloader = dict(
     dataset=dict(
         type='PascalVOC20Dataset',

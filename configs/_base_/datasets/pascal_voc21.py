@@ -1,5 +1,7 @@
 # PASCAL VOC 2012 validation, 20 classes and background.
 _base_ = './segmentation_test.py'
+# Background words; with None the background is the word 'background'.
+vocabulary = 'voc21_sclip.json'
 val_dataloader = dict(
     dataset=dict(
         type='PascalVOCDataset',

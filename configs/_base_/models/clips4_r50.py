@@ -17,7 +17,6 @@ model = dict(
         loss_embedding=dict(type='EmbeddingConsistencyLoss', loss_weight=2.0),
         loss_semantic=dict(
             type='SemanticConsistencyLoss',
-            decision='two_level',
             threshold=0.6,
             calibrate=True,
             smoothing=0.5,

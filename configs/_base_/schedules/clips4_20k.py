@@ -9,6 +9,4 @@ param_scheduler = [
     dict(type='PolyLR', by_epoch=False, begin=200, end=20000, power=0.9, eta_min=0.0),
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=20000, val_interval=2000)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=8)

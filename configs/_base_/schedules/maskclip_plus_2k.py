@@ -7,6 +7,4 @@ param_scheduler = [
     dict(type='PolyLR', by_epoch=False, begin=0, end=2000, power=0.9, eta_min=1e-4),
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=2000, val_interval=1000)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=16)

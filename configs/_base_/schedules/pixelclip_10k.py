@@ -24,6 +24,4 @@ param_scheduler = [
 ]
 # The official code validates with the template 'single'; ours takes all eight of the tests.
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=10000, val_interval=1000)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=48)

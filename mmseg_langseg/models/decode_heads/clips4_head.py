@@ -175,8 +175,7 @@ class CLIPS4Head(LanguageHead):
         self._update_image_mean(clip, regions)
         rows = segment_embeddings(clip, find_segments(clip, regions, (1, 1), 1))
         rows = rows[rows.any(1)]
-        if self.loss_semantic.clusters_all or self.loss_semantic.threshold is None:
-            # (Without a threshold the decision compares with prototypes, and there are none yet.)
+        if self.loss_semantic.clusters_all:
             return rows
         return rows[self.decide(rows) >= len(self.known_texts())]
 

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from .covered_pixel_bce_loss import global_mean
 
-DECISIONS = ('two_level', 'joint', 'centred')
 SOFTMAXES = ('joint', 'separate')
 
 
@@ -19,7 +18,7 @@ def decide_classes(
     known: Tensor,
     unknown: Tensor,
     negatives: Tensor | None = None,
-    threshold: float | None = 0.5,
+    threshold: float = 0.5,
     logit_scale: float = 100.0,
     image_mean: Tensor | None = None,
 ) -> Tensor:
@@ -38,11 +37,10 @@ def decide_classes(
         unknown: ``(U, D)`` learned prototypes; U may be 0.
         negatives: ``(G, D)`` text embeddings of generic words, which take probability from the
             known classes. Without them a single known class is always accepted.
-        threshold: Least probability of a known class in [0, 1]; ``None``: one arg-max over all
-            prototypes, with the scales mixed.
+        threshold: Least probability of a known class in [0, 1].
         logit_scale: The CLIP's own, ``OpenCLIPTextEncoder.logit_scale``; 100 for OpenAI's. At a
             larger one CLIP is sure of everything, and nothing is unknown.
-        image_mean: ``(D,)`` mean of CLIP's unit embeddings, to calibrate two levels with: from each
+        image_mean: ``(D,)`` mean of CLIP's unit embeddings, to calibrate with: from each
             word's cosines their mean is taken off, ``u·t - m·t``, since some words are close to all
             images. (Label-free; ours.)
 
@@ -52,10 +50,9 @@ def decide_classes(
         class claims where there are no unknown prototypes.
     """
     _check_prototypes(known, unknown)
-    to_known = _cosines(clip_segments, known)
     to_unknown = _cosines(clip_segments, unknown)
-    if threshold is None or not len(known):
-        choice = torch.cat([to_known, to_unknown], dim=1).argmax(1)
+    if not len(known):
+        choice = to_unknown.argmax(1)
     else:
         words = known if negatives is None else torch.cat([known.float(), negatives.float()])
         texts = _cosines(clip_segments, words)
@@ -140,11 +137,8 @@ class SemanticConsistencyLoss(nn.Module):
     """The decision on CLIP's side and the loss on ours.
 
     Args:
-        decision: How CLIP's side chooses. ``two_level``: see :func:`decide_classes`. ``joint``: one
-            arg-max over all prototypes. ``centred``: the same after the means of the texts and of
-            the image embeddings are taken off, on both sides; inference then needs the same.
-        threshold: Least probability of a known class, for ``two_level``.
-        calibrate: For ``two_level``: take off each word's mean cosine, see :func:`decide_classes`.
+        threshold: Least probability of a known class.
+        calibrate: Take off each word's mean cosine, see :func:`decide_classes`.
         smoothing: Share of the nearest unknown prototype in what the decision is taken on, see
             :func:`smooth`.
         scale: Inverse temperature of our side.
@@ -160,7 +154,6 @@ class SemanticConsistencyLoss(nn.Module):
 
     def __init__(
         self,
-        decision: str = 'two_level',
         threshold: float = 0.5,
         calibrate: bool = False,
         smoothing: float = 0.0,
@@ -172,8 +165,6 @@ class SemanticConsistencyLoss(nn.Module):
         loss_name: str = 'loss_semantic',
     ) -> None:
         super().__init__()
-        if decision not in DECISIONS:
-            raise ValueError(f'decision={decision!r}: expected one of {", ".join(DECISIONS)}.')
         if softmax not in SOFTMAXES:
             raise ValueError(f'softmax={softmax!r}: expected one of {", ".join(SOFTMAXES)}.')
         for name, share in (('threshold', threshold), ('smoothing', smoothing)):
@@ -182,8 +173,7 @@ class SemanticConsistencyLoss(nn.Module):
         for name, value in (('scale', scale), ('unknown_scale', unknown_scale)):
             if value <= 0:
                 raise ValueError(f'{name}={value}: expected a positive inverse temperature.')
-        self.decision = decision
-        self.threshold = threshold if decision == 'two_level' else None
+        self.threshold = threshold
         self.calibrate = calibrate
         self.smoothing = smoothing
         self.scale = scale
@@ -213,19 +203,15 @@ class SemanticConsistencyLoss(nn.Module):
             clip_segments: ``(S, D)``.
             known: ``(K, D)``.
             unknown: ``(U, D)``.
-            negatives: ``(G, D)``, for ``two_level``.
-            image_mean: ``(D,)`` (running) mean of CLIP's pixel embeddings, for ``centred`` and
-                ``calibrate``.
-            logit_scale: The CLIP's own, for ``two_level``.
+            negatives: ``(G, D)``.
+            image_mean: ``(D,)`` (running) mean of CLIP's pixel embeddings, for ``calibrate``.
+            logit_scale: The CLIP's own.
         """
         if self.calibrate and image_mean is None:
             raise ValueError('image_mean=None: calibrate needs the mean of CLIP embeddings, (D,).')
         rows = smooth(clip_segments, unknown, self.smoothing)
-        rows, known, unknown = self._centre(rows, known, unknown, image_mean)
         mean = image_mean if self.calibrate else None
-        choice = decide_classes(rows, known, unknown, negatives, self.threshold, logit_scale, mean)
-        # Centring moves a zero embedding away from zero.
-        return choice.masked_fill(~clip_segments.any(1), -1)
+        return decide_classes(rows, known, unknown, negatives, self.threshold, logit_scale, mean)
 
     def forward(
         self,
@@ -243,42 +229,23 @@ class SemanticConsistencyLoss(nn.Module):
             targets: ``(S,)`` from :meth:`decide`.
             known: ``(K, D)``.
             unknown: ``(U, D)``.
-            image_mean: As in :meth:`decide`; for ``separate`` too.
+            image_mean: As in :meth:`decide`; for ``separate``.
             clusters: ``(S,)`` int64 nearest prototype of CLIP's embedding of every segment, -1 for
                 none; for ``separate``.
 
         Returns:
             Scalar float32.
         """
-        rows, texts, prototypes = self._centre(embeddings, known, unknown, image_mean)
         if self.softmax == 'joint' or not len(unknown):
-            loss = semantic_consistency(rows, targets, texts, prototypes, self.scale)
+            loss = semantic_consistency(embeddings, targets, known, unknown, self.scale)
             return self.loss_weight * loss
         if image_mean is None or clusters is None:
             raise ValueError('separate needs image_mean (D,) and clusters (S,), got None.')
         loss = 0.0
         if len(known):
             claimed = targets.masked_fill(targets >= len(known), -1)
-            loss = semantic_consistency(rows, claimed, texts, prototypes[:0], self.scale)
+            loss = semantic_consistency(embeddings, claimed, known, unknown[:0], self.scale)
         mean = image_mean.detach().float()
         rows, prototypes = (F.normalize(x.float(), dim=1) - mean for x in (embeddings, unknown))
         among = semantic_consistency(rows, clusters, known[:0], prototypes, self.unknown_scale)
         return self.loss_weight * (loss + self.unknown_weight * among)
-
-    def _centre(
-        self, rows: Tensor, known: Tensor, unknown: Tensor, image_mean: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit rows without the mean of their kind; as they come unless ``centred``."""
-        if self.decision != 'centred':
-            return rows, known, unknown
-        if image_mean is None:
-            raise ValueError('image_mean=None: centred needs the mean of CLIP embeddings, (D,).')
-        if len(known) == 1:
-            raise ValueError(
-                '1 known class: centred needs none or at least 2, as the mean of one is itself; '
-                'use decision="two_level".'
-            )
-        rows, known, unknown = (F.normalize(x.float(), dim=1) for x in (rows, known, unknown))
-        image_mean = image_mean.detach().float()
-        texts = known - known.mean(0) if len(known) else known
-        return rows - image_mean, texts, unknown - image_mean

@@ -201,17 +201,17 @@ def test_mean_of_clips_pixels():
     torch.testing.assert_close(head.image_mean.value, expected)
 
 
-@pytest.mark.parametrize('decision', ['two_level', 'joint', 'centred'])
-def test_features_that_prototypes_start_from(decision):
-    loss = dict(type='SemanticConsistencyLoss', threshold=0.6, decision=decision)
+@pytest.mark.parametrize('smoothing', [0.0, 0.5])
+def test_features_that_prototypes_start_from(smoothing):
+    loss = dict(type='SemanticConsistencyLoss', threshold=0.6, smoothing=smoothing)
     head = crafted_head(loss_semantic=loss, grid=(3, 3))
     _, clip, regions, _ = crafted()
     clip = torch.cat([2 * clip, torch.zeros_like(clip)])
     regions = torch.cat([regions, regions + 4])
     regions[0, 0, 1] = -1
     rows = head.unknown_features(clip, regions)
-    # The other decisions weigh prototypes, of which there are none yet.
-    kept = [3] if decision == 'two_level' else [0, 2, 3]
+    # Prototypes that smooth stand for all segments, others for those of no known class.
+    kept = [0, 2, 3] if smoothing else [3]
     torch.testing.assert_close(rows, F.normalize(clip[0, :, 0].T[kept], dim=1))
     expected = F.normalize(clip[0, :, 0].T[[0, 2, 3]], dim=1).mean(0)
     torch.testing.assert_close(head.image_mean.value, expected)

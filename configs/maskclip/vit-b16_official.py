@@ -3,7 +3,7 @@
 # refuses these weights with GELU, unless they are a plain state dict that does not say whose it is:
 #   python -c "import open_clip, torch; torch.save(open_clip.create_model('ViT-B-16-quickgelu',
 #     pretrained='openai').state_dict(), 'data/vit-b16_openai.pth')"
-_base_ = './vit-b16_voc.py'
+_base_ = './vit-b16.py'
 model = dict(
     clip=dict(
         _delete_=True,
