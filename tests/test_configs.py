@@ -115,8 +115,8 @@ def check_training(cfg, model):
     hooks = [hook.type for hook in cfg.custom_hooks]
     assert 'MaskClusteringHook' in hooks or cfg.model.type == 'MaskCLIPPlus'
     wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
-    optimised = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
-    assert {id(p) for p in model.parameters() if p.requires_grad} <= optimised
+    optimized = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
+    assert {id(p) for p in model.parameters() if p.requires_grad} <= optimized
     if cfg.model.type == 'PixelCLIP':
         assert (model.teacher is None) == (cfg.model.momentum is None)
         # Images without masks on disk need a generator, and the other way round.
@@ -124,7 +124,7 @@ def check_training(cfg, model):
             assert ('mask_path' in dataset.data_prefix) == (model.mask_generator is None)
         return
     teacher = list(model.teacher.tower.parameters())
-    assert teacher and not optimised & {id(p) for p in teacher}
+    assert teacher and not optimized & {id(p) for p in teacher}
     assert not any(p.requires_grad for p in model.decode_head.text_encoder.parameters())
     wanted = {'matrices'} if cfg.model.type == 'MaskCLIPPlus' else {'matrices', 'regions'}
     assert wanted <= set(steps[-1].fields)
@@ -151,8 +151,8 @@ def test_numbers_of_the_official_code(name, scale, size):
     assert cfg.optim_wrapper.clip_grad.max_norm == 0.01
 
 
-def optimised(name, arch):
-    """Name, module and optimiser group of every trained parameter."""
+def optimized(name, arch):
+    """Name, module and optimizer group of every trained parameter."""
     cfg = load(name)
     model = MODELS.build(tiny_model(cfg, arch))
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -172,7 +172,7 @@ def test_each_group_has_its_learning_rate_and_norms_have_no_decay(tower, data):
         'decode_head.mask_decoder.': 2e-4,
     }
     seen, norms = set(), set()
-    for name, module, group in optimised(f'pixelclip/{tower}_{data}.py', arch):
+    for name, module, group in optimized(f'pixelclip/{tower}_{data}.py', arch):
         (prefix,) = [prefix for prefix in rates if name.startswith(prefix)]
         seen.add(prefix)
         assert group['lr'] == pytest.approx(rates[prefix], rel=1e-12), name
@@ -186,7 +186,7 @@ def test_each_group_has_its_learning_rate_and_norms_have_no_decay(tower, data):
 
 
 def test_all_norms_of_a_convnext_are_found_at_all_their_places():
-    rows = optimised('pixelclip/convnext-b_sa1b.py', golden.convnext_arch())
+    rows = optimized('pixelclip/convnext-b_sa1b.py', golden.convnext_arch())
     places = {n for n, m, _ in rows if isinstance(m, nn.LayerNorm)}
     for part in ('stem.1.weight', 'stages.1.downsample.0.bias', 'blocks.0.norm.weight'):
         assert any(name.endswith(part) for name in places), part

@@ -126,7 +126,7 @@ def test_data_lines_do_what_they_say():
     assert cfg.train_dataloader.dataset.data_prefix.to_dict() == dict(img_path='images')
 
 
-def test_optimiser_lines_do_what_they_say():
+def test_optimizer_lines_do_what_they_say():
     cfg, model = build(line_with('prompts.lr_mult=0.1'))
     tokens = model.decode_head.prompts.tokens
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups

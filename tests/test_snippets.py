@@ -115,7 +115,7 @@ def photo(tmp_path):
 
 @pytest.fixture
 def config_with_data(tiny_config, tmp_path):
-    """The same with a labelled folder of three classes."""
+    """The same with a labeled folder of three classes."""
     data = re.sub(r'\nmodel = .*', '', tiny_config.read_text(), flags=re.DOTALL)
     data = data.replace("('a', 'b')", "('a', 'b', 'c')").replace('0, 0]]', '0, 0], [0, 9, 0]]')
     path = tmp_path / 'own_with_data.py'

@@ -132,15 +132,15 @@ def clips4(seed=0, **changes):
 def view_batch(count=2, seed=0, side=32):
     """A collated batch as ``PackViews`` and the loader give it.
 
-    An image is four quarters of one colour, its regions; its views are the image and its mirror.
+    An image is four quarters of one color, its regions; its views are the image and its mirror.
     """
     generator = torch.Generator().manual_seed(seed)
     quarters = torch.arange(4, dtype=torch.int32).view(2, 2)
     regions = quarters.repeat_interleave(side // 2, 0).repeat_interleave(side // 2, 1)
     images, views, samples = [], [], []
     for _ in range(count):
-        colours = torch.randint(0, 256, (3, 4), generator=generator, dtype=torch.uint8)
-        images.append(colours[:, regions.long()])
+        colors = torch.randint(0, 256, (3, 4), generator=generator, dtype=torch.uint8)
+        images.append(colors[:, regions.long()])
         views.append(torch.stack([images[-1], images[-1].flip(2)]))
         sample = SegDataSample()
         sample.set_field(torch.stack([regions, regions.flip(1)]), 'regions', dtype=torch.Tensor)

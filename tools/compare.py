@@ -47,12 +47,12 @@ def compare_seed(args: argparse.Namespace, seed: int) -> list[ComparisonRow]:
 def print_table(by_seed: list[list[ComparisonRow]]) -> str:
     """Markdown table: mean (and each seed) of both mIoUs, gain over CLIP."""
     lines = [
-        '| run | mIoU raw | gain | mIoU centred | gain | training, s |',
+        '| run | mIoU raw | gain | mIoU centered | gain | training, s |',
         '|---|---|---|---|---|---|',
     ]
     for rows in zip(*by_seed, strict=True):
         cells = [rows[0].name]
-        for kind in ('raw', 'centred'):
+        for kind in ('raw', 'centered'):
             values = [getattr(row, kind) for row in rows]
             base = [getattr(seed_rows[0], kind) for seed_rows in by_seed]
             each = ' / '.join(f'{value:.1f}' for value in values)
@@ -84,7 +84,7 @@ def main(argv=None) -> None:
     by_seed = [compare_seed(args, seed) for seed in args.clip_seeds]
     table = print_table(by_seed)
     if by_seed[0][0].groups:
-        table += ''.join(f'\n\n{print_groups(by_seed, kind)}' for kind in ('raw', 'centred'))
+        table += ''.join(f'\n\n{print_groups(by_seed, kind)}' for kind in ('raw', 'centered'))
     print(
         f'\n{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch '
         f'{torch.__version__}; split {args.split}, CLIP seeds {args.clip_seeds}\n\n{table}'

@@ -98,25 +98,25 @@ def run(args: argparse.Namespace) -> list[ComparisonRow]:
 
 
 def print_table(rows: list[ComparisonRow]) -> None:
-    print(f'\n{"":<32}{"mIoU":>8}{"centred":>10}{"training":>12}')
+    print(f'\n{"":<32}{"mIoU":>8}{"centered":>10}{"training":>12}')
     for row in rows:
         seconds = f'{row.seconds:.0f} s' if row.seconds else '-'
-        print(f'{row.name:<32}{row.raw:>8.1f}{row.centred:>10.1f}{seconds:>12}')
+        print(f'{row.name:<32}{row.raw:>8.1f}{row.centered:>10.1f}{seconds:>12}')
     if rows[0].groups:
         print_groups(rows)
     print(
-        '\nmIoU in % over 17 classes on unseen scenes. Centred: the mean logit of each class over '
-        'unlabelled\ntraining scenes is subtracted first, a calibration that any CLIP can have.\n'
+        '\nmIoU in % over 17 classes on unseen scenes. Centered: the mean logit of each class over '
+        'unlabeled\ntraining scenes is subtracted first, a calibration that any CLIP can have.\n'
         f'{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}'
     )
 
 
 def print_groups(rows: list[ComparisonRow]) -> None:
-    print(f'\n{"known / unknown / harmonic mean":<32}{"mIoU":>24}{"centred":>24}')
+    print(f'\n{"known / unknown / harmonic mean":<32}{"mIoU":>24}{"centered":>24}')
     for row in rows:
         cells = [
             ' / '.join(f'{value:.1f}' for value in row.groups[kind].values())
-            for kind in ('raw', 'centred')
+            for kind in ('raw', 'centered')
         ]
         print(f'{row.name:<32}{cells[0]:>24}{cells[1]:>24}')
 

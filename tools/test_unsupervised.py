@@ -1,6 +1,6 @@
 """Evaluates embeddings without words: ``python tools/test_unsupervised.py CONFIG [CHECKPOINT]``.
 
-k-means over the embeddings with Hungarian matching, or nearest-neighbour retrieval. Prints the
+k-means over the embeddings with Hungarian matching, or nearest-neighbor retrieval. Prints the
 mIoU together with the protocol in words (docs/clips4_evaluation.md).
 """
 
@@ -48,14 +48,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--seed', type=seed_int, default=0, help='k-means: of points and centroids')
     parser.add_argument(
-        '--neighbours', type=positive_int, default=20, help='retrieval: how many vote'
+        '--neighbors', type=positive_int, default=20, help='retrieval: how many vote'
     )
     parser.add_argument(
         '--memory-split',
         nargs='+',
         action=ConfigOptions,
         metavar='KEY=VALUE',
-        help='retrieval: what makes the test dataset the labelled one that is looked up, e.g. '
+        help='retrieval: what makes the test dataset the labeled one that is looked up, e.g. '
         "ann_file=ImageSets/Segmentation/train.txt; default: the config's memory_split",
     )
     parser.add_argument(
@@ -78,12 +78,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoader:
-    """Loader of the labelled images that are looked up: the test loader on another split."""
+    """Loader of the labeled images that are looked up: the test loader on another split."""
     changes = changes or cfg.get('memory_split')
     if not changes:
         raise ValueError(
             f'{cfg.filename} has no `memory_split`: say with --memory-split KEY=VALUE what turns '
-            'its test_dataloader.dataset into the labelled training split.'
+            'its test_dataloader.dataset into the labeled training split.'
         )
     loader = Config(dict(dataset=cfg.test_dataloader.dataset.to_dict()))
     loader.merge_from_dict({f'dataset.{key}': value for key, value in changes.items()})
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
         result = evaluate_kmeans(runner.model, loader, args.clusters, args.seed, args.points)
     else:
         memory = memory_loader(cfg, args.memory_split, args.memory_images)
-        result = evaluate_retrieval(runner.model, loader, memory, args.neighbours)
+        result = evaluate_retrieval(runner.model, loader, memory, args.neighbors)
     runner.logger.info(f'mIoU {result.miou:.2f} %\nProtocol: {result.protocol}')
     return dict(mIoU=result.miou, protocol=result.protocol)
 

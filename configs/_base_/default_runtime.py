@@ -1,4 +1,4 @@
-# What every config shares: this package's registration, logging, checkpoints, visualisation.
+# What every config shares: this package's registration, logging, checkpoints, visualization.
 custom_imports = dict(imports=['mmseg_langseg'], allow_failed_imports=False)
 default_scope = 'mmseg'
 env_cfg = dict(

@@ -1,4 +1,4 @@
-# Tests what r50_photos.py has trained on one's own labelled photos, with the names of classes.txt
+# Tests what r50_photos.py has trained on one's own labeled photos, with the names of classes.txt
 # (layout: configs/_base_/datasets/photos_test.py). The IoU of known and unknown classes apart:
 #   --cfg-options test_evaluator.type=KnownUnknownIoUMetric "test_evaluator.unknown=[cat,red fox]"
 # Other tools than ours (MMSegInferencer) do not read classes.txt: model.decode_head.vocabulary.

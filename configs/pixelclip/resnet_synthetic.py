@@ -22,7 +22,9 @@ model = dict(
         text_encoder=dict(type='OpenCLIPTextEncoder'),
         templates='single',
         # They start from other words than the class names, which are the test's.
-        prompts=dict(type='ClassPrompts', num_clusters=32, length=4, words={{_base_.learnt_words}}),
+        prompts=dict(
+            type='ClassPrompts', num_clusters=32, length=4, words={{_base_.learned_words}}
+        ),
         clusterer=dict(type='SinkhornClusterer', scale=20.0),  # the CLIP's own logit scale: 19.6
         decoder_channels=(8, 4),
     ),

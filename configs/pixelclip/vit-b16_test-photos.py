@@ -1,4 +1,4 @@
-# Tests a trained (or, without a checkpoint, the untrained) model on one's own labelled photos.
+# Tests a trained (or, without a checkpoint, the untrained) model on one's own labeled photos.
 # Their class names are in classes.txt, which the test reads; tools without our hooks, such as
 # MMSegInferencer, need model.decode_head.vocabulary.
 _base_ = [

@@ -1,4 +1,4 @@
-"""Comparison of configs under one protocol: plain logits and centred logits."""
+"""Comparison of configs under one protocol: plain logits and centered logits."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class ComparisonRow:
     Attributes:
         name: What was tested.
         raw: mIoU in percent with the logits as they are.
-        centred: mIoU in percent after per-class centring on unlabelled training images.
+        centered: mIoU in percent after per-class centering on unlabeled training images.
         seconds: Training time, 0 for an untrained model.
         checkpoint: Path of the trained weights, None for an untrained model.
-        groups: With a ``KnownUnknownIoUMetric``, under ``raw`` and ``centred`` the mIoU over the
+        groups: With a ``KnownUnknownIoUMetric``, under ``raw`` and ``centered`` the mIoU over the
             ``known`` and the ``unknown`` classes and their ``harmonic`` mean, in percent.
     """
 
     name: str
     raw: float
-    centred: float
+    centered: float
     seconds: float
     checkpoint: str | None = None
     groups: dict[str, dict[str, float]] | None = None
@@ -46,18 +46,18 @@ def test_both(
     work_dir: str,
     cfg_options: dict[str, Any] | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Tests a model with plain and with centred logits.
+    """Tests a model with plain and with centered logits.
 
-    The config says in ``centring_dataset`` which unlabelled images the means are taken on.
+    The config says in ``centering_dataset`` which unlabeled images the means are taken on.
 
     Returns:
         The metrics of both, in percent.
     """
     scores = []
-    for centred in (False, True):
+    for centered in (False, True):
         cfg = load_config(config, work_dir, cfg_options)
-        if centred:
-            hook = dict(type='LogitCentringHook', dataset=cfg.centring_dataset)
+        if centered:
+            hook = dict(type='LogitCenteringHook', dataset=cfg.centering_dataset)
             cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
         scores.append(run_test(cfg, checkpoint))
     return scores[0], scores[1]
@@ -114,14 +114,14 @@ def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
             )
         return ComparisonRow(**stored)
     checkpoint, seconds = train()
-    raw, centred = test_both(config, checkpoint, work_dir, cfg_options)
+    raw, centered = test_both(config, checkpoint, work_dir, cfg_options)
     row = ComparisonRow(
         name,
         float(raw['mIoU']),
-        float(centred['mIoU']),
+        float(centered['mIoU']),
         seconds,
         checkpoint,
-        dict(raw=_groups(raw), centred=_groups(centred)) if 'hIoU' in raw else None,
+        dict(raw=_groups(raw), centered=_groups(centered)) if 'hIoU' in raw else None,
     )
     write_whole_file(file, json.dumps({**asdict(row), 'settings': key}).encode())
     return row

@@ -1,4 +1,4 @@
-"""Checks of a config's labelled data before its model is built and its weights are read."""
+"""Checks of a config's labeled data before its model is built and its weights are read."""
 
 from __future__ import annotations
 

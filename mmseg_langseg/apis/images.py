@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from mmseg_langseg.fileio import ImageFileError, decode_image
 
 EXPECTED = (
-    'an image file, a PIL image, or a uint8 array (H, W, 3) in RGB, (H, W) or (H, W, 1) in grey, '
+    'an image file, a PIL image, or a uint8 array (H, W, 3) in RGB, (H, W) or (H, W, 1) in gray, '
     'or (H, W, 4) in RGBA'
 )
 _EIGHT_BIT_MODES = {
@@ -31,7 +31,7 @@ def to_rgb(image: str | os.PathLike | np.ndarray | Image.Image) -> np.ndarray:
 
     Args:
         image: File path; PIL image with 8 bits per channel; or uint8 array ``(H, W)`` or
-            ``(H, W, 1)`` (grey), ``(H, W, 3)`` (RGB), or ``(H, W, 4)`` (RGBA).
+            ``(H, W, 1)`` (gray), ``(H, W, 3)`` (RGB), or ``(H, W, 4)`` (RGBA).
 
     Returns:
         ``(H, W, 3)`` uint8, C-contiguous.

@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 from .inferencer import SegmentationResult
 
 
-def class_colours(num_classes: int) -> np.ndarray:
-    """Return ``(num_classes, 3)`` uint8 RGB colours; neighbours in the list look unlike."""
-    # Steps of the golden ratio round the colour wheel never come close to a colour soon again.
+def class_colors(num_classes: int) -> np.ndarray:
+    """Return ``(num_classes, 3)`` uint8 RGB colors; neighbors in the list look unlike."""
+    # Steps of the golden ratio round the color wheel never come close to a color soon again.
     hues = (np.arange(num_classes) * 0.618033988749895) % 1.0
     tones = [(0.85, 0.95), (0.55, 0.95), (0.9, 0.65)]
     rgb = [colorsys.hsv_to_rgb(hue, *tones[i % len(tones)]) for i, hue in enumerate(hues)]
@@ -22,7 +22,7 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
 
     Args:
         result: What the inferencer answered, image ``(H, W, 3)``.
-        opacity: Of the class colours, 0 (image only) to 1 (colours only).
+        opacity: Of the class colors, 0 (image only) to 1 (colors only).
 
     Returns:
         The picture, wider than the image by the legend; the legend lists the found classes from
@@ -33,13 +33,13 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f'opacity is {opacity}, expected a number from 0 to 1.')
-    colours = class_colours(len(result.classes))
-    blend = result.image * (1 - opacity) + colours[result.labels] * opacity
+    colors = class_colors(len(result.classes))
+    blend = result.image * (1 - opacity) + colors[result.labels] * opacity
     picture = Image.fromarray(blend.round().astype(np.uint8))
     share = np.bincount(result.labels.ravel(), minlength=len(result.classes)) / result.labels.size
     found = [int(index) for index in np.argsort(-share, kind='stable') if share[index] > 0]
     legend = _draw_legend(
-        [(f'{result.classes[i]} {share[i]:.1%}', tuple(colours[i].tolist())) for i in found],
+        [(f'{result.classes[i]} {share[i]:.1%}', tuple(colors[i].tolist())) for i in found],
         picture.height,
     )
     canvas = Image.new('RGB', (picture.width + legend.width, legend.height), 'white')
@@ -56,8 +56,8 @@ def _draw_legend(lines: list[tuple[str, tuple[int, ...]]], height: int) -> Image
     width = max(round(font.getlength(text)) for text, _ in lines) + row + 3 * pad
     image = Image.new('RGB', (width, max(height, row * len(lines) + 2 * pad)), 'white')
     draw = ImageDraw.Draw(image)
-    for number, (text, colour) in enumerate(lines):
+    for number, (text, color) in enumerate(lines):
         top = pad + number * row
-        draw.rectangle((pad, top, pad + row * 0.8, top + row * 0.8), fill=colour, outline='black')
+        draw.rectangle((pad, top, pad + row * 0.8, top + row * 0.8), fill=color, outline='black')
         draw.text((pad + row + pad, top), text, fill='black', font=font)
     return image

@@ -16,7 +16,7 @@ class COCOObjectDataset(BaseSegDataset):
     """COCO-Object: 80 object classes and the background, on the label maps of COCO-Stuff.
 
     The protocol of GroupViT, which its followers share: the 91 stuff classes *and* what is not
-    labelled are background. Labels are mapped while they are loaded (``label_map``), from the same
+    labeled are background. Labels are mapped while they are loaded (``label_map``), from the same
     files as ``COCOStuffDataset``: 0..79 become 1..80, 80..170 and 255 become 0.
 
     Args:

@@ -79,7 +79,7 @@ def _check_kind(path: str, image: Image.Image, image_size: tuple[int, int] | Non
         raise LabelFileError(
             f'{path}: the label map has mode {image.mode} ({len(image.getbands())} channels); '
             'expected one channel of 8 or 16 bits that holds the index of the class; convert '
-            'colors to indices and save it as a grey or palette PNG'
+            'colors to indices and save it as a gray or palette PNG'
         )
     height, width = image.height, image.width
     if image_size is not None and (height, width) != tuple(image_size):

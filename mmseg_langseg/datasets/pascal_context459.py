@@ -56,7 +56,7 @@ class PascalContext459Dataset(BaseSegDataset):
     """PASCAL Context with 459 classes.
 
     ``tools/dataset_converters/pascal_context459.py`` writes its label maps. They have 16 bits, and
-    65535 where nothing is labelled: load them with ``LoadLabelMap(ignore_index=65535)`` and
+    65535 where nothing is labeled: load them with ``LoadLabelMap(ignore_index=65535)`` and
     evaluate with ``IoUMetric(ignore_index=65535)``. One of the classes is called 'unknown'; it
     counts, as in the literature.
 

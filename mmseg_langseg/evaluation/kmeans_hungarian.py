@@ -79,7 +79,7 @@ def evaluate_kmeans(
     seed: int = 0,
     max_points: int = 50_000,
 ) -> ProtocolResult:
-    """Clusters the embeddings of a labelled data set and scores the clusters.
+    """Clusters the embeddings of a labeled data set and scores the clusters.
 
     CLIP-S⁴ (CVPR 2023) names unsupervised segmentation as a use; its protocol is not known, this
     one is ours. It passes over the images twice and keeps one batch and a few copies of

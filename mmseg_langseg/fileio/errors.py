@@ -1,4 +1,4 @@
-"""Errors about the files of an unlabelled data set."""
+"""Errors about the files of an unlabeled data set."""
 
 import errno
 

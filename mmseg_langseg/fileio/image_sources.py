@@ -88,9 +88,9 @@ def open_image_source(
 
 
 def decode_image(content: bytes, channel_order: str = 'rgb', backend: str = 'cv2') -> np.ndarray:
-    """Decode an image as MMSegmentation's loader does: turned as its EXIF data say, 8-bit colour.
+    """Decode an image as MMSegmentation's loader does: turned as its EXIF data say, 8-bit color.
 
-    A JPEG that was cut off is refused, whereas OpenCV 4 would fill it up with grey.
+    A JPEG that was cut off is refused, whereas OpenCV 4 would fill it up with gray.
 
     Args:
         content: Content of an image file.

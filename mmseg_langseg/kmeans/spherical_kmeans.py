@@ -15,7 +15,7 @@ def spherical_kmeans(
 
     CLIP-S⁴ (CVPR 2023) clusters embeddings into segments and does not say how; this is the rule of
     SegSort, SPML and HSG: a fixed number of iterations of assigning each point to the centroid of
-    the largest cosine, and of moving each centroid to the normalised mean of its points. In
+    the largest cosine, and of moving each centroid to the normalized mean of its points. In
     float32; a set does not depend on the others. A cluster that loses all points keeps its
     centroid; one whose first centroid is zero takes no points.
 
@@ -49,7 +49,7 @@ def _nearest(points: Tensor, centroids: Tensor) -> Tensor:
 
 
 def _move(points: Tensor, ids: Tensor, valid: Tensor, centroids: Tensor) -> Tensor:
-    """Normalised means of the valid points of each cluster, ``(N, K, D)``."""
+    """Normalized means of the valid points of each cluster, ``(N, K, D)``."""
     member = F.one_hot(ids, centroids.shape[1]) * valid[:, :, None]
     means = F.normalize(member.to(points.dtype).transpose(1, 2) @ points, dim=2)
     return torch.where(member.any(1)[:, :, None], means, centroids)

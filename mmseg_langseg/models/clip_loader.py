@@ -46,7 +46,7 @@ def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) 
         FileNotFoundError: The local file is missing.
         RuntimeError: The download failed.
 
-    A plain local state dict does not tell its activation: OpenAI's weights are then recognised
+    A plain local state dict does not tell its activation: OpenAI's weights are then recognized
     only when they come as OpenAI's archive, or with its extra entries.
     """
     config = _arch_config(arch)

@@ -1,4 +1,4 @@
-"""Normalisation, squashing and stacking of images for CLIP towers."""
+"""Normalization, squashing and stacking of images for CLIP towers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmseg_langseg.models.utils.batch_strong_view import BatchStrongView
 class CLIPDataPreProcessor(SegDataPreProcessor):
     """Bring images into the form CLIP's towers expect.
 
-    Each image is normalised and then, if ``input_size`` is given, resized to it (bilinear, no
+    Each image is normalized and then, if ``input_size`` is given, resized to it (bilinear, no
     antialias, aspect ratio not kept), as PixelCLIP does in training and testing.
     So a batch may hold images of any size. Four kinds of batches:
 
@@ -27,7 +27,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
     * augmented views (``inputs`` is a dict with ``views``, and ``image`` or ``clip_features``, of
       ``PackViews``): the views become one tensor at the size that they have, the images another
       at ``teacher_size``, the features a third;
-    * other training batches: MMSegmentation's own behaviour, padding;
+    * other training batches: MMSegmentation's own behavior, padding;
     * test batches: resized to ``input_size``, or padded at the lower right to a common size if it
       is ``None`` (sliding windows). The meta information tells ``postprocess_result`` which.
 
@@ -36,7 +36,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         std: RGB standard deviation, likewise.
         bgr_to_rgb: The loader gives BGR.
         input_size: (height, width) that the tower gets; ``None`` keeps the sizes and pads.
-        dino_size: With it, a two-view batch also gets ``dino``: the normalised weak view at this
+        dino_size: With it, a two-view batch also gets ``dino``: the normalized weak view at this
             (height, width), for mask generators that want more detail than the tower. Equal to
             the crop size of the pipeline, it changes full crops in no way.
         teacher_size: (height, width) that the frozen teacher gets of the un-augmented images in a
@@ -166,7 +166,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         return dict(inputs=batch, data_samples=samples)
 
     def _normalize(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Normalise; a list of one (B, 3, H, W) tensor if the sizes agree, else of B tensors.
+        """Normalize; a list of one (B, 3, H, W) tensor if the sizes agree, else of B tensors.
 
         Each entry has four dimensions.
         """

@@ -24,7 +24,7 @@ class LoadSyntheticScene(BaseTransform):
 
     Args:
         with_masks: False: ``gt_seg_map`` holds the labels, uint8 (H, W), for evaluation. True:
-            no labels; ``mask_rles`` holds the unlabelled masks (list of COCO RLEs) and
+            no labels; ``mask_rles`` holds the unlabeled masks (list of COCO RLEs) and
             ``gt_seg_map`` the pixel map of ``LoadUnlabeledMasks``, int32 (H, W).
         size: Side of the image in pixels.
     """

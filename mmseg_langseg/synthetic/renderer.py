@@ -1,4 +1,4 @@
-"""Procedural scenes with captions, exact labels and unlabelled masks: the embedded world."""
+"""Procedural scenes with captions, exact labels and unlabeled masks: the embedded world."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SyntheticScene:
     Attributes:
         image: uint8 (H, W, 3), RGB.
         labels: uint8 (H, W), positions in `CLASSES`; every pixel has one.
-        masks: bool (N, H, W), unlabelled masks as a mask generator would give them: objects, their
+        masks: bool (N, H, W), unlabeled masks as a mask generator would give them: objects, their
             parts, groups of objects, pieces of the background, sometimes the whole background.
             They overlap, and no order is meant.
         caption: What a person would write under the picture. Objects may be left out.
@@ -66,24 +66,24 @@ class SyntheticScene:
 @dataclass
 class _Placed:
     label: int
-    centre: tuple[float, float]
+    center: tuple[float, float]
     radius: float
     parts: list[np.ndarray]
     mask: np.ndarray
 
 
-def _luminance(colour: np.ndarray) -> np.ndarray:
-    return colour @ np.array([0.299, 0.587, 0.114])
+def _luminance(color: np.ndarray) -> np.ndarray:
+    return color @ np.array([0.299, 0.587, 0.114])
 
 
-def _colour(rng: np.random.Generator, away_from: float, distance: float) -> np.ndarray:
-    """Draw any colour whose luminance differs from a given one, so that the shape shows."""
-    colours = rng.uniform(0, 1, (24, 3))
-    grey = colours.mean(axis=1, keepdims=True)
-    colours = np.clip(grey + 1.4 * (colours - grey), 0.02, 0.98)
-    contrast = np.abs(_luminance(colours) - away_from)
+def _color(rng: np.random.Generator, away_from: float, distance: float) -> np.ndarray:
+    """Draw any color whose luminance differs from a given one, so that the shape shows."""
+    colors = rng.uniform(0, 1, (24, 3))
+    gray = colors.mean(axis=1, keepdims=True)
+    colors = np.clip(gray + 1.4 * (colors - gray), 0.02, 0.98)
+    contrast = np.abs(_luminance(colors) - away_from)
     enough = np.flatnonzero(contrast >= distance)
-    return colours[enough[0] if len(enough) else contrast.argmax()]
+    return colors[enough[0] if len(enough) else contrast.argmax()]
 
 
 def _coverage(contours: list[np.ndarray], size: int) -> np.ndarray:
@@ -97,7 +97,7 @@ def _coverage(contours: list[np.ndarray], size: int) -> np.ndarray:
 def _paint_background(
     rng: np.random.Generator, name: str, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the image, float (H, W, 3) in 0..1, and the mean colour."""
+    """Give the image, float (H, W, 3) in 0..1, and the mean color."""
     axis = ((np.arange(size) + 0.5) * 64 / size - 32).astype(np.float32)
     x, y = np.meshgrid(axis, axis)
     turn = np.deg2rad(rng.uniform(-15, 15))
@@ -105,7 +105,7 @@ def _paint_background(
     u = np.cos(turn) * x + np.sin(turn) * y + shift[0]
     v = -np.sin(turn) * x + np.cos(turn) * y + shift[1]
     pattern = BACKGROUNDS[name](u.astype(np.float32), v.astype(np.float32), rng)[..., None]
-    dark = np.clip(_colour(rng, 0.0, 0.15) * 0.85, 0, 0.75)
+    dark = np.clip(_color(rng, 0.0, 0.15) * 0.85, 0, 0.75)
     light = np.clip(dark + rng.uniform(0.14, 0.24) + rng.uniform(-0.05, 0.05, 3), 0, 1)
     return dark * (1 - pattern) + light * pattern, (dark + light) / 2
 
@@ -120,13 +120,13 @@ def _paint_object(
     limit = OBJECTS[name][1]
     layers = object_contours(
         name,
-        (placed.centre[0] * scale, placed.centre[1] * scale),
+        (placed.center[0] * scale, placed.center[1] * scale),
         placed.radius * scale,
         rng.uniform(-limit, limit),
         bool(rng.random() < 0.5),
     )
-    body = _colour(rng, _luminance(ground), 0.3)
-    accent = _colour(rng, _luminance(body), 0.3)
+    body = _color(rng, _luminance(ground), 0.3)
+    accent = _color(rng, _luminance(body), 0.3)
     total = np.zeros((size, size), dtype=np.float32)
     for contours, which in layers:
         cover = _coverage(contours, size)
@@ -146,7 +146,7 @@ def _place(rng: np.random.Generator, count: int, size: int) -> list[_Placed]:
             radius = rng.uniform(low, high)
             x, y = rng.uniform(0.85 * radius, 64 - 0.85 * radius, 2)
             if all(
-                np.hypot(x - o.centre[0], y - o.centre[1]) > 0.85 * (radius + o.radius)
+                np.hypot(x - o.center[0], y - o.center[1]) > 0.85 * (radius + o.radius)
                 for o in placed
             ):
                 break
@@ -174,7 +174,7 @@ def _pieces(rng: np.random.Generator, mask: np.ndarray) -> list[np.ndarray]:
     return [mask & (nearest == i) for i in range(len(seeds))]
 
 
-def _unlabelled_masks(
+def _unlabeled_masks(
     rng: np.random.Generator, visible: list[np.ndarray], placed: list[_Placed], ground: np.ndarray
 ) -> np.ndarray:
     masks = list(visible)
@@ -249,15 +249,15 @@ def render_scene(
     placed = _place(rng, num_objects or count, size)
     background = int(rng.integers(len(BACKGROUND_CLASSES)))
     caption = _caption(rng, placed, BACKGROUND_CLASSES[background])
-    image, mean_colour = _paint_background(rng, BACKGROUND_CLASSES[background], size)
+    image, mean_color = _paint_background(rng, BACKGROUND_CLASSES[background], size)
     labels = np.full((size, size), len(OBJECT_CLASSES) + background, dtype=np.uint8)
     owner = np.full((size, size), -1)
     for number, item in enumerate(placed):
-        _paint_object(rng, image, item, mean_colour)
+        _paint_object(rng, image, item, mean_color)
         labels[item.mask] = item.label
         owner[item.mask] = number
     visible = [owner == number for number in range(len(placed))]
-    masks = _unlabelled_masks(rng, visible, placed, owner == -1)
+    masks = _unlabeled_masks(rng, visible, placed, owner == -1)
     light = 1 + 0.12 * rng.uniform(-1, 1) * np.linspace(-1, 1, size)[:, None, None]
     image = image * light + 0.015 * rng.standard_normal(image.shape, dtype=np.float32)
     return SyntheticScene(

@@ -11,7 +11,7 @@ Contour = np.ndarray
 """Float array (P, 2): x to the right, y down, in units of the object's radius."""
 
 Layer = tuple[list[Contour], int]
-"""Contours filled together by the even-odd rule, and the colour: 0 is the body, 1 the accent."""
+"""Contours filled together by the even-odd rule, and the color: 0 is the body, 1 the accent."""
 
 
 def _ellipse(x: float = 0, y: float = 0, rx: float = 1, ry: float | None = None) -> Contour:
@@ -43,14 +43,14 @@ def _heart() -> Contour:
 def _moon() -> Contour:
     outer = np.linspace(np.pi * 0.3, np.pi * 1.7, 28)
     tips = np.cos(outer[0]), np.sin(outer[0])
-    centre = tips[0] + 0.25
-    radius = np.hypot(tips[0] - centre, tips[1])
-    start = np.arctan2(tips[1], tips[0] - centre)
+    center = tips[0] + 0.25
+    radius = np.hypot(tips[0] - center, tips[1])
+    start = np.arctan2(tips[1], tips[0] - center)
     inner = np.linspace(2 * np.pi - start, start, 22)
     return np.concatenate(
         [
             np.stack([np.cos(outer), np.sin(outer)], axis=1),
-            np.stack([centre + radius * np.cos(inner), radius * np.sin(inner)], axis=1),
+            np.stack([center + radius * np.cos(inner), radius * np.sin(inner)], axis=1),
         ]
     ) + np.array([0.25, 0.0])
 
@@ -154,9 +154,9 @@ def _grass(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray
 def _pebbles(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     step = rng.uniform(11, 14)
     grid = np.stack(np.meshgrid(np.arange(-5, 6), np.arange(-5, 6)), axis=-1).reshape(-1, 2)
-    centres = (grid + rng.uniform(-0.35, 0.35, grid.shape)) * step
-    centres = centres[np.abs(centres).max(axis=1) < 55].astype(np.float32)
-    square = (x[..., None] - centres[:, 0]) ** 2 + (y[..., None] - centres[:, 1]) ** 2
+    centers = (grid + rng.uniform(-0.35, 0.35, grid.shape)) * step
+    centers = centers[np.abs(centers).max(axis=1) < 55].astype(np.float32)
+    square = (x[..., None] - centers[:, 0]) ** 2 + (y[..., None] - centers[:, 1]) ** 2
     near = np.sqrt(np.partition(square, 1, axis=-1)[..., :2])
     return np.clip((near[..., 1] - near[..., 0]) / 5, 0, 1)
 
@@ -176,17 +176,17 @@ BACKGROUNDS: dict[str, Texture] = {
     'clouds': _clouds,
 }
 """Class name to a function of the coordinates x, y (H, W), in pixels of a 64-pixel image from its
-centre, and a generator, that gives the pattern (H, W) in 0..1."""
+center, and a generator, that gives the pattern (H, W) in 0..1."""
 
 
 def object_contours(
-    name: str, centre: tuple[float, float], radius: float, angle: float, mirror: bool
+    name: str, center: tuple[float, float], radius: float, angle: float, mirror: bool
 ) -> list[Layer]:
     """Place the layers of an object.
 
     Args:
         name: Key of `OBJECTS`.
-        centre: x and y in pixels.
+        center: x and y in pixels.
         radius: Size in pixels.
         angle: Rotation in degrees.
         mirror: Whether left and right are swapped first.
@@ -198,8 +198,8 @@ def object_contours(
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * radius
     if mirror:
         matrix = matrix * np.array([[-1.0, 1.0]])
-    shift = np.asarray(centre)
+    shift = np.asarray(center)
     return [
-        ([contour @ matrix.T + shift for contour in contours], colour)
-        for contours, colour in OBJECTS[name][0]
+        ([contour @ matrix.T + shift for contour in contours], color)
+        for contours, color in OBJECTS[name][0]
     ]

@@ -1,4 +1,4 @@
-"""Labelled data from their files to the mIoU, and the label maps that a test writes."""
+"""Labeled data from their files to the mIoU, and the label maps that a test writes."""
 
 import json
 import os

@@ -136,14 +136,14 @@ def test_opencv_would_not_do(setup, voc):
     assert (result.pred_sem_seg.data[0] == expected.argmax(0)).float().mean() < 0.99
 
 
-@pytest.mark.parametrize('kind', ['4:4:4', '4:2:0', 'progressive', 'grey', 'turned'])
+@pytest.mark.parametrize('kind', ['4:4:4', '4:2:0', 'progressive', 'gray', 'turned'])
 def test_decoder_gives_the_pixels_of_pillow(kind, tmp_path):
     """The official code reads with Pillow and turns pictures by their EXIF orientation."""
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (40, 61, 3), np.uint8))
     image = small.resize((181, 117), Image.Resampling.BICUBIC)
     options = dict(quality=90, subsampling='4:4:4' if kind == '4:4:4' else '4:2:0')
-    if kind == 'grey':
+    if kind == 'gray':
         image = image.convert('L')
     if kind == 'turned':
         exif = Image.Exif()

@@ -114,11 +114,11 @@ def test_labels_have_the_shape_of_any_image(inferencer, shape):
     assert result.labels.shape == shape and result.labels.dtype == np.int64
 
 
-def test_grey_agrees_with_its_rgb_twin(inferencer):
-    grey = np.random.default_rng(2).integers(0, 256, (40, 56), np.uint8)
-    expected = inferencer(np.stack([grey] * 3, axis=2), TEXTS).labels
+def test_gray_agrees_with_its_rgb_twin(inferencer):
+    gray = np.random.default_rng(2).integers(0, 256, (40, 56), np.uint8)
+    expected = inferencer(np.stack([gray] * 3, axis=2), TEXTS).labels
     assert len(np.unique(expected)) > 1
-    for image in (grey, grey[..., None], Image.fromarray(grey)):
+    for image in (gray, gray[..., None], Image.fromarray(gray)):
         assert np.array_equal(inferencer(image, TEXTS).labels, expected)
 
 

@@ -98,7 +98,7 @@ def write_list(dataset, root, image):
     path.write_text(''.join(f'{Path(image.format(i)).stem}\n' for i in (1, 2)))
 
 
-def test_every_labelled_benchmark_is_listed():
+def test_every_labeled_benchmark_is_listed():
     # What builds on one of them, and what is no benchmark.
     others = ('known_unknown', '_views', '_aug', 'photos', 'synthetic')
     paths = [path for path in FOLDER.glob('*.py') if not any(w in path.stem for w in others)]

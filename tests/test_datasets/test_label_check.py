@@ -1,4 +1,4 @@
-"""Labelled folders: everything is checked once, before anything is tested on them."""
+"""Labeled folders: everything is checked once, before anything is tested on them."""
 
 import re
 

@@ -103,7 +103,7 @@ def test_without_a_file_regions_are_made_of_the_image(monkeypatch):
     assert calls[1][1] == 48
 
 
-def test_regions_of_a_two_coloured_image():
+def test_regions_of_a_two_colored_image():
     image = np.full((40, 60, 3), 30, dtype=np.uint8)
     image[:, 25:] = (200, 180, 20)
     regions = load(sample(img=image))['gt_region_map']

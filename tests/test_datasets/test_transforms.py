@@ -166,7 +166,7 @@ def test_cutout_box_is_black_inside_the_image_and_of_the_right_size(image):
 
 def test_probabilities_are_the_official_ones():
     view = TRANSFORMS.build(dict(type='StrongView', cutout_size=(0.1, 0.1)))
-    # Only a change of hue, saturation or contrast moves a flat colour; only grey makes it grey.
+    # Only a change of hue, saturation or contrast moves a flat color; only gray makes it gray.
     flat = np.full((10, 10, 3), (40, 90, 200), dtype=np.uint8)
     torch.manual_seed(0)
     np.random.seed(0)
@@ -177,7 +177,7 @@ def test_probabilities_are_the_official_ones():
         grays += np.ptp(strong) == 0
         changes += not np.array_equal(strong, (40, 90, 200))
     assert 0.14 < grays / 400 < 0.26
-    # Changed: jittered or grey, 1 - 0.2 * 0.8.
+    # Changed: jittered or gray, 1 - 0.2 * 0.8.
     assert 0.78 < changes / 400 < 0.90
 
 

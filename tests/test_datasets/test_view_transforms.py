@@ -43,7 +43,7 @@ def test_image_map_and_matrix_agree(size):
         x, y = image_coordinates(results['view_matrix'], crop).transpose(2, 0, 1)
         inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
 
-        # Bilinear interpolation of a ramp is exact; beyond the outer pixels' centres it is level.
+        # Bilinear interpolation of a ramp is exact; beyond the outer pixels' centers it is level.
         column, row = (
             np.clip(x * width - 0.5, 0, width - 1),
             np.clip(y * height - 0.5, 0, height - 1),
@@ -154,7 +154,7 @@ def test_views_are_made_of_copies():
     assert out['seg_fields'] == ['gt_region_map']
 
 
-def test_each_view_has_its_own_geometry_and_colours():
+def test_each_view_has_its_own_geometry_and_colors():
     transforms = [
         dict(type='RandomView', crop_size=(16, 16)),
         dict(type='PhotoMetricDistortion'),
@@ -172,7 +172,7 @@ def test_each_view_has_its_own_geometry_and_colours():
     assert any(gray) and not all(gray)
 
 
-def test_colours_change_without_geometry():
+def test_colors_change_without_geometry():
     # Brightness, contrast, saturation and hue each have a probability of a half.
     transforms = [dict(type='RandomView', **NO_GEOMETRY), dict(type='PhotoMetricDistortion')]
     step = TRANSFORMS.build(dict(type='AugmentedViews', transforms=transforms, num_views=8))
@@ -254,7 +254,7 @@ def test_synthetic_scenes_to_packed_views():
     packed = Compose([TRANSFORMS.build(step) for step in steps])(results)
     sample = packed['data_samples']
     assert not hasattr(sample, 'gt_sem_seg')
-    # A region's pixels in a view show its colours in the image: the mean of one region agrees.
+    # A region's pixels in a view show its colors in the image: the mean of one region agrees.
     image = mmcv.imflip(loaded['img']).astype(float)
     regions = mmcv.imflip(loaded['gt_region_map'])
     big = np.bincount(regions.ravel()).argmax()

@@ -77,13 +77,13 @@ def test_usage_is_logged_reset_saved_and_resumed(tmp_path):
 
 def test_free_centroids_start_at_mask_features_and_resume_as_they_were(tmp_path, monkeypatch):
     calls = []
-    initialise = FreeCentroids.initialise
+    initialize = FreeCentroids.initialize
 
     def spy(self, features):
         calls.append(len(features))
-        initialise(self, features)
+        initialize(self, features)
 
-    monkeypatch.setattr(FreeCentroids, 'initialise', spy)
+    monkeypatch.setattr(FreeCentroids, 'initialize', spy)
     model = pixelclip_config(prompts=dict(type='FreeCentroids', num_clusters=6))
     # Three batches an epoch: fewer than the hook asks for.
     options = {

@@ -79,12 +79,12 @@ def test_words_and_vocabulary_map_by_index(name):
     names, split = classes(name), load(name)
     words = Vocabulary.from_json(f'{name}_maskclip.json').names
     assert len(words) == len(names)
-    spelt = dict(zip(names, words, strict=True))
-    assert split.known_words == [spelt[c] for c in split.known]
+    spelled = dict(zip(names, words, strict=True))
+    assert split.known_words == [spelled[c] for c in split.known]
     for original, spelling in SPELLINGS.items():
-        assert spelt.get(original, spelling) == spelling
+        assert spelled.get(original, spelling) == spelling
     if name != 'coco_stuff171':
-        assert {c: w for c, w in spelt.items() if c != w}.items() <= SPELLINGS.items()
+        assert {c: w for c, w in spelled.items() if c != w}.items() <= SPELLINGS.items()
 
 
 def test_coco_stuffs_words_are_plain_english():

@@ -8,10 +8,10 @@ from mmseg_langseg.kmeans import batched_kmeans
 
 def blobs(batch, num_points, dim, k, seed, spread=1.0):
     generator = torch.Generator().manual_seed(seed)
-    centres = 4 * torch.randn(batch, k, dim, generator=generator)
+    centers = 4 * torch.randn(batch, k, dim, generator=generator)
     which = torch.randint(k, (batch, num_points), generator=generator)
     noise = spread * torch.randn(batch, num_points, dim, generator=generator)
-    return centres.gather(1, which[..., None].expand(-1, -1, dim)) + noise
+    return centers.gather(1, which[..., None].expand(-1, -1, dim)) + noise
 
 
 def test_equals_scipy_from_the_same_start():

@@ -56,7 +56,7 @@ SIZES = [(20, 30), (41, 17)]
 
 
 @pytest.mark.parametrize('sizes', [SIZES, [(20, 30)] * 3])
-def test_views_are_normalised_then_squashed(sizes):
+def test_views_are_normalized_then_squashed(sizes):
     weak, strong = images(*sizes), images(*sizes, seed=1)
     data = dict(inputs=dict(weak=weak, strong=strong), data_samples=samples(*sizes))
     out = build(input_size=(16, 16), dino_size=(20, 30))(data, training=True)

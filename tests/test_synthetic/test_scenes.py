@@ -129,22 +129,22 @@ def test_captions_name_what_is_there(scenes):
     assert any(scene.caption.endswith('in the scene') for scene in scenes)
 
 
-def test_colour_does_not_give_the_class_away():
-    """The nearest class mean by an object's mean colour stays near chance."""
+def test_color_does_not_give_the_class_away():
+    """The nearest class mean by an object's mean color stays near chance."""
     features, names = [], []
     for index in range(500):
         scene = render_scene('train', index, num_objects=1)
         region = scene.labels < len(OBJECT_CLASSES)
-        colours = scene.image[region] / 255
-        features.append(colours.mean(axis=0))
+        colors = scene.image[region] / 255
+        features.append(colors.mean(axis=0))
         names.append(scene.labels[region][0])
     features, names = np.array(features), np.array(names)
     train = np.arange(500) < 350
     test = ~train
-    centres = np.stack(
+    centers = np.stack(
         [features[train][names[train] == k].mean(axis=0) for k in range(len(OBJECT_CLASSES))]
     )
-    distance = np.linalg.norm(features[test][:, None] - centres, axis=-1)
+    distance = np.linalg.norm(features[test][:, None] - centers, axis=-1)
     accuracy = (distance.argmin(axis=1) == names[test]).mean()
     assert accuracy < 1.8 / len(OBJECT_CLASSES)
 

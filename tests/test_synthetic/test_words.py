@@ -32,13 +32,13 @@ def test_reword_says_the_same_without_the_names():
             assert said & set(SYNONYMS[name])
 
 
-def test_the_config_draws_from_the_learnt_words():
+def test_the_config_draws_from_the_learned_words():
     cfg = Config.fromfile(ROOT / 'pixelclip/resnet_synthetic.py')
     assert cfg.model.decode_head.prompts.words == WORDS
 
 
 @pytest.mark.parametrize('seed', [0, 1, 2])
-def test_the_embedded_clips_have_learnt_them(seed):
+def test_the_embedded_clips_have_learned_them(seed):
     """A word stands closer to the name that it means than to the other names."""
     import torch
 

@@ -101,7 +101,7 @@ CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
     ('name', 'option', 'value'),
     [
         *(('test_unsupervised', f'--{option}', value)
-          for option in ('memory-images', 'neighbours', 'clusters', 'points')
+          for option in ('memory-images', 'neighbors', 'clusters', 'points')
           for value in ('0', '-1', 'x')),
         ('test_unsupervised', '--seed', '-1'),
         ('test_unsupervised', '--seed', str(2**32)),

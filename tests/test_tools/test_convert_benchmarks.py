@@ -28,8 +28,8 @@ def write_ade(root, stem, size, scene='a/attic'):
     raw[:, size[1] // 2 :] = 3156
     raw[: size[0] // 4] = 1
     # R holds 10 times the upper byte, plus what tells parts apart; B numbers the instances.
-    colours = np.stack([raw // 256 * 10 + 3, raw % 256, np.full(size, 77)], -1)
-    Image.fromarray(colours.astype(np.uint8)).save(folder / f'{stem}_seg.png')
+    colors = np.stack([raw // 256 * 10 + 3, raw % 256, np.full(size, 77)], -1)
+    Image.fromarray(colors.astype(np.uint8)).save(folder / f'{stem}_seg.png')
     Image.new('L', size[::-1]).save(folder / f'{stem}_parts_1.png')
     labels = np.full(size, 0)
     labels[:, size[1] // 2 :] = 358

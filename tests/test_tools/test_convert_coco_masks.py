@@ -41,8 +41,8 @@ def panoptic(tmp_path):
     annotations = []
     for i, stem in enumerate(IDS):
         pixels = id_map(stem)
-        colours = np.stack([pixels % 256, pixels // 256 % 256, pixels // 65536], -1)
-        Image.fromarray(colours.astype(np.uint8)).save(folder / f'{stem}.png')
+        colors = np.stack([pixels % 256, pixels // 256 % 256, pixels // 65536], -1)
+        Image.fromarray(colors.astype(np.uint8)).save(folder / f'{stem}.png')
         segments = [dict(id=value, category_id=90, iscrowd=0) for value in IDS[stem]]
         annotations.append(dict(image_id=i, file_name=f'{stem}.png', segments_info=segments))
     path = tmp_path / 'panoptic_train2017.json'
@@ -193,7 +193,7 @@ def edit_annotation(**values):
         (lambda path: (path.with_suffix('') / 'b.png').unlink(), r"no file '.*b\.png'; --png-dir"),
         (break_png, r'b\.png.*height x width \[5, 5\], its image \[12, 20\]'),
         (strange_segment, r'b\.png.* segment 200, which annotations\[1\] does not list'),
-        (other_mode, r"b\.png.*expected a PNG in colour, got Pillow's mode 'L'"),
+        (other_mode, r"b\.png.*expected a PNG in color, got Pillow's mode 'L'"),
         (cut_png, r'b\.png.*(truncated|cannot be decoded)'),
         (edit_annotation(file_name='../b.png'), r"annotations\[1\].*'\.\./b\.png' does not name"),
         (edit_annotation(segments_info=3), r"'segments_info' is 3, expected a list"),

@@ -140,8 +140,8 @@ def test_viewer_paints_small_masks_over_large_ones(viewer):
     image = np.full((20, 20, 3), 100, np.uint8)
     drawn = viewer.draw_masks(image, masks)
     assert np.array_equal(drawn[15:], image[15:])
-    colours = {name: tuple(drawn[place]) for name, place in (('small', (7, 7)), ('large', (2, 2)))}
-    assert colours['small'] != colours['large'] and (100, 100, 100) not in colours.values()
+    colors = {name: tuple(drawn[place]) for name, place in (('small', (7, 7)), ('large', (2, 2)))}
+    assert colors['small'] != colors['large'] and (100, 100, 100) not in colors.values()
 
 
 def test_viewer_names_bad_arguments(viewer, images, tmp_path):

@@ -29,8 +29,8 @@ def encode(mask):
 def write(images, masks, name, size=(20, 30)):
     rng = np.random.default_rng(len(name))
     (images / name).parent.mkdir(parents=True, exist_ok=True)
-    colours = cv2.resize(rng.integers(0, 256, (3, 4, 3)).astype(np.uint8), size[::-1])
-    cv2.imwrite(str(images / name), colours)
+    colors = cv2.resize(rng.integers(0, 256, (3, 4, 3)).astype(np.uint8), size[::-1])
+    cv2.imwrite(str(images / name), colors)
     bitmaps = np.zeros((3, *size), bool)
     bitmaps[0, :7, :9], bitmaps[1, 5, 5], bitmaps[2] = True, True, True
     details = dict(

@@ -26,7 +26,7 @@ def test_kmeans_prints_the_number_with_its_protocol(tiny_config, tmp_path):
 
 
 def test_retrieval_looks_up_the_memory_split(tiny_config, tmp_path):
-    arguments = ('--protocol', 'retrieval', '--neighbours', '7', '--memory-images', '2')
+    arguments = ('--protocol', 'retrieval', '--neighbors', '7', '--memory-images', '2')
     split = ('--memory-split', 'reduce_zero_label=False')
     figures = run(tiny_config, tmp_path / 'work', *arguments, *split)
     assert 0 < figures['mIoU'] < 100
@@ -64,5 +64,5 @@ def test_the_commands_of_the_documents_are_understood():
     parsed = [tool.parse_args(shlex.split(line)) for line in lines]
     assert [args.protocol for args in parsed] == ['kmeans', 'retrieval', 'retrieval']
     assert parsed[2].memory_split == dict(ann_file='ImageSets/Segmentation/train.txt')
-    for option in ('points', 'seed', 'clusters', 'neighbours', 'memory_images'):
+    for option in ('points', 'seed', 'clusters', 'neighbors', 'memory_images'):
         assert hasattr(parsed[0], option) and f'--{option.replace("_", "-")}' in text

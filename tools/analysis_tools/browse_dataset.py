@@ -7,7 +7,7 @@ One PNG per sample; existing files are overwritten with --overwrite only, and fi
 never. Of masks (PixelCLIP): the weak view, the weak view with its masks, the strong view with the
 same. Of views (CLIP-S4, MaskCLIP+): the un-augmented image with a frame where each view
 was cut and the regions that the views see there, carried back by the views' matrices; then each
-view without and with its regions. A region has one colour everywhere.
+view without and with its regions. A region has one color everywhere.
 """
 
 import os
@@ -23,7 +23,7 @@ from mmseg_langseg.apis.command_line import (
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
-from mmseg_langseg.apis.overlay import class_colours
+from mmseg_langseg.apis.overlay import class_colors
 from mmseg_langseg.fileio import check_no_overwrite, check_not_input, write_whole_file
 
 import cv2
@@ -48,7 +48,7 @@ def draw_sample(sample: dict) -> list[np.ndarray]:
     if isinstance(inputs, dict) and 'views' in inputs:
         return _draw_view_sample(inputs, sample['data_samples'])
     raise ValueError(
-        "its training pipeline ends in neither 'PackMaskInputs' nor 'PackViews'; for labelled data "
+        "its training pipeline ends in neither 'PackMaskInputs' nor 'PackViews'; for labeled data "
         "MMSegmentation's own tools/analysis_tools/browse_dataset.py"
     )
 
@@ -113,11 +113,11 @@ def draw_frames(image: np.ndarray, matrices: np.ndarray) -> np.ndarray:
     drawn = image.copy()
     height, width = image.shape[:2]
     corners = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]])
-    for matrix, colour in zip(matrices, class_colours(len(matrices)), strict=True):
+    for matrix, color in zip(matrices, class_colors(len(matrices)), strict=True):
         pixels = (corners @ matrix.T + 1) / 2 * (width, height) - 0.5
         thickness = max(1, round(max(height, width) / 200))
         frame = pixels.round().astype(np.int32)[:, None]
-        cv2.polylines(drawn, [frame], True, colour.tolist(), thickness)
+        cv2.polylines(drawn, [frame], True, color.tolist(), thickness)
     return drawn
 
 

@@ -104,8 +104,8 @@ def _ragged_mask(rng: np.random.Generator, size: tuple[int, int], share: float) 
         rng.normal(0, 0.25 / k) * np.sin(k * angles + rng.uniform(0, 6.28)) for k in range(1, 20)
     )
     radius = np.sqrt(share * height * width / np.pi) * np.clip(1 + waves, 0.3, 2)
-    centre = rng.uniform(0, (width, height))
-    outline = centre + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    center = rng.uniform(0, (width, height))
+    outline = center + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
     mask = cv2.fillPoly(np.zeros(size, np.uint8), [outline.round().astype(np.int32)], 1)
     return coco_mask.encode(np.asfortranarray(mask))
 
@@ -177,7 +177,7 @@ def report(times: dict[str, dict[str, float]]) -> str:
     carried = (*MASK_STEPS, *GEOMETRY)
     for title, steps in (
         ('masks and geometry', carried),
-        ('without the colour steps', ('LoadUnlabeledImage', *carried)),
+        ('without the color steps', ('LoadUnlabeledImage', *carried)),
         ('whole sample', tuple(lookup)),
     ):
         ours, theirs = (sum(way[step] for step in steps) for way in (lookup, decode))

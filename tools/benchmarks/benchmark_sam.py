@@ -50,7 +50,7 @@ Way = Callable[[list[np.ndarray]], Annotations]
 
 
 def make_images(count: int, size: tuple[int, int]) -> list[np.ndarray]:
-    """Coloured clouds, (H, W, 3) uint8."""
+    """Colored clouds, (H, W, 3) uint8."""
     rng = np.random.default_rng(0)
     clouds = [rng.integers(0, 256, (6, 8, 3)).astype(np.uint8) for _ in range(count)]
     return [cv2.resize(cloud, size[::-1], interpolation=cv2.INTER_CUBIC) for cloud in clouds]

@@ -55,7 +55,7 @@ def build_model(cfg: Config, device: str) -> torch.nn.Module:
 
 
 def mask_batch(args: argparse.Namespace) -> dict:
-    """Two views and unlabelled masks, as PixelCLIP trains on."""
+    """Two views and unlabeled masks, as PixelCLIP trains on."""
     samples = [SegDataSample() for _ in range(args.batch_size)]
     for sample in samples:
         masks = random_masks(args.masks, tuple(args.mask_size))
@@ -83,7 +83,7 @@ def view_batch(model: DistilledSegmentor, args: argparse.Namespace) -> dict:
 
 
 def measure_training(args: argparse.Namespace) -> dict[str, float]:
-    """One optimiser step on the batches of the config's method; reading files is not in it."""
+    """One optimizer step on the batches of the config's method; reading files is not in it."""
     cfg = load_config(args.config, cfg_options=args.cfg_options)
     model = build_model(cfg, args.device).train()
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)

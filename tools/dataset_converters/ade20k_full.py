@@ -47,13 +47,13 @@ def convert_image(path: Path, table: np.ndarray) -> tuple[bytes, bytes]:
         OSError: If one of them is missing.
     """
     label_path = path.with_name(f'{path.stem}_seg.png')
-    image, colours = read_rgb(path), read_rgb(label_path).astype(np.int32)
-    if image.shape != colours.shape:
+    image, colors = read_rgb(path), read_rgb(label_path).astype(np.int32)
+    if image.shape != colors.shape:
         raise ValueError(
             f'the image has height x width {list(image.shape[:2])}, {label_path.name} '
-            f'{list(colours.shape[:2])}'
+            f'{list(colors.shape[:2])}'
         )
-    labels = table[colours[..., 0] // 10 * 256 + colours[..., 1]]
+    labels = table[colors[..., 0] // 10 * 256 + colors[..., 1]]
     size = target_size(*labels.shape)
     if size != labels.shape[::-1]:
         image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)

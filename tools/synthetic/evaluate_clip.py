@@ -32,8 +32,8 @@ TEMPLATES = {
 }
 
 
-def normalise(images: np.ndarray | Tensor) -> Tensor:
-    """uint8 (B, H, W, 3) to normalised float (B, 3, H, W)."""
+def normalize(images: np.ndarray | Tensor) -> Tensor:
+    """uint8 (B, H, W, 3) to normalized float (B, 3, H, W)."""
     tensor = torch.as_tensor(np.asarray(images)).permute(0, 3, 1, 2)
     return ((tensor - MEAN) / STD).contiguous(memory_format=torch.channels_last)
 
@@ -86,11 +86,11 @@ def evaluate(
         words: Class vectors (K, D).
         images: uint8 (N, 64, 64, 3).
         labels: uint8 (N, 64, 64).
-        others: Unlabelled training images, for the per-class mean of the logits.
+        others: Unlabeled training images, for the per-class mean of the logits.
     """
     model.eval()
     objects = len(OBJECT_CLASSES)
-    batches = [normalise(b) for b in np.array_split(images, max(1, len(images) // 100))]
+    batches = [normalize(b) for b in np.array_split(images, max(1, len(images) // 100))]
     pooled = torch.cat([model.encode_image(b, normalize=True) for b in batches])
     features = torch.cat([dense_features(model, b) for b in batches])
     truth = torch.as_tensor(labels).long()
@@ -114,7 +114,7 @@ def evaluate(
     is_object = names < objects
     right_object = similarity[is_object, :objects].argmax(1) == names[is_object]
     logits = upsampled_logits(features, words)
-    unseen = dense_features(model, normalise(others))
+    unseen = dense_features(model, normalize(others))
     mean = upsampled_logits(unseen, words).mean(dim=(0, 2, 3)).view(-1, 1, 1)
     figures = dict(
         image_map=np.mean(precisions) * 100,
@@ -124,7 +124,7 @@ def evaluate(
         object_masks_right=right_object.float().mean().item() * 100,
         all_masks_right=right.float().mean().item() * 100,
         miou_raw=mean_iou(logits.argmax(1), truth),
-        miou_centred=mean_iou((logits - mean).argmax(1), truth),
+        miou_centered=mean_iou((logits - mean).argmax(1), truth),
     )
     return {name: round(float(value), 2) for name, value in figures.items()}
 

@@ -27,7 +27,7 @@ from mmseg_langseg.synthetic.words import FILLERS, SYNONYMS, reword
 import numpy as np
 import open_clip
 import torch
-from evaluate_clip import average_precision, load_scenes, normalise
+from evaluate_clip import average_precision, load_scenes, normalize
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 from train_clip import CompactVocabulary, render_pool
@@ -81,7 +81,7 @@ def read_compact(path: Path) -> dict:
 def encode_images(model: nn.Module, images: np.ndarray) -> Tensor:
     """Unit image embeddings ``(N, D)``."""
     parts = (images[start : start + 250] for start in range(0, len(images), 250))
-    return torch.cat([model.encode_image(normalise(part), normalize=True) for part in parts])
+    return torch.cat([model.encode_image(normalize(part), normalize=True) for part in parts])
 
 
 def train(model: nn.Module, new: Tensor, images: Tensor, captions: list, args, vocabulary) -> None:

@@ -32,7 +32,7 @@ from mmseg_langseg.synthetic.renderer import CLASSES, OBJECT_CLASSES, render_sce
 import numpy as np
 import open_clip
 import torch
-from evaluate_clip import TEMPLATES, encode_words, evaluate, load_scenes, normalise
+from evaluate_clip import TEMPLATES, encode_words, evaluate, load_scenes, normalize
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 
@@ -188,7 +188,7 @@ def close_up(images: np.ndarray, middles: np.ndarray, rng: np.random.Generator) 
 
 
 def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
-    """Flip, shift by up to 4 pixels, swap and invert colours: none changes a class."""
+    """Flip, shift by up to 4 pixels, swap and invert colors: none changes a class."""
     flips = rng.random(len(images)) < 0.5
     images = np.where(flips[:, None, None, None], images[:, :, ::-1], images)
     if rng.random() < 0.5:
@@ -196,7 +196,7 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
     padded = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)), mode='edge')
     top, left = rng.integers(0, 9, 2)
     height, width = images.shape[1:3]
-    return normalise(padded[:, top : top + height, left : left + width, rng.permutation(3)])
+    return normalize(padded[:, top : top + height, left : left + width, rng.permutation(3)])
 
 
 def contrastive_loss(model: nn.Module, images: Tensor, tokens: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-# The labelled part of a folder of one's own photos:
+# The labeled part of a folder of one's own photos:
 #   data/photos/classes.txt                   one class name per line
-#   data/photos/val/{images,labels}/          *.jpg and *.png (index of the class, 255 = unlabelled)
+#   data/photos/val/{images,labels}/          *.jpg and *.png (index of the class, 255 = unlabeled)
 # Other values of the label files: ignore_index and label_mapping of the dataset (docs/data.md).
 _base_ = './segmentation_test.py'
 val_dataloader = dict(

@@ -1,4 +1,4 @@
-# Test pipelines of the labelled datasets in the protocol of PixelCLIP: detectron2's
+# Test pipelines of the labeled datasets in the protocol of PixelCLIP: detectron2's
 # ResizeShortestEdge, with Pillow, which antialiases. The data preprocessor then resizes to the
 # input size of the tower.
 # Short side 640, long side at most 2560.

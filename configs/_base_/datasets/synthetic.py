@@ -43,14 +43,14 @@ test_dataloader = dict(
 )
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
-# Unlabelled training scenes, what logits are centred on (LogitCentringHook).
-centring_dataset = dict(
+# Unlabeled training scenes, what logits are centered on (LogitCenteringHook).
+centering_dataset = dict(
     type='SyntheticScenesDataset', split='train', num_scenes=400, pipeline=test_pipeline
 )
-# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+# What makes the test dataset the labeled one for retrieval (tools/test_unsupervised.py).
 memory_split = dict(split='train', num_scenes=400)
-# What the embedded CLIP has learnt beside its class names (mmseg_langseg.datasets.synthetic_words).
-learnt_words = [
+# Words that the bundled CLIP knows beside its class names (mmseg_langseg.synthetic.words).
+learned_words = [
     'hoop', 'circle', 'band', 'wheel', 'plus', 'medal', 'saint', 'spark', 'burst', 'sun', 'love',
     'valentine', 'crescent', 'lunar', 'eclipse', 'pointer', 'direction', 'sign', 'blossom', 'bloom',
     'daisy', 'rose', 'trout', 'carp', 'salmon', 'shark', 'home', 'hut', 'cottage', 'cabin', 'steps',

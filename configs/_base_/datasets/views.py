@@ -1,5 +1,5 @@
 # Training on augmented views of images alone: no labels, no masks. That views are cropped and
-# colour-jittered is the paper's (docs/clips4_choices.md); ranges and probabilities are HSG's.
+# color-jittered is the paper's (docs/clips4_choices.md); ranges and probabilities are HSG's.
 augment = [
     dict(type='RandomView', crop_size=(448, 448), ratio_range=(0.5, 1.5), flip_prob=0.5),
     # HSG jitters by factors of 0.4, 0.4, 0.4 and 0.1 with p .8; this is MMSegmentation's nearest.

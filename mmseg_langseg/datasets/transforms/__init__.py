@@ -1,4 +1,4 @@
-"""Pipeline steps: unlabelled masks, regions and views, label maps, and the embedded data set."""
+"""Pipeline steps: unlabeled masks, regions and views, label maps, and the embedded data set."""
 
 from .augmented_views import AugmentedViews
 from .load_clip_features import LoadCLIPFeatures

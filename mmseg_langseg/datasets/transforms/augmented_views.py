@@ -14,7 +14,7 @@ from mmseg_langseg.masks import check_integer
 class AugmentedViews(BaseTransform):
     """Run a pipeline several times on copies of an image and its maps.
 
-    The views of CLIP-S⁴: each has its own draw of geometry and colours; the un-augmented image
+    The views of CLIP-S⁴: each has its own draw of geometry and colors; the un-augmented image
     stays for the frozen teacher.
 
     Required keys: ``img``; ``seg_fields`` (optional): keys of maps (H, W).

@@ -36,7 +36,7 @@ class LoadLabelMap(LoadAnnotations):
         if ignore_index not in (NARROW_IGNORE, WIDE_IGNORE):
             raise ValueError(
                 f'ignore_index={ignore_index}: expected {NARROW_IGNORE}, or {WIDE_IGNORE} for more '
-                'than 255 classes; what a label file holds where nothing is labelled is the '
+                'than 255 classes; what a label file holds where nothing is labeled is the '
                 "dataset's ignore_index"
             )
         super().__init__(backend_args=backend_args)

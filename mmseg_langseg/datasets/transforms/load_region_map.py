@@ -27,9 +27,9 @@ class LoadRegionMap(BaseTransform):
     Added keys: ``gt_region_map`` (int32 (H, W), -1 = ignored), the only one of ``seg_fields``.
 
     Args:
-        source: 'superpixels' reads the map that ``mask_path`` names, a grey or palette PNG of 8
+        source: 'superpixels' reads the map that ``mask_path`` names, a gray or palette PNG of 8
             bits (255 = ignored) or 16 bits (65535 = ignored); an image without one gets
-            Felzenszwalb's regions, made on the fly. 'masks' makes a partition of the unlabelled
+            Felzenszwalb's regions, made on the fly. 'masks' makes a partition of the unlabeled
             masks, see :func:`~mmseg_langseg.masks.masks_to_regions`.
         max_regions: Most regions that are made on the fly.
         backend_args: File backend of mmengine.
@@ -83,7 +83,7 @@ class LoadRegionMap(BaseTransform):
 def _from_masks(results: dict) -> np.ndarray:
     if 'mask_rles' not in results:
         raise ValueError(
-            "source='masks' needs unlabelled masks, the sample has none; put "
+            "source='masks' needs unlabeled masks, the sample has none; put "
             "'LoadUnlabeledMasks' before 'LoadRegionMap'"
         )
     rles, index_map = results['mask_rles'], results['gt_seg_map']

@@ -19,7 +19,7 @@ class LoadUnlabeledImage(BaseTransform):
     """Load an image; one that cannot be read or decoded is an ``ImageFileError``.
 
     mmcv's loader decodes in the same way, but its backends fail in different ways (an exception of
-    their own, or no image at all) and fill up a JPEG that was cut off with grey. With one kind of
+    their own, or no image at all) and fill up a JPEG that was cut off with gray. With one kind of
     error :class:`UnlabeledMaskDataset` can skip the image or stop.
 
     Required keys: ``img_path``.

@@ -1,4 +1,4 @@
-"""Loading of unlabelled masks."""
+"""Loading of unlabeled masks."""
 
 from __future__ import annotations
 

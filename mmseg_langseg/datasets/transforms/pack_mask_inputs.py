@@ -1,4 +1,4 @@
-"""The last step of a training pipeline with unlabelled masks."""
+"""The last step of a training pipeline with unlabeled masks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PackMaskInputs(BaseTransform):
     of ``LoadUnlabeledMasks``, ``img_strong`` and ``cutout_box`` of ``StrongView``.
 
     Args:
-        mask_size: Height and width of the masks; nearest neighbour, pixel ``floor(i * H / h)``.
+        mask_size: Height and width of the masks; nearest neighbor, pixel ``floor(i * H / h)``.
         erase_cutout: Remove the cutout box from every mask, as official PixelCLIP does with SAM's
             masks.
         meta_keys: Keys that go into the sample's meta information if present.

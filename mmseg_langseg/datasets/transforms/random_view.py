@@ -11,8 +11,8 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_langseg.masks import check_number, check_pair
 
-# About the mean colour of ImageNet and of CLIP's images, BGR: the padding is near 0 once the
-# image is normalised, as in MMSegmentation.
+# About the mean color of ImageNet and of CLIP's images, BGR: the padding is near 0 once the
+# image is normalized, as in MMSegmentation.
 _PAD_COLOR = (104, 117, 123)
 
 
@@ -36,11 +36,11 @@ class RandomView(BaseTransform):
 
     The geometry of CLIP-S⁴'s views. The paper names the random crop only; the flip and the ranges
     are those of HSG, its closest relative in code. An image that is smaller than the
-    crop is padded at the lower right, with the mean colour.
+    crop is padded at the lower right, with the mean color.
 
     Required keys: ``img`` ((H, W, 3), BGR); ``seg_fields`` (optional): keys of integer maps (H, W).
 
-    Modified keys: ``img`` (bilinear) and the maps (the pixel under the centre of the view's pixel,
+    Modified keys: ``img`` (bilinear) and the maps (the pixel under the center of the view's pixel,
     -1 in the padding, which is 255 in uint8), all of ``crop_size``; ``img_shape``.
 
     Added keys: ``view_matrix``, float32 (2, 3): see :func:`view_matrix`. It leads to the image as
@@ -105,7 +105,7 @@ class RandomView(BaseTransform):
         return mmcv.impad(image, shape=self.crop_size, pad_val=_PAD_COLOR)
 
     def _view_map(self, ids: np.ndarray, geometry: ViewGeometry) -> np.ndarray:
-        # OpenCV's nearest neighbour takes the pixel under a corner, half a pixel off the image.
+        # OpenCV's nearest neighbor takes the pixel under a corner, half a pixel off the image.
         rows, cols = (
             (2 * (start + np.arange(min(crop, side - start))) + 1)
             for start, crop, side in zip(
@@ -131,7 +131,7 @@ class RandomView(BaseTransform):
 def view_matrix(geometry: ViewGeometry, crop_size: tuple[int, int]) -> np.ndarray:
     """Matrix from a view's coordinates to those of the image it was cut from.
 
-    Both are normalised as in ``affine_grid(align_corners=False)``: -1 and 1 are the outer edges of
+    Both are normalized as in ``affine_grid(align_corners=False)``: -1 and 1 are the outer edges of
     the first and the last pixel. Beyond [-1, 1] the view shows padding.
 
     Args:

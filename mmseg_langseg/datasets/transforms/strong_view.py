@@ -15,7 +15,7 @@ from mmseg_langseg.masks import check_number, check_pair
 
 @TRANSFORMS.register_module()
 class StrongView(BaseTransform):
-    """Make the student's view from the teacher's: colour jitter, grey, blur and cutout.
+    """Make the student's view from the teacher's: color jitter, gray, blur and cutout.
 
     No geometry changes, so both views share the masks. Put it after the last geometric transform.
     The paper's official code gives the default numbers; the paper does not mention
@@ -29,8 +29,8 @@ class StrongView(BaseTransform):
     Args:
         jitter: Strengths of brightness, contrast, saturation and hue of torchvision's
             ``ColorJitter``.
-        jitter_prob: Probability of the colour jitter.
-        gray_prob: Probability of dropping the colour.
+        jitter_prob: Probability of the color jitter.
+        gray_prob: Probability of dropping the color.
         blur_prob: Probability of the Gaussian blur.
         blur_radius: Range of the standard deviation of the blur, in pixels.
         cutout_prob: Probability of the cutout.
@@ -84,7 +84,7 @@ class StrongView(BaseTransform):
         return results
 
     def _distort(self, image: np.ndarray) -> np.ndarray:
-        """Change colour and sharpness; hue and grey need RGB order."""
+        """Change color and sharpness; hue and gray need RGB order."""
         rgb = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
         rgb = self.color(rgb)
         if np.random.rand() < self.blur_prob:

@@ -107,7 +107,7 @@ class DatasetVocabularyHook(Hook):
             )
         head = model.decode_head
         check_language_head(model, type(self).__name__)
-        # What an earlier, centred test of this model has left.
+        # What an earlier, centered test of this model has left.
         head.set_logit_offset(torch.zeros_like(head.logit_offset))
         if head.fixed_vocabulary:
             head.vocabulary.check_num_classes(len(classes), type(dataset).__name__)

@@ -17,16 +17,16 @@ from .unwrap import unwrap_model
 
 @HOOKS.register_module()
 class MaskClusteringHook(Hook):
-    """Initialises, updates and logs the clusters that masks are assigned to.
+    """Initializes, updates and logs the clusters that masks are assigned to.
 
     * Before a fresh training, prototypes that want it (``FreeCentroids``, ``UnknownPrototypes``)
-      are initialised from the features of some batches' masks or regions; a resumed training keeps
+      are initialized from the features of some batches' masks or regions; a resumed training keeps
       what its checkpoint holds.
     * After every iteration the clusterer's usage takes in the assignment of all processes.
     * Every ``interval`` iterations the usage is logged and reset: ``cluster/entropy`` (1 is
       uniform), ``cluster/dead``, ``cluster/largest`` (shares) and ``cluster/assigned`` (masks) as
       scalars, and every ``histogram_interval`` iterations the sorted histogram since the last reset
-      as an image, to every visualisation backend.
+      as an image, to every visualization backend.
 
     Args:
         interval: Iterations between two logs of the usage; best that of the logger.
@@ -44,18 +44,18 @@ class MaskClusteringHook(Hook):
         self.histogram = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Initialises the prototypes of a fresh training."""
+        """Initializes the prototypes of a fresh training."""
         model = unwrap_model(runner.model, 'decode_head', type(self).__name__)
         parts = [getattr(model.decode_head, name, None) for name in ('prompts', 'clusterer')]
-        wanting = [part for part in parts if hasattr(part, 'initialise')]
+        wanting = [part for part in parts if hasattr(part, 'initialize')]
         if runner.iter > 0 or not wanting:
             return
         features = self._collect(runner, model)
         for prototypes in wanting:
-            prototypes.initialise(features)
+            prototypes.initialize(features)
             for value in (*prototypes.parameters(), *prototypes.buffers()):
                 broadcast(value.data)
-        runner.logger.info(f'Clusters initialised from {len(features)} mask features.')
+        runner.logger.info(f'Clusters initialized from {len(features)} mask features.')
 
     def _collect(self, runner: Runner, model: nn.Module) -> Tensor:
         model.eval()

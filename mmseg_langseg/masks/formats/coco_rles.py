@@ -14,7 +14,7 @@ from .polygons import polygons_to_rle
 from .rle import encode_masks
 from .sa1b import MAX_MASKS, read_rle
 
-# The ids are in the colours; without them there is no second and third byte.
+# The ids are in the colors; without them there is no second and third byte.
 _MODES = ('RGB', 'RGBA', 'P')
 
 
@@ -86,7 +86,7 @@ def _read_ids(path: Path, size: tuple[int, int]) -> np.ndarray:
     try:
         with open(path, 'rb') as file, Image.open(file, formats=('PNG',)) as image:
             if image.mode not in _MODES:
-                raise ValueError(f"expected a PNG in colour, got Pillow's mode {image.mode!r}")
+                raise ValueError(f"expected a PNG in color, got Pillow's mode {image.mode!r}")
             if image.size[::-1] != size:
                 raise ValueError(
                     f'it has height x width {list(image.size[::-1])}, its image {list(size)}'

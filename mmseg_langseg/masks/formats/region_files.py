@@ -13,7 +13,7 @@ from PIL import Image
 from mmseg_langseg.fileio import MaskFileError, check_size, raise_machine_fault, write_whole_file
 
 _PNG_END = b'IEND\xaeB`\x82'
-# Grey or palette, 8 or 16 bits; older Pillow opens 16 bits as int32.
+# Gray or palette, 8 or 16 bits; older Pillow opens 16 bits as int32.
 _MODES = ('L', 'P', 'I;16', 'I')
 
 
@@ -22,7 +22,7 @@ def read_region_map(
     image_size: tuple[int, int] | None = None,
     backend_args: dict | None = None,
 ) -> np.ndarray:
-    """Read a region map from a grey or palette PNG of 8 or 16 bits.
+    """Read a region map from a gray or palette PNG of 8 or 16 bits.
 
     Args:
         path: File to read.

@@ -19,7 +19,7 @@ _IMAGENET_STD = (58.395, 57.12, 57.375)
 
 @MODELS.register_module()
 class DINOMaskGenerator(nn.Module):
-    """Unlabelled masks as k-means clusters of a frozen DINO ViT's patch tokens.
+    """Unlabeled masks as k-means clusters of a frozen DINO ViT's patch tokens.
 
     PixelCLIP, section 4.1 of the paper: DINO v1 ViT-S/16 on the weak view, 16 clusters per image.
     The masks of an image are disjoint and cover it; they differ on every visit, as k-means starts
@@ -30,7 +30,7 @@ class DINOMaskGenerator(nn.Module):
         num_clusters: Masks per image.
         pretrained: Load timm's public weights.
         checkpoint: Local file with weights (timm's or the original DINO's) instead.
-        mean: Mean that the incoming images were normalised with, on the 0..255 scale, RGB.
+        mean: Mean that the incoming images were normalized with, on the 0..255 scale, RGB.
         std: Standard deviation, likewise.
         max_iterations: Upper bound on the k-means updates.
         tolerance: k-means stops when its centroids move less (sum of squares).
@@ -56,7 +56,7 @@ class DINOMaskGenerator(nn.Module):
         self.max_iterations = max_iterations
         self.tolerance = tolerance
         self.vit = _build_vit(model_name, pretrained, checkpoint).requires_grad_(False).eval()
-        # One affine map undoes the incoming normalisation and applies ImageNet's.
+        # One affine map undoes the incoming normalization and applies ImageNet's.
         scale = torch.tensor(std) / torch.tensor(_IMAGENET_STD)
         shift = (torch.tensor(mean) - torch.tensor(_IMAGENET_MEAN)) / torch.tensor(_IMAGENET_STD)
         self.register_buffer('scale', scale.view(1, 3, 1, 1), persistent=False)
@@ -75,7 +75,7 @@ class DINOMaskGenerator(nn.Module):
         """Cut every image into masks.
 
         Args:
-            images: (B, 3, H, W) normalised with ``mean`` and ``std``; sides at least as large as
+            images: (B, 3, H, W) normalized with ``mean`` and ``std``; sides at least as large as
                 a patch.
             size: Height and width (h, w) of the masks.
 

@@ -19,7 +19,7 @@ def felzenszwalb_regions(
     max_regions: int = 48,
     max_pixels: int = 320 * 240,
 ) -> np.ndarray:
-    """Cut an image into few regions of even colour: Felzenszwalb's method, then merging.
+    """Cut an image into few regions of even color: Felzenszwalb's method, then merging.
 
     A larger image is cut at the working size ``max_pixels``: the settings then mean the same for
     photos of all sizes, and a photo takes a sixth of the time that it takes at 640 x 480.

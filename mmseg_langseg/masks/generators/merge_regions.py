@@ -1,4 +1,4 @@
-"""Merging of neighbouring regions until few are left."""
+"""Merging of neighboring regions until few are left."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MAX_REGIONS = 65_535
 
 
 def merge_regions(image: np.ndarray, regions: np.ndarray, max_regions: int) -> np.ndarray:
-    """Merge neighbouring regions, the most alike pair first, until ``max_regions`` are left.
+    """Merge neighboring regions, the most alike pair first, until ``max_regions`` are left.
 
-    The cost of a pair is the distance of its mean Lab colours plus its edge strength (the mean
+    The cost of a pair is the distance of its mean Lab colors plus its edge strength (the mean
     Lab step from pixel to pixel along the common border), times the root of the smaller area:
-    without it, specks of a strong colour would use up the regions. CLIP-S⁴ says only that its
+    without it, specks of a strong color would use up the regions. CLIP-S⁴ says only that its
     regions come from superpixels or contours; at most 48 an image is the setting of HSG, the rule
     is ours.
 
@@ -45,14 +45,14 @@ def merge_regions(image: np.ndarray, regions: np.ndarray, max_regions: int) -> n
 
 
 class _Graph:
-    """Regions with their colours, and the borders between them."""
+    """Regions with their colors, and the borders between them."""
 
     def __init__(self, lab: np.ndarray, regions: np.ndarray, num_regions: int) -> None:
         flat = regions.ravel()
         area = np.bincount(flat, minlength=num_regions)
         sums = [np.bincount(flat, lab[..., c].ravel(), num_regions) for c in range(3)]
         self.area = area.tolist()
-        self.colour = (np.stack(sums, 1) / area[:, None]).tolist()
+        self.color = (np.stack(sums, 1) / area[:, None]).tolist()
         # borders[a][b] = (length, summed step) of the border between the regions a and b.
         self.borders: list[dict[int, tuple[float, float]]] = [{} for _ in range(num_regions)]
         for a, b, length, step in zip(*_find_borders(lab, regions, num_regions), strict=True):
@@ -76,10 +76,10 @@ class _Graph:
         return np.array(parent)
 
     def _push(self, a: int) -> None:
-        """Put the costs of a with all its neighbours into the heap."""
-        colour, area, version = self.colour[a], self.area[a], self.version[a]
+        """Put the costs of a with all its neighbors into the heap."""
+        color, area, version = self.color[a], self.area[a], self.version[a]
         for b, (length, step) in self.borders[a].items():
-            distance = math.dist(colour, self.colour[b])
+            distance = math.dist(color, self.color[b])
             cost = (distance + step / length) * math.sqrt(min(area, self.area[b]))
             entry = (cost, a, b, version, self.version[b])
             if b < a:
@@ -97,8 +97,8 @@ class _Graph:
         """Make b a part of a."""
         area = self.area[a] + self.area[b]
         share = self.area[b] / area
-        pairs = zip(self.colour[a], self.colour[b], strict=True)
-        self.colour[a] = [x + share * (y - x) for x, y in pairs]
+        pairs = zip(self.color[a], self.color[b], strict=True)
+        self.color[a] = [x + share * (y - x) for x, y in pairs]
         self.area[a] = area
         for other, (length, step) in self.borders[b].items():
             del self.borders[other][b]

@@ -23,7 +23,7 @@ def slic_regions(
     Args:
         image: (H, W, 3) uint8 RGB.
         num_superpixels: Superpixels before merging, about.
-        compactness: Weight of place against colour (scikit-image's ``compactness``).
+        compactness: Weight of place against color (scikit-image's ``compactness``).
         max_regions: Regions that remain after merging, at most.
         max_pixels: A larger image is cut at this size in pixels.
 

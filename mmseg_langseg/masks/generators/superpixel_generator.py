@@ -1,4 +1,4 @@
-"""Regions by colour, which need no weights."""
+"""Regions by color, which need no weights."""
 
 from __future__ import annotations
 

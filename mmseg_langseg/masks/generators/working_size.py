@@ -30,7 +30,7 @@ def shrink_image(image: np.ndarray, max_pixels: int) -> np.ndarray:
 
 
 def enlarge_regions(regions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring a region map to the size (H, W) of its image, by nearest neighbour.
+    """Bring a region map to the size (H, W) of its image, by nearest neighbor.
 
     Args:
         regions: (h, w) int.

@@ -27,7 +27,7 @@ def may_replace(path: str | os.PathLike) -> bool:
     if path.suffix == '.npy':
         # Between them is the length of the header.
         return _begins(start, b'\x93NUMPY\x01\x00') and _begins(start[10:], _NPY)
-    # 16 bits, grey.
+    # 16 bits, gray.
     return _begins(start, b'\x89PNG\r\n\x1a\n') and _begins(start[24:], b'\x10\x00')
 
 

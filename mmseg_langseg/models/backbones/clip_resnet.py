@@ -43,10 +43,10 @@ class CLIPResNet(CLIPTower):
         """Computes dense features.
 
         Args:
-            images: Normalised images ``(B, 3, H, W)``.
+            images: Normalized images ``(B, 3, H, W)``.
 
         Returns:
-            ``((B, D, h, w),)``, not normalised; with keys ``((B, C, h, w), (B, D, h, w))``.
+            ``((B, D, h, w),)``, not normalized; with keys ``((B, C, h, w), (B, D, h, w))``.
         """
         visual = self.visual
         features = visual.stem(images)

@@ -59,10 +59,10 @@ class CLIPTimmTower(CLIPTower):
         """Computes dense features.
 
         Args:
-            images: Normalised images ``(B, 3, H, W)``.
+            images: Normalized images ``(B, 3, H, W)``.
 
         Returns:
-            ``((B, D, h, w),)``, not normalised.
+            ``((B, D, h, w),)``, not normalized.
 
         Raises:
             ValueError: If the trunk gives tokens instead of a map.

@@ -16,7 +16,7 @@ class CLIPTower(BaseModule):
     """Image half of a CLIP model as an MMSegmentation backbone.
 
     Subclasses implement :meth:`forward`, which maps images ``(B, 3, H, W)`` to a one-element tuple
-    of dense features ``(B, D, h, w)`` in the joint image-text space (not normalised). The open_clip
+    of dense features ``(B, D, h, w)`` in the joint image-text space (not normalized). The open_clip
     module keeps its own parameter names under ``visual.``, so public weights load as they are.
 
     A checkpoint of this module holds what training changes. Frozen public weights are rebuilt from
@@ -27,7 +27,7 @@ class CLIPTower(BaseModule):
         pretrained: open_clip tag, path of a local weight file, or None for random weights.
         trainable: ``'none'``, ``'attention'`` (parameters whose name contains ``attn`` or
             ``position``: what official PixelCLIP trains in a ViT) or ``'all'``.
-        norm_eval: Keep batch normalisation layers in evaluation mode during training.
+        norm_eval: Keep batch normalization layers in evaluation mode during training.
 
     Raises:
         ValueError: If ``trainable`` is unknown or the tower is of another kind than the subclass.
@@ -74,7 +74,7 @@ class CLIPTower(BaseModule):
         self.trained_names = frozenset(trained)
 
     def train(self, mode: bool = True) -> CLIPTower:
-        """Sets the mode; batch normalisation stays in evaluation mode if ``norm_eval``."""
+        """Sets the mode; batch normalization stays in evaluation mode if ``norm_eval``."""
         super().train(mode)
         if mode and self.norm_eval:
             for module in self.modules():

@@ -54,10 +54,10 @@ class CLIPVisionTransformer(CLIPTower):
         """Computes dense features.
 
         Args:
-            images: Normalised images ``(B, 3, H, W)``, sides at least one patch.
+            images: Normalized images ``(B, 3, H, W)``, sides at least one patch.
 
         Returns:
-            ``((B, D, h, w),)``, not normalised; with keys ``((B, C, h, w), (B, D, h, w))``.
+            ``((B, D, h, w),)``, not normalized; with keys ``((B, C, h, w), (B, D, h, w))``.
         """
         visual = self.visual
         patches = visual.conv1(images)

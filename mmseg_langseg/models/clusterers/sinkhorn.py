@@ -18,7 +18,7 @@ def sinkhorn(logits: Tensor, iterations: int = 3) -> Tensor:
     Args:
         logits: ``(M, K)`` similarities divided by the temperature; M may differ between processes
             and may be 0.
-        iterations: Number of column and row normalisations.
+        iterations: Number of column and row normalizations.
 
     Returns:
         ``(M, K)`` float32, every row sums to 1.

@@ -61,7 +61,7 @@ class UnknownPrototypes(BaseClusterer):
         self.register_buffer('steps', torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def initialise(self, features: Tensor) -> None:
+    def initialize(self, features: Tensor) -> None:
         """Sets the prototypes to the clusters of features, by spherical k-means.
 
         Args:

@@ -162,7 +162,7 @@ class CLIPS4Head(LanguageHead):
     def unknown_features(self, clip: Tensor, regions: Tensor) -> Tensor:
         """CLIP's embeddings of the regions that the prototypes stand for.
 
-        What ``MaskClusteringHook`` initialises them with: all regions, or those that no known class
+        What ``MaskClusteringHook`` initializes them with: all regions, or those that no known class
         claims (see ``SemanticConsistencyLoss.clusters_all``).
 
         Args:
@@ -196,5 +196,5 @@ class CLIPS4Head(LanguageHead):
         return rows.to(self.known_rows)
 
     def _update_image_mean(self, clip: Tensor, regions: Tensor) -> None:
-        """Takes in CLIP's pixels: each counts once, where a mean of segments favours small ones."""
+        """Takes in CLIP's pixels: each counts once, where a mean of segments favors small ones."""
         self.image_mean.update(F.normalize(clip.permute(0, 2, 3, 1)[regions >= 0].float(), dim=1))

@@ -31,5 +31,5 @@ class EmbeddingHead(BaseModule):
         self.head = MODELS.build({'dropout_ratio': 0.0, **head, 'num_classes': embed_dim})
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor]:
-        """Maps a backbone's feature maps to ``((B, D, h, w),)``, not normalised."""
+        """Maps a backbone's feature maps to ``((B, D, h, w),)``, not normalized."""
         return (self.head(features),)

@@ -92,7 +92,7 @@ class LanguageHead(BaseModule):
         self.text_rows = rows.to(self.text_rows.device)
 
     def set_logit_offset(self, offset: Tensor) -> None:
-        """Sets what is subtracted from each class's logits, ``(K,)`` (see ``LogitCentringHook``).
+        """Sets what is subtracted from each class's logits, ``(K,)`` (see ``LogitCenteringHook``).
 
         Raises:
             ValueError: If the length is not the number of classes.

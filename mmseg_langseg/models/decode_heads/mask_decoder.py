@@ -38,7 +38,7 @@ class MaskDecoder(nn.Module):
 
 
 class _DoubleConv(nn.Module):
-    """Twice: 3x3 convolution, group normalisation, ReLU."""
+    """Twice: 3x3 convolution, group normalization, ReLU."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

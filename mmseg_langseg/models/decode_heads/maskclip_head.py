@@ -18,8 +18,8 @@ class MaskCLIPHead(LanguageHead):
 
     Both work on ``p = softmax(scale * scores)`` on the head's grid, image by image, and are off by
     default. In padded batches padding counts as image: test with batches of one image, or squash
-    to a fixed ``input_size``. In slide mode each window is an image. ``LogitCentringHook`` measures
-    scores before they are centred, so use it with both off.
+    to a fixed ``input_size``. In slide mode each window is an image. ``LogitCenteringHook`` takes
+    scores before they are centered, so use it with both off.
 
     Args:
         key_smoothing: Threshold; pixels whose best class has less confidence take the predictions
@@ -101,8 +101,8 @@ def smooth_by_keys(scores: Tensor, keys: Tensor, threshold: float, scale: float 
     """Gives unsure pixels the predictions of pixels with similar keys.
 
     ``p_i <- mean_j cos(k_i, k_j) p_j`` for pixels whose largest probability is below the threshold,
-    ``p = softmax(scale * scores)``. Keys are normalised over their channels; the official code
-    normalises each channel over the positions, which then are no cosines and is not offered.
+    ``p = softmax(scale * scores)``. Keys are normalized over their channels; the official code
+    normalizes each channel over the positions, which then are no cosines and is not offered.
 
     Args:
         scores: ``(B, K, h, w)`` cosines.

@@ -15,7 +15,7 @@ from .mask_decoder import MaskDecoder
 
 @MODELS.register_module()
 class PixelCLIPHead(LanguageHead):
-    """Turns unlabelled masks into per-cluster targets and scores the student on them.
+    """Turns unlabeled masks into per-cluster targets and scores the student on them.
 
     At test time it is a plain :class:`LanguageHead`: prompts, clusterer and decoder only train.
 

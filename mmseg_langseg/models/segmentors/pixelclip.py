@@ -1,4 +1,4 @@
-"""PixelCLIP: CLIP's image encoder fine-tuned with unlabelled masks."""
+"""PixelCLIP: CLIP's image encoder fine-tuned with unlabeled masks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PixelCLIP(LanguageSegmentor):
     """Towards Open-Vocabulary Semantic Segmentation Without Semantic Labels (NeurIPS 2024).
 
     One step (Sec. 3): the student sees the strong view; the momentum teacher, updated first, sees
-    the weak view; its features are averaged over each unlabelled mask and clustered, balanced over
+    the weak view; its features are averaged over each unlabeled mask and clustered, balanced over
     all processes, onto learnable prompts; the student's similarity maps with the prompts learn the
     union of the masks of each cluster. At test time only the student and plain text remain.
 
@@ -41,7 +41,7 @@ class PixelCLIP(LanguageSegmentor):
         """Computes the training loss.
 
         Args:
-            inputs: ``weak`` and ``strong`` views ``(B, 3, H, W)``, normalised; with a mask
+            inputs: ``weak`` and ``strong`` views ``(B, 3, H, W)``, normalized; with a mask
                 generator also ``dino``, the view it makes masks from.
             data_samples: Each holds ``masks`` ``(N_i, h, w)`` bool; N_i may be 0.
 
@@ -70,6 +70,6 @@ class PixelCLIP(LanguageSegmentor):
 
     @torch.no_grad()
     def mask_features(self, inputs: dict[str, Tensor], data_samples: list) -> Tensor:
-        """Pooled teacher features ``(M, D)`` of a batch's masks, for initialising clusters."""
+        """Pooled teacher features ``(M, D)`` of a batch's masks, for initializing clusters."""
         teacher = (self.teacher or self.backbone)(inputs['weak'])[-1]
         return self.decode_head.pooled_masks(teacher, *self.gather_masks(inputs, data_samples))

@@ -26,7 +26,7 @@ class ClassPrompts(nn.Module):
         templates: Template of the sentence, or several whose outputs are averaged.
         seed: Of the initial words.
         words: Words whose tokens the initial ones are drawn from. By default the whole vocabulary;
-            give them to a text tower that has learnt few words of it.
+            give them to a text tower that has learned few words of it.
 
     Raises:
         ValueError: If ``num_clusters`` or ``length`` is not positive, ``words`` is empty, or the
@@ -60,7 +60,7 @@ class ClassPrompts(nn.Module):
             text_encoder.encode_prompts(self.tokens[:1], self.templates)
 
     def forward(self, text_encoder: OpenCLIPTextEncoder) -> Tensor:
-        """Embeddings ``f_C`` of the prompts ``(K, D)`` float32, not normalised."""
+        """Embeddings ``f_C`` of the prompts ``(K, D)`` float32, not normalized."""
         return text_encoder.encode_prompts(self.tokens, self.templates)
 
 

@@ -1,4 +1,4 @@
-"""Cluster centres that stand for given words."""
+"""Cluster centers that stand for given words."""
 
 from __future__ import annotations
 

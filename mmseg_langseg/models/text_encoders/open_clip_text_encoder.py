@@ -47,7 +47,7 @@ class OpenCLIPTextEncoder(nn.Module):
         token_width: d_e, width of a token embedding.
         vocab_size: Number of tokens.
         context_length: Tokens in the longest sentence.
-        logit_scale: CLIP's learnt inverse temperature, ``exp`` taken.
+        logit_scale: CLIP's learned inverse temperature, ``exp`` taken.
         trained_token_ids: Ids of the tokens that a small, bundled CLIP was trained on; None if
             it was trained on all.
 
@@ -108,7 +108,7 @@ class OpenCLIPTextEncoder(nn.Module):
         """Embeds the words of a vocabulary.
 
         Synonyms are averaged within each template, then templates within each row; each mean is of
-        unit vectors and is normalised (official PixelCLIP). Words that do not fit into the context
+        unit vectors and is normalized (official PixelCLIP). Words that do not fit into the context
         with a template are cut, and a bundled CLIP knows few words; a warning names both.
 
         Returns:
@@ -142,12 +142,12 @@ class OpenCLIPTextEncoder(nn.Module):
 
         Args:
             prompts: ``(K, L, d_e)`` in token-embedding space; they take the place of ``{}``.
-            templates: Of several the (not normalised) outputs are averaged, each template with its
+            templates: Of several the (not normalized) outputs are averaged, each template with its
                 own words. The official ensemble mixes the words of one template with the positions
                 of another (an error of the release), so its numbers differ.
 
         Returns:
-            ``(K, D)`` float32, not normalised, differentiable with respect to ``prompts``.
+            ``(K, D)`` float32, not normalized, differentiable with respect to ``prompts``.
 
         Raises:
             ValueError: If ``prompts`` has another width, or a sentence exceeds the context.

@@ -12,7 +12,7 @@ class FrozenTower(nn.Module):
     """The frozen CLIP image tower that CLIP-S⁴ and MaskCLIP+ learn from.
 
     The tower follows this module from device to device and is otherwise invisible: it is in no
-    ``parameters()``, so in no optimiser and no distributed wrapper, always in evaluation mode, and
+    ``parameters()``, so in no optimizer and no distributed wrapper, always in evaluation mode, and
     rebuilt from its public weights instead of being saved. Only random weights (``pretrained`` is
     None), which nothing could rebuild, are part of a checkpoint.
 
@@ -33,7 +33,7 @@ class FrozenTower(nn.Module):
         """Dense features of images.
 
         Args:
-            images: ``(B, 3, H, W)``, normalised.
+            images: ``(B, 3, H, W)``, normalized.
 
         Returns:
             ``(B, D, h, w)`` float32 of norm 1 along D.

@@ -26,7 +26,7 @@ def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
     the ``(B, D, H, W)`` features are never built.
 
     Args:
-        features: ``(B, D, h, w)``, not normalised.
+        features: ``(B, D, h, w)``, not normalized.
         masks: ``(N, H, W)`` bool or 0/1, the masks of all images.
         image_index: ``(N,)`` int64, the image that each mask belongs to.
 

@@ -60,7 +60,7 @@ def find_segments(
 
 
 def located(embeddings: Tensor) -> Tensor:
-    """Unit embeddings with the location (y, x) of their cell in [-0.5, 0.5], normalised again.
+    """Unit embeddings with the location (y, x) of their cell in [-0.5, 0.5], normalized again.
 
     Args:
         embeddings: ``(N, D, h, w)``.
@@ -101,7 +101,7 @@ def segment_pixels(embeddings: Tensor, segments: Segments) -> tuple[Tensor, Tens
 
 
 def segment_embeddings(embeddings: Tensor, segments: Segments) -> Tensor:
-    """Normalised mean of the unit pixel embeddings of each segment, ``v_s = mu_s / |mu_s|``.
+    """Normalized mean of the unit pixel embeddings of each segment, ``v_s = mu_s / |mu_s|``.
 
     Segment embeddings of CLIP-S⁴ (CVPR 2023; known second-hand), with gradient, for our embeddings
     and, over the same segments, for CLIP's.

@@ -17,13 +17,13 @@ def warp_features(
 
     Args:
         features: ``(B, D, h0, w0)`` of the whole images; any aspect ratio.
-        matrices: ``(B, V, 2, 3)``, from a view's normalised coordinates to the image's, see
+        matrices: ``(B, V, 2, 3)``, from a view's normalized coordinates to the image's, see
             :func:`~mmseg_langseg.datasets.transforms.random_view.view_matrix`.
         size: (h, w), cells of the views' embeddings.
 
     Returns:
         ``(B * V, D, h, w)`` float32, views of one image adjacent, not of unit norm, 0 where not
-        valid; and ``(B * V, h, w)`` bool, whether the centre of a cell lies in the image.
+        valid; and ``(B * V, h, w)`` bool, whether the center of a cell lies in the image.
 
     Raises:
         ValueError: The matrices do not have the shape above, for as many images.

@@ -34,27 +34,27 @@ def test_masks_are_disjoint_cover_the_image_and_follow_the_patches(checkpoint):
     assert torch.equal(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks))
 
 
-def test_equals_direct_k_means_on_imagenet_normalised_tokens(checkpoint):
+def test_equals_direct_k_means_on_imagenet_normalized_tokens(checkpoint):
     rgb = torch.randint(0, 256, (1, 3, 96, 96)).float()
     generator = build(checkpoint, num_clusters=2, max_iterations=100)
     vit = timm.create_model(
         TINY, num_classes=0, dynamic_img_size=True, checkpoint_path=checkpoint
     ).eval()
 
-    def normalise(mean, std):
+    def normalize(mean, std):
         return (rgb - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
 
     with torch.no_grad():
         tokens = vit.forward_features(
-            normalise([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
+            normalize([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
         )[0, 1:]
     own, grid = generator._patch_tokens(
-        normalise([122.7709383, 116.7460125, 104.09373615], [68.5005327, 66.6321579, 70.3231630])
+        normalize([122.7709383, 116.7460125, 104.09373615], [68.5005327, 66.6321579, 70.3231630])
     )
     assert grid == (6, 6)
     assert torch.allclose(own[0], tokens, atol=1e-4)
     masks = generator(
-        normalise([122.7709383, 116.7460125, 104.09373615], [68.5005327, 66.6321579, 70.3231630]),
+        normalize([122.7709383, 116.7460125, 104.09373615], [68.5005327, 66.6321579, 70.3231630]),
         (6, 6),
     )
     # A fixed point of k-means: every token is nearest to the mean of its own mask.

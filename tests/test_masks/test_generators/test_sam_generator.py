@@ -200,7 +200,7 @@ def test_points_of_ones_own(tiny_sam, photos):
     assert points == {(x * width, y * height) for x, y in grid}
     assert generator.settings['point_grids'] == [grid]
     assert generator.settings['points_per_side'] is None
-    for wrong in ([grid, grid], [[[0.5, 2.0]]], [[0.5]], 'centre'):
+    for wrong in ([grid, grid], [[[0.5, 2.0]]], [[0.5]], 'center'):
         with pytest.raises(ValueError, match=r'point_grids=.*: expected 1 lists'):
             build_generator('sam', model=tiny_sam, point_grids=wrong)
 

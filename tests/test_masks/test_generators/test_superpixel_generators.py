@@ -17,15 +17,15 @@ from mmseg_langseg.masks.generators.working_size import shrink_image
 
 CORNERS = {'felzenszwalb': np.ones((3, 3)), 'slic': None}
 FUNCTIONS = {'felzenszwalb': felzenszwalb_regions, 'slic': slic_regions}
-COLOURS = np.array([[200, 30, 30], [30, 160, 60], [40, 60, 220], [230, 220, 80]], np.uint8)
+COLORS = np.array([[200, 30, 30], [30, 160, 60], [40, 60, 220], [230, 220, 80]], np.uint8)
 
 
 def quadrants(height, width):
-    """A noisy image of four colours, and which pixel has which."""
+    """A noisy image of four colors, and which pixel has which."""
     rows, columns = np.arange(height) * 5 // (2 * height), np.arange(width) * 3 // (2 * width)
     which = (rows.clip(max=1)[:, None] * 2 + columns.clip(max=1)).astype(np.int64)
     noise = np.random.default_rng(0).integers(-12, 13, (height, width, 3))
-    return (COLOURS[which].astype(int) + noise).clip(0, 255).astype(np.uint8), which
+    return (COLORS[which].astype(int) + noise).clip(0, 255).astype(np.uint8), which
 
 
 def check_regions(regions, size, most):
@@ -37,20 +37,20 @@ def check_regions(regions, size, most):
 
 @pytest.mark.parametrize('name', FUNCTIONS)
 @pytest.mark.parametrize('size', [(64, 64), (300, 400)])
-def test_colours_are_told_apart_at_all_sizes(name, size):
+def test_colors_are_told_apart_at_all_sizes(name, size):
     image, which = quadrants(*size)
     regions = FUNCTIONS[name](image)
     number = check_regions(regions, size, 48)
     assert number >= 4
     counts = np.zeros((number, 4))
     np.add.at(counts, (regions, which), 1)
-    # Pixels that are not of their region's main colour: the seams only.
+    # Pixels that are not of their region's main color: the seams only.
     assert counts.max(1).sum() / which.size > 0.985
     for i in range(number):
         assert ndimage.label(regions == i, CORNERS[name])[1] == 1
 
 
-def test_four_regions_of_four_colours_are_the_colours():
+def test_four_regions_of_four_colors_are_the_colors():
     image, which = quadrants(64, 64)
     regions = felzenszwalb_regions(image, max_regions=4)
     assert check_regions(regions, (64, 64), 4) == 4
@@ -106,8 +106,8 @@ def merge_slowly(image, regions, most):
         costs = {}
         for (a, b), values in steps.items():
             inside = [regions == a, regions == b]
-            colours = [lab[mask].mean(0) for mask in inside]
-            distance = np.linalg.norm(colours[0] - colours[1])
+            colors = [lab[mask].mean(0) for mask in inside]
+            distance = np.linalg.norm(colors[0] - colors[1])
             smaller = min(mask.sum() for mask in inside)
             costs[a, b] = (distance + np.mean(values)) * smaller**0.5
         a, b = min(costs, key=costs.get)

@@ -131,11 +131,11 @@ def test_reseeding_takes_other_places_each_time_and_not_the_global_random_state(
 
 
 def test_first_prototypes_do_not_depend_on_the_order_of_the_features():
-    centres = 4 * F.normalize(rows_of(3, 9), dim=1)
-    features = centres.repeat(20, 1) + 0.1 * rows_of(60)
+    centers = 4 * F.normalize(rows_of(3, 9), dim=1)
+    features = centers.repeat(20, 1) + 0.1 * rows_of(60)
     first, shuffled = UnknownPrototypes(3, DIM), UnknownPrototypes(3, DIM)
-    first.initialise(features)
-    shuffled.initialise(features[torch.randperm(60, generator=torch.Generator().manual_seed(1))])
+    first.initialize(features)
+    shuffled.initialize(features[torch.randperm(60, generator=torch.Generator().manual_seed(1))])
     torch.testing.assert_close(first.prototypes, shuffled.prototypes)
     assert is_unit(first.prototypes)
     means = [F.normalize(F.normalize(features[k::3], dim=1).mean(0), dim=0) for k in range(3)]
@@ -149,7 +149,7 @@ def test_fewer_features_than_prototypes(count):
     clusterer = UnknownPrototypes(4, DIM)
     before = clusterer.prototypes.clone()
     features = torch.cat([rows_of(count), torch.zeros(3, DIM)])
-    clusterer.initialise(features)
+    clusterer.initialize(features)
     assert torch.equal(clusterer.prototypes[count:], before[count:])
     assert set.union(set(), *matches(clusterer.prototypes[:count], features[:count])) == set(
         range(count)
@@ -158,7 +158,7 @@ def test_fewer_features_than_prototypes(count):
 
 def test_a_checkpoint_holds_all_there_is():
     clusterer = UnknownPrototypes(4, DIM, patience=2)
-    clusterer.initialise(rows_of(9))
+    clusterer.initialize(rows_of(9))
     for step in range(3):
         clusterer.update(torch.zeros(9).long(), rows_of(9, step))
     other = UnknownPrototypes(4, DIM, patience=2)
@@ -199,7 +199,7 @@ def updated(rank, world):
     return clusterer.state_dict()
 
 
-def initialised(rank, world):
+def initialized(rank, world):
     """First prototypes by the hook, from two batches; processes hold an image each."""
     model = clips4(loss_semantic=dict(type='SemanticConsistencyLoss', threshold=0.9)).train()
     batches = [view_batch(seed=seed) for seed in (1, 2)]
@@ -246,7 +246,7 @@ def head_losses(rank, world, empty):
 def everything(rank, world=2):
     return (
         updated(rank, world),
-        initialised(rank, world),
+        initialized(rank, world),
         [head_losses(rank, world, empty) for empty in (False, True)],
     )
 

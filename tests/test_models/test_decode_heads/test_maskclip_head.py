@@ -14,7 +14,7 @@ from mmseg_langseg.models.decode_heads.maskclip_head import (
 )
 from tests import golden
 from tests.test_configs import load as load_config
-from tests.test_models.test_backbones.test_clip_towers import normalise
+from tests.test_models.test_backbones.test_clip_towers import normalize
 from tests.tiny import RESNET, VIT
 
 
@@ -139,7 +139,7 @@ def test_the_official_activation_and_eps_give_the_official_features(tmp_path, ca
     arch['vision_cfg'].update(norm_kwargs=official.vision_cfg.norm_kwargs)
     tower = CLIPVisionTransformer(arch, golden.vit_file(tmp_path), 'value').eval()
     arrays = golden.load('dense_variants')
-    (features,) = tower(normalise(arrays[f'{case}.image_u8']))
+    (features,) = tower(normalize(arrays[f'{case}.image_u8']))
     expected = torch.from_numpy(arrays[f'{case}.maskclip']).permute(0, 3, 1, 2)
     torch.testing.assert_close(features, expected, rtol=0, atol=1e-5)
 

@@ -20,7 +20,7 @@ NECK = dict(
     embed_dim=6,
     head=dict(type='FCNHead', in_channels=32, channels=5, in_index=-1, norm_cfg=dict(type='BN')),
 )
-OPTIMISER = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.1))
+OPTIMIZER = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.1))
 
 
 def build(kind='LinearProbe', neck=NECK, seed=0):
@@ -43,7 +43,7 @@ def train_once(model):
         sample.gt_sem_seg = PixelData(data=labels)
     model.train()
     losses = model(images, samples, mode='loss')
-    build_optim_wrapper(model, copy.deepcopy(OPTIMISER)).update_params(losses['decode.loss_ce'])
+    build_optim_wrapper(model, copy.deepcopy(OPTIMIZER)).update_params(losses['decode.loss_ce'])
 
 
 def changed(model, before):

@@ -25,12 +25,12 @@ def maskclip_plus(seed=0, **head):
 
 
 def flipped_batch(count=2):
-    """Images of one colour a quadrant; the view is the image, flipped, with padding below."""
+    """Images of one color a quadrant; the view is the image, flipped, with padding below."""
     generator = torch.Generator().manual_seed(0)
     images, views, samples = [], [], []
     for _ in range(count):
-        colours = torch.randint(0, 256, (3, 2, 2), generator=generator, dtype=torch.uint8)
-        image = colours.repeat_interleave(16, 1).repeat_interleave(16, 2)
+        colors = torch.randint(0, 256, (3, 2, 2), generator=generator, dtype=torch.uint8)
+        image = colors.repeat_interleave(16, 1).repeat_interleave(16, 2)
         view = torch.full((1, 3, 64, 32), 100, dtype=torch.uint8)
         view[0, :, :32] = image.flip(2)
         sample = SegDataSample()
@@ -70,8 +70,8 @@ def test_training_lowers_the_loss_and_never_moves_teacher_or_text():
     batch = flipped_batch()
     frozen = [*model.teacher.tower.parameters(), *model.decode_head.text_encoder.parameters()]
     before = [parameter.clone() for parameter in frozen]
-    optimised = {id(p) for group in wrapper.param_groups for p in group['params']}
-    assert not any(id(p) in optimised for p in model.teacher.tower.parameters())
+    optimized = {id(p) for group in wrapper.param_groups for p in group['params']}
+    assert not any(id(p) in optimized for p in model.teacher.tower.parameters())
     losses = []
     for _ in range(8):
         loss = loss_of(model, batch)['loss_pseudo']

@@ -1,4 +1,4 @@
-"""Behaviour of PixelCLIP: batches without masks, ablations, teacher, processes, checkpoints."""
+"""Behavior of PixelCLIP: batches without masks, ablations, teacher, processes, checkpoints."""
 
 import copy
 

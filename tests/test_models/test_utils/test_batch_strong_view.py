@@ -18,7 +18,7 @@ def seeds():
 
 
 def picture(height=32, width=40):
-    """BGR (H, W, 3) with colours and edges, no black."""
+    """BGR (H, W, 3) with colors and edges, no black."""
     rng = np.random.default_rng(3)
     small = rng.integers(20, 236, (height // 4, width // 4, 3))
     return small.repeat(4, 0).repeat(4, 1).astype(np.uint8)
@@ -29,7 +29,7 @@ def to_tensor(image):
 
 
 def statistics(image):
-    """What each step changes: colours, saturation, contrast, sharpness, cutout."""
+    """What each step changes: colors, saturation, contrast, sharpness, cutout."""
     values = image.astype(float)
     black = (image == 0).all(2)
     free = values[~black]
@@ -71,7 +71,7 @@ def test_equal_in_distribution_to_the_view_of_the_loader(kwargs):
     assert (difference <= 4 * error + 0.01 * np.abs(loader.mean(0)) + 1e-6).all(), difference / (
         error + 1e-9
     )
-    # Borders that are treated differently move mean colours by less than a level of 255.
+    # Borders that are treated differently move mean colors by less than a level of 255.
     slack = np.where(np.arange(loader.shape[1]) < 6, 1.0, 0.05)
     one, other = loader.std(0), device.std(0)
     assert (np.abs(one - other) <= 0.25 * one + slack).all(), (one, other)
@@ -85,7 +85,7 @@ def test_without_any_step_it_is_a_copy():
 
 
 @pytest.mark.parametrize('bgr', [True, False])
-def test_grey_is_that_of_the_loader(bgr):
+def test_gray_is_that_of_the_loader(bgr):
     image = picture()
     expected = StrongView(**OFF | dict(gray_prob=1.0)).transform(dict(img=image))['img_strong']
     given = to_tensor(image if bgr else image[..., ::-1])

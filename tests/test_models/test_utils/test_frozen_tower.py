@@ -102,7 +102,7 @@ def test_it_is_always_in_evaluation_mode():
     'paramwise',
     [None, dict(norm_decay_mult=0.0, custom_keys={'teacher': dict(lr_mult=2.0)})],
 )
-def test_no_optimiser_holds_it(paramwise):
+def test_no_optimizer_holds_it(paramwise):
     model = Owner(PUBLIC)
     config = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, weight_decay=0.1))
     if paramwise:

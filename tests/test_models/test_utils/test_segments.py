@@ -110,7 +110,7 @@ def test_region_labels_join_views_of_an_image_only():
     assert (labels >= 0).all()
 
 
-def test_embeddings_are_normalised_means():
+def test_embeddings_are_normalized_means():
     embeddings, regions = _data()
     segments = find_segments(embeddings, regions, (2, 2))
     found = segment_embeddings(embeddings, segments)
@@ -172,7 +172,7 @@ def test_no_valid_pixel_at_all():
     assert torch.equal(embeddings.grad, torch.zeros_like(embeddings))
 
 
-def test_pixels_have_the_gradient_of_a_normalisation_and_one_copy_in_memory():
+def test_pixels_have_the_gradient_of_a_normalization_and_one_copy_in_memory():
     generator = torch.Generator().manual_seed(0)
     embeddings = torch.randn(2, 5, 4, 6, generator=generator)
     embeddings[0, :, 1, 2] = 0

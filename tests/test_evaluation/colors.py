@@ -1,4 +1,4 @@
-"""Images of flat colours, one a class, and a segmentor whose embeddings are the colours."""
+"""Images of flat colors, one a class, and a segmentor whose embeddings are the colors."""
 
 import torch
 import torch.nn.functional as F
@@ -8,18 +8,18 @@ from mmseg.structures import SegDataSample
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-COLOURS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
+COLORS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
 
 
-class Colours(Dataset):
-    """Left half one colour, right half the next; the upper rows have no label."""
+class Colors(Dataset):
+    """Left half one color, right half the next; the upper rows have no label."""
 
     metainfo = dict(classes=('red', 'green', 'blue'))
-    ann_file = 'colours'
+    ann_file = 'colors'
     data_prefix = dict()
 
-    def __init__(self, count=6, labelled=True):
-        self.count, self.labelled = count, labelled
+    def __init__(self, count=6, labeled=True):
+        self.count, self.labeled = count, labeled
 
     def __len__(self):
         return self.count
@@ -27,10 +27,10 @@ class Colours(Dataset):
     def __getitem__(self, index):
         classes = torch.arange(index, index + 2) % 3
         label = classes.repeat_interleave(8).expand(16, 16).clone()
-        image = COLOURS[label].permute(2, 0, 1).contiguous()
+        image = COLORS[label].permute(2, 0, 1).contiguous()
         label[:2] = 255
         sample = SegDataSample(metainfo=dict(ori_shape=(16, 16), img_shape=(16, 16)))
-        if self.labelled:
+        if self.labeled:
             sample.gt_sem_seg = PixelData(data=label[None])
         return dict(inputs=image, data_samples=sample)
 
@@ -39,13 +39,13 @@ def collate(items):
     return {key: [item[key] for item in items] for key in items[0]}
 
 
-def colour_loader(**options):
+def color_loader(**options):
     """Batches of two images."""
-    return DataLoader(Colours(**options), batch_size=2, collate_fn=collate)
+    return DataLoader(Colors(**options), batch_size=2, collate_fn=collate)
 
 
-class ColourEncoder(EncoderDecoder):
-    """Gives the mean colour of each 2x2 pixels, not normalised."""
+class ColorEncoder(EncoderDecoder):
+    """Gives the mean color of each 2x2 pixels, not normalized."""
 
     def __init__(self):
         nn.Module.__init__(self)

@@ -8,7 +8,7 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmseg_langseg.engine.hooks import (
-    LogitCentringHook,
+    LogitCenteringHook,
     MaskClusteringHook,
 )
 from mmseg_langseg.synthetic.renderer import CLASSES
@@ -29,13 +29,13 @@ def test_offset_is_the_mean_logit_and_never_adds_up():
     model = zero_shot()
     expected = slow_mean(model, DATASETS.build(SCENES), 7)
     assert expected.abs().min() > 1e-4
-    hook = LogitCentringHook(SCENES, num_images=7, batch_size=3)
+    hook = LogitCenteringHook(SCENES, num_images=7, batch_size=3)
     runner = fake_runner(model)
     for _ in range(2):
         hook.before_test(runner)
         torch.testing.assert_close(model.decode_head.logit_offset, expected, atol=1e-6, rtol=1e-5)
-    centred = slow_mean(model, DATASETS.build(SCENES), 7)
-    torch.testing.assert_close(centred, torch.zeros_like(centred), atol=1e-6, rtol=0)
+    centered = slow_mean(model, DATASETS.build(SCENES), 7)
+    torch.testing.assert_close(centered, torch.zeros_like(centered), atol=1e-6, rtol=0)
 
 
 def test_images_of_several_sizes_are_not_averaged_with_their_padding(tmp_path):
@@ -54,20 +54,20 @@ def test_images_of_several_sizes_are_not_averaged_with_their_padding(tmp_path):
     )
     model = zero_shot(data_preprocessor=dict(type='CLIPDataPreProcessor'))
     expected = slow_mean(model, DATASETS.build(photos), 4)
-    LogitCentringHook(photos, batch_size=4).before_test(fake_runner(model))
+    LogitCenteringHook(photos, batch_size=4).before_test(fake_runner(model))
     torch.testing.assert_close(model.decode_head.logit_offset, expected, atol=1e-6, rtol=1e-5)
 
 
 def _offset_and_clusters(rank):
     model = zero_shot()
-    LogitCentringHook(SCENES, num_images=7, batch_size=2).before_test(fake_runner(model))
+    LogitCenteringHook(SCENES, num_images=7, batch_size=2).before_test(fake_runner(model))
     centroids = pixelclip(prompts=dict(type='FreeCentroids', num_clusters=3))
     runner = _collecting_runner(centroids, _batches(rank))
     MaskClusteringHook(init_batches=2).before_train(runner)
-    centres = centroids.decode_head.prompts.centroids.detach()
+    centers = centroids.decode_head.prompts.centroids.detach()
     # As arrays: a tensor cannot be read from the queue once the process that made it has ended.
     offset = model.decode_head.logit_offset
-    return offset.numpy(), centres.numpy(), runner.logger.info.call_args.args[0]
+    return offset.numpy(), centers.numpy(), runner.logger.info.call_args.args[0]
 
 
 def _collecting_runner(model, batches):
@@ -90,8 +90,8 @@ def _batches(rank):
 @pytest.mark.multiprocess
 def test_two_processes_agree_on_offset_and_first_clusters():
     model = zero_shot()
-    LogitCentringHook(SCENES, num_images=7, batch_size=2).before_test(fake_runner(model))
-    (offset0, centres0, text0), (offset1, centres1, _) = run_processes(_offset_and_clusters, 2)
+    LogitCenteringHook(SCENES, num_images=7, batch_size=2).before_test(fake_runner(model))
+    (offset0, centers0, text0), (offset1, centers1, _) = run_processes(_offset_and_clusters, 2)
     expected = model.decode_head.logit_offset.numpy()
     np.testing.assert_allclose(offset0, expected, atol=1e-6, rtol=1e-5)
     np.testing.assert_array_equal(offset0, offset1)
@@ -99,15 +99,15 @@ def test_two_processes_agree_on_offset_and_first_clusters():
     one = pixelclip(prompts=dict(type='FreeCentroids', num_clusters=3))
     runner = _collecting_runner(one, _batches(0) + _batches(1))
     MaskClusteringHook(init_batches=4).before_train(runner)
-    assert text0 == 'Clusters initialised from 14 mask features.'
+    assert text0 == 'Clusters initialized from 14 mask features.'
     assert text0 == runner.logger.info.call_args.args[0]
     expected = one.decode_head.prompts.centroids.detach().numpy()
-    np.testing.assert_allclose(centres0, expected, atol=1e-5, rtol=1e-5)
-    np.testing.assert_array_equal(centres0, centres1)
+    np.testing.assert_allclose(centers0, expected, atol=1e-5, rtol=1e-5)
+    np.testing.assert_array_equal(centers0, centers1)
 
 
-def test_a_test_run_centres_after_it_has_its_words(tmp_path):
-    hooks = [dict(type='LogitCentringHook', dataset=SCENES, num_images=4), VOCABULARY]
+def test_a_test_run_centers_after_it_has_its_words(tmp_path):
+    hooks = [dict(type='LogitCenteringHook', dataset=SCENES, num_images=4), VOCABULARY]
     runner = build_runner(tmp_path, hooks=hooks)
     first = runner.test()
     offset = runner.model.decode_head.logit_offset

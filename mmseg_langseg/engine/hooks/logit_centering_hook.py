@@ -1,4 +1,4 @@
-"""Per-class centring of the logits with means taken on unlabelled images."""
+"""Per-class centering of the logits with means taken on unlabeled images."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .unwrap import unwrap_model
 
 
 @HOOKS.register_module()
-class LogitCentringHook(Hook):
-    """Before a test, subtracts from each class its mean logit over unlabelled *training* images.
+class LogitCenteringHook(Hook):
+    """Before a test, subtracts from each class its mean logit over unlabeled *training* images.
 
     A label-free calibration that any zero-shot model can have, so a baseline that methods must be
     compared with: classes whose text is close to every image no longer win everywhere.
@@ -66,7 +66,7 @@ class LogitCentringHook(Hook):
         all_reduce(count)
         head.set_logit_offset(total / count)
         runner.logger.info(
-            f'Logits centred on {int(count)} unlabelled images of {type(dataset).__name__}.'
+            f'Logits centered on {int(count)} unlabeled images of {type(dataset).__name__}.'
         )
 
 

@@ -38,7 +38,7 @@ def test_a_fresh_training_starts_from_regions_that_no_known_class_claims():
     for batch in batches[:2]:
         rows.append(expected.mask_features(**expected.data_preprocessor(batch, True)))
     assert min(len(row) for row in rows) > 5
-    expected.decode_head.clusterer.initialise(torch.cat(rows))
+    expected.decode_head.clusterer.initialize(torch.cat(rows))
     for name, value in expected.decode_head.state_dict().items():
         assert torch.equal(model.decode_head.state_dict()[name], value), name
     start = clips4().decode_head.clusterer.prototypes
