@@ -1,11 +1,13 @@
 """Pages link and name files that exist, and the data page has every dataset."""
 
 import re
+from pathlib import Path
 
+import mmseg
 import pytest
 from mmengine.config import Config
 
-from tests.test_configs import METHODS, ROOT
+from tests.test_configs import ROOT
 
 
 @pytest.mark.parametrize(
@@ -13,6 +15,11 @@ from tests.test_configs import METHODS, ROOT
     [
         'README.md',
         *(f'docs/{page}.md' for page in ('ablations', 'benchmark', 'data', 'deviations')),
+        *(
+            f'docs/{page}.md'
+            for page in ('clips4_choices', 'clips4_evaluation', 'clips4_synthetic')
+        ),
+        'docs/synthetic.md',
         *(f'docs/{page}.md' for page in ('masks', 'reliability', 'security')),
         *(f'configs/{name}/README.md' for name in METHODS),
     ],
@@ -22,8 +29,11 @@ def test_pages_link_and_name_files_that_exist(page):
     text = page.read_text(encoding='utf-8')
     for link in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', text):
         assert (page.parent / link).exists(), link
-    for name in re.findall(r'(?:tools|configs/\w+)/[\w.-]+\.(?:py|sh)', text):
-        assert (ROOT.parent / name).exists(), name
+    toolbox = Path(mmseg.__file__).parent / '.mim'
+    for name in re.findall(r'(?<![\w/])(?:tools|configs)/[\w./-]+\.(?:py|sh)', text):
+        if Path(name).stem in ('NAME', 'CONFIG'):
+            continue
+        assert (ROOT.parent / name).exists() or (toolbox / name).exists(), name
 
 
 def test_data_page_names_every_dataset_and_its_folders():

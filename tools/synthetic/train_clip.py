@@ -26,7 +26,7 @@ from mmseg_langseg.apis.command_line import (
     seed_int,
 )
 from mmseg_langseg.apis.config_checks import check_output_folder
-from mmseg_langseg.synthetic import synthetic_renderer, synthetic_shapes
+from mmseg_langseg.synthetic import renderer, shapes
 from mmseg_langseg.synthetic.renderer import CLASSES, OBJECT_CLASSES, render_scene
 
 import numpy as np
@@ -91,7 +91,7 @@ def render_pool(folder: Path, size: int, workers: int) -> tuple[np.ndarray, list
         Images uint8 (N, 64, 64, 3) and, for each, its caption, number of objects, and the row and
         column of the middle of what is not background.
     """
-    sources = (Path(module.__file__) for module in (synthetic_renderer, synthetic_shapes))
+    sources = (Path(module.__file__) for module in (renderer, shapes))
     key = hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()[:12]
     path = folder / f'langseg_clip_pool_{size}_{key}.npy'
     notes = path.with_suffix('.json')
