@@ -9,20 +9,11 @@ from mmengine.config import Config
 
 from tests.test_configs import ROOT
 
+PAGES = sorted([*ROOT.parent.glob('docs/*.md'), *ROOT.glob('*/README.md')])
+
 
 @pytest.mark.parametrize(
-    'page',
-    [
-        'README.md',
-        *(f'docs/{page}.md' for page in ('ablations', 'benchmark', 'data', 'deviations')),
-        *(
-            f'docs/{page}.md'
-            for page in ('clips4_choices', 'clips4_evaluation', 'clips4_synthetic')
-        ),
-        'docs/synthetic.md',
-        *(f'docs/{page}.md' for page in ('masks', 'reliability', 'security')),
-        *(f'configs/{name}/README.md' for name in METHODS),
-    ],
+    'page', ['README.md', *(str(page.relative_to(ROOT.parent)) for page in PAGES)]
 )
 def test_pages_link_and_name_files_that_exist(page):
     page = ROOT.parent / page
