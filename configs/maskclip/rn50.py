@@ -1,4 +1,4 @@
-# MaskCLIP, ResNet-50, zero-shot, on VOC20; --benchmark chooses another test. The official README:
+# MaskCLIP, ResNet-50, zero-shot, on VOC20; use --benchmark for other test sets. Official README:
 # 41.5 mIoU on VOC20, 18.5 on Context59, 10.2 on COCO-Stuff.
 _base_ = [
     '../_base_/models/maskclip_rn50.py',

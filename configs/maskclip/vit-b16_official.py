@@ -1,6 +1,6 @@
-# MaskCLIP's own ViT-B/16 on VOC20, for its README's 49.5 mIoU: plain GELU and LayerNorm's eps 1e-6
-# in the image tower, though OpenAI's weights were trained with QuickGELU and 1e-5. The loader
-# refuses these weights with GELU, unless they are a plain state dict that does not say whose it is:
+# The official MaskCLIP ViT-B/16 on VOC20 (49.5 mIoU in its README): plain GELU and LayerNorm eps
+# 1e-6 in the image tower, though OpenAI's weights were trained with QuickGELU and 1e-5. The loader
+# refuses these weights with GELU, unless they are a plain state dict without information on origin:
 #   python -c "import open_clip, torch; torch.save(open_clip.create_model('ViT-B-16-quickgelu',
 #     pretrained='openai').state_dict(), 'data/vit-b16_openai.pth')"
 _base_ = './vit-b16.py'
@@ -17,6 +17,6 @@ model = dict(
         ),
         pretrained='data/vit-b16_openai.pth',
     ),
-    # The texts were embedded by OpenAI's own code.
+    # The official code computes text embeddings with OpenAI's code.
     decode_head=dict(text_encoder=dict(arch='ViT-B-16-quickgelu', pretrained='openai')),
 )

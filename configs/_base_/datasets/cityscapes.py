@@ -10,5 +10,5 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labeled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(data_prefix=dict(img_path='leftImg8bit/train', seg_map_path='gtFine/train'))

@@ -11,7 +11,7 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labeled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(
     data_prefix=dict(img_path='images/train2017', seg_map_path='annotations/train2017')
 )

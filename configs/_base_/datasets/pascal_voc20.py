@@ -11,5 +11,5 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labeled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(ann_file='ImageSets/Segmentation/train.txt')

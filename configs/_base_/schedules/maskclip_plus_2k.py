@@ -1,4 +1,4 @@
-# MaskCLIP+ without labels, official code: SGD, 16 images a step (4 of 4), 2,000 iterations on VOC.
+# MaskCLIP+ without labels (official code): SGD, 16 images per step (4 x 4), 2,000 iterations (VOC).
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=1e-2, momentum=0.9, weight_decay=5e-4),
