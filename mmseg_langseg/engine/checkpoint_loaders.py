@@ -3,7 +3,7 @@
 MMEngine reads checkpoints in many places: ``load_from``, ``resume``, ``init_cfg=dict(type=
 'Pretrained')``, ``load_checkpoint``. All of them ask ``CheckpointLoader``, which takes the first
 loader whose prefix, a regular expression, matches the name; prefixes are tried in reverse
-alphabetical order. Those registered here come before MMEngine's own for the same names.
+alphabetical order. Those registered here come before all of MMEngine's own.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import torch
 from mmengine.dist import barrier, is_main_process
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import (
+    _process_mmcls_checkpoint,
     get_deprecated_model_names,
     get_external_models,
+    get_mmcls_models,
     get_torchvision_models,
 )
 
 from mmseg_langseg.fileio import read_checkpoint
 
 
-@CheckpointLoader.register_scheme(prefixes=r'(?!\S*://)')
+@CheckpointLoader.register_scheme(prefixes='(?s:.*)')
 def load_from_data_file(filename: str, map_location: Any = None) -> Any:
     """Read a local checkpoint, see :func:`~mmseg_langseg.fileio.read_checkpoint`."""
     checkpoint = read_checkpoint(filename, map_location)
@@ -63,6 +65,26 @@ def load_from_data_openmmlab(filename: str, map_location: Any = None) -> Any:
     scheme, name = filename.split('://')
     name = get_deprecated_model_names().get(name, name)
     return load_from_data_url(_look_up(f'{scheme}://{name}', get_external_models()), map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes='mmcls:/{2}')
+def load_from_data_mmcls(filename: str, map_location: Any = None) -> Any:
+    """Read weights that MMClassification published."""
+    checkpoint = load_from_data_url(_look_up(filename, get_mmcls_models()), map_location)
+    return _process_mmcls_checkpoint(checkpoint)
+
+
+@CheckpointLoader.register_scheme(prefixes=['pavi:/{2}', r'\S*(s3|petrel):/{2}'])
+def refuse_remote_storage(filename: str, map_location: Any = None) -> Any:
+    """Refuse weights that only MMEngine's own loaders can fetch, which run code in them.
+
+    Raises:
+        ValueError: Always; says what to do.
+    """
+    raise ValueError(
+        f"Weights are not read from '{filename}': MMEngine's loader for this storage runs code in "
+        'them. Download the file and give its path.'
+    )
 
 
 def _look_up(filename: str, urls: dict[str, str]) -> str:

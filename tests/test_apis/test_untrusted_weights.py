@@ -1,10 +1,12 @@
 """Every way into the program for a weight file: none of them runs it."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from mmseg.registry import MODELS
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
@@ -108,7 +110,8 @@ def test_mmengines_load_checkpoint(hostile):
 
 
 @pytest.mark.parametrize(
-    'name', ['https://localhost:1/hostile.pth', 'torchvision://mine', 'open-mmlab://mine']
+    'name',
+    ['https://localhost:1/hostile.pth', 'torchvision://mine', 'open-mmlab://mine', 'mmcls://mine'],
 )
 def test_files_in_the_download_cache(hostile, tmp_path, monkeypatch, name):
     from mmseg_langseg.engine import checkpoint_loaders
@@ -117,11 +120,40 @@ def test_files_in_the_download_cache(hostile, tmp_path, monkeypatch, name):
     cache.mkdir()
     (cache / 'hostile.pth').write_bytes(hostile.read_bytes())
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    for function in ('get_torchvision_models', 'get_external_models'):
+    for function in ('get_torchvision_models', 'get_external_models', 'get_mmcls_models'):
         urls = {'mine': 'https://localhost:1/hostile.pth'}
         monkeypatch.setattr(checkpoint_loaders, function, lambda urls=urls: urls)
     with pytest.raises(ValueError, match=REFUSED):
         load_checkpoint(torch.nn.Linear(1, 1), name)
+
+
+@pytest.mark.parametrize(
+    'name', ['weights://x.pth', 'file:/x.pth', 'file://x.pth', 'HTTPS://x.pth', 'S3://x.pth']
+)
+def test_local_files_whose_names_look_like_addresses(hostile, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(hostile.read_bytes())
+    with pytest.raises(ValueError, match=r"x\.pth' holds '\w+\.system'"):
+        load_checkpoint(torch.nn.Linear(1, 1), name)
+
+
+@pytest.mark.parametrize('name', ['s3://a/x.pth', 'b:s3://a/x.pth', 'petrel://x', 'pavi://x'])
+def test_addresses_that_only_mmengines_reader_knows_are_refused(name):
+    with pytest.raises(ValueError, match='Download the file'):
+        load_checkpoint(torch.nn.Linear(1, 1), name)
+
+
+def test_every_loader_of_mmengine_has_one_of_ours_before_it():
+    loaders = CheckpointLoader._schemes
+    ours = [key for key, load in loaders.items() if load.__module__.startswith('mmseg_langseg')]
+    addresses = ['x.pth', '/x://y', '']
+    for key in loaders:
+        addresses += [key.replace(r'(\S+\:)?', prefix) + 'x' for prefix in ('', 'a:')]
+    for address in addresses:
+        first = next(key for key in loaders if re.match(key, address))
+        assert first in ours, address
 
 
 def test_sam(hostile):
