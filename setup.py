@@ -47,6 +47,7 @@ EXTRAS = {
         'torchvision>=0.16,<0.21',
     ],
     'tests': [
+        'codespell==2.4.3',
         'hypothesis>=6.100',
         'pytest>=7.4',
         'pytest-xdist>=3.5',
