@@ -184,7 +184,7 @@ def test_colors_change_without_geometry():
 def test_a_step_that_gives_up_and_a_wrong_number_of_views():
     step = TRANSFORMS.build(dict(type='AugmentedViews', transforms=[lambda results: None]))
     assert step(photo_sample()) is None
-    with pytest.raises(ValueError, match='num_views=0: expected an integer from 1 on'):
+    with pytest.raises(ValueError, match='num_views=0: expected an integer of at least 1'):
         TRANSFORMS.build(dict(type='AugmentedViews', transforms=[], num_views=0))
 
 

@@ -96,7 +96,7 @@ def test_a_damaged_tar_is_named(tar, cut):
         write_tar(tar, FILES, 'w:gz')
     else:
         tar.write_bytes(damaged)
-    with pytest.raises(BadFileError, match=r"a\.tar' is (cut off|no uncompressed tar)"):
+    with pytest.raises(BadFileError, match=r"a\.tar' is (truncated|not an uncompressed tar)"):
         TarIndex(tar)
     assert os.listdir(tar.parent) == ['a.tar']
 

@@ -200,7 +200,7 @@ def edit_annotation(**values):
         (edit_annotation(segments_info=[{}]), r"lacks 'id'"),
         (
             edit(lambda c: c['annotations'].append(c['annotations'][1])),
-            r'annotations\[1\] and annotations\[2\] are both of this image',
+            r'annotations\[1\] and annotations\[2\] both belong to this image',
         ),
     ],
 )
@@ -220,7 +220,7 @@ def test_a_bad_panoptic_annotation_costs_its_image_only(tool, panoptic, tmp_path
         (lambda path: path.write_text('[' * 100_000), 'nested too deeply'),
         (lambda path: path.write_text('[1]'), 'lacks images or annotations'),
         (lambda path: path.write_text('{"images": []}'), 'lacks images or annotations'),
-        (edit(lambda c: c.update(annotations=[3])), 'holds annotations with 3: expected'),
+        (edit(lambda c: c.update(annotations=[3])), 'has annotations with 3: expected'),
         (edit(lambda c: c.update(images=[{}])), r"no image that can be used: .*lacks 'id'"),
     ],
 )
@@ -242,8 +242,8 @@ def test_a_byte_order_mark_is_accepted(tool, panoptic, tmp_path):
         (dict(id='1'), "'id' is '1', expected an integer"),
         (dict(id=True), "'id' is True, expected an integer"),
         (dict(id=0), 'another image has the id 0'),
-        (dict(file_name=3), "'file_name' is 3, expected a text"),
-        (dict(file_name='a.jpg'), r"images\[0\] has the name 'a\.jpg', too"),
+        (dict(file_name=3), "'file_name' is 3, expected a string"),
+        (dict(file_name='a.jpg'), r"images\[0\] also has the name 'a\.jpg'"),
         (dict(file_name='../../x.jpg'), r"'\.\./\.\./x\.jpg' does not name a file inside"),
         (dict(file_name='/tmp/x.jpg'), r"'/tmp/x\.jpg' does not name a file inside"),
         (dict(file_name='\ud800.jpg'), 'surrogates not allowed'),
@@ -266,7 +266,7 @@ def test_a_bad_image_is_listed_and_costs_nothing_else(tool, panoptic, tmp_path, 
         (3, 'is 3, expected an object'),
         (dict(id=4), "lacks 'image_id', it has ['id']"),
         (dict(image_id='0'), "'image_id' is '0', expected an integer"),
-        (dict(image_id=9), "'image_id' is 9, and no image has this id"),
+        (dict(image_id=9), "'image_id' is 9, but no image has this id"),
     ],
 )
 def test_an_annotation_without_an_image_is_listed(tool, panoptic, tmp_path, annotation, reason):

@@ -211,10 +211,10 @@ def test_manifest(images, tmp_path):
 def test_a_damaged_manifest_is_named(images, tmp_path, content):
     run(images, tmp_path / 'out')
     (tmp_path / 'out/.manifest/settings.json').write_text(content)
-    with pytest.raises(ValueError, match=r"settings\.json' is damaged or no manifest"):
+    with pytest.raises(ValueError, match=r"settings\.json' is damaged or not a manifest"):
         run(images, tmp_path / 'out')
     (tmp_path / 'out/.manifest/settings.json').write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(ValueError, match=r"settings\.json' is damaged or no manifest"):
+    with pytest.raises(ValueError, match=r"settings\.json' is damaged or not a manifest"):
         run(images, tmp_path / 'out')
 
 
