@@ -114,7 +114,7 @@ def decode_image(content: bytes, channel_order: str = 'rgb', backend: str = 'cv2
     # The end marker follows the last scan of a JPEG.
     scan, end = content.rfind(b'\xff\xda'), content.rfind(b'\xff\xd9')
     if content.startswith(b'\xff\xd8') and end < scan:
-        raise ImageFileError('the JPEG is cut off')
+        raise ImageFileError('the JPEG is truncated')
     try:
         image = mmcv.imfrombytes(content, flag='color', channel_order='bgr', backend=backend)
     except MemoryError:

@@ -205,7 +205,7 @@ def test_coco_objects_are_the_things_of_coco_stuff():
 
 @pytest.mark.parametrize('dataset', [COCOObjectDataset, COCOStuff27Dataset])
 def test_a_subset_of_the_classes_is_refused(dataset):
-    with pytest.raises(ValueError, match=r"classes of its own, got \['person'\]"):
+    with pytest.raises(ValueError, match=r"fixed classes, got \['person'\]"):
         dataset(metainfo=dict(classes=['person']), lazy_init=True)
 
 

@@ -219,5 +219,5 @@ def test_bad_features_are_named(tmp_path, damage, message):
 
 
 def test_no_feature_folder():
-    with pytest.raises(ValueError, match=r"a\.jpg names no feature file.*feature_path='folder'"):
+    with pytest.raises(ValueError, match=r"a\.jpg has no feature file.*feature_path='folder'"):
         load_features(None)

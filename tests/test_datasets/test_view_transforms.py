@@ -117,7 +117,7 @@ def test_a_view_without_geometry_is_the_image():
 
 @pytest.mark.parametrize('ratio_range', [(1.5, 0.5), (0, 1)])
 def test_wrong_ratio_range_is_named(ratio_range):
-    with pytest.raises(ValueError, match='ratio_range should be a rising range'):
+    with pytest.raises(ValueError, match='ratio_range should be an increasing range'):
         RandomView(ratio_range=ratio_range)
 
 

@@ -186,7 +186,7 @@ def test_bad_samples_are_listed_and_cost_nothing_else(tool, source, tmp_path, ca
     reasons = dict(line.split('\t') for line in listed.read_text().splitlines())
     for name, reason in {
         'alone.jpg': 'alone.json',
-        'cut.jpg': 'cut off',
+        'cut.jpg': 'truncated',
         'other.jpg': "masks of the image 'sa_1.jpg'",
         'points.jpg': '',
         'sa_1.png': 'sa_1.jpg has the same mask file',
