@@ -106,8 +106,7 @@ def label_table(
     Args:
         size: Number of values: 256 or 65536.
         ignore_index: Label of ignored pixels, 255 or 65535.
-        num_classes: Labels of at least this value are invalid; None: any below ``ignore_index`` is
-            valid.
+        num_classes: Labels from this value on are invalid; None: those above ``ignore_index``.
         label_map: Pairs of a label and its new label.
         reduce_zero_label: Whether 0 is ignored and 1 becomes 0.
 

@@ -150,9 +150,7 @@ def _describe_broken(path: str, error: Exception) -> str:
     if start.startswith(_ZIP):
         problem = f'is not a complete checkpoint ({size} bytes): truncated or damaged'
     elif start.startswith(_PICKLE) and not isinstance(error, pickle.UnpicklingError):
-        problem = (
-            f'is not a complete checkpoint ({size} bytes): truncated, damaged or not torch.save'
-        )
+        problem = f'is not a complete checkpoint ({size} bytes): truncated, damaged or foreign'
     else:
         problem = f'is not a checkpoint: it begins with {start!r}, expected a torch.save file'
     reason = (str(error).splitlines() or [''])[0][:200]

@@ -72,7 +72,7 @@ class TarIndex:
         """
         position = self._find(name)
         if position is None:
-            raise FileNotFoundError(f"'{self.path}' holds no '{name}'")
+            raise FileNotFoundError(f"'{self.path}' contains no '{name}'")
         size = int(self._sizes[position])
         with open(self.path, 'rb', buffering=0) as file:
             file.seek(int(self._offsets[position]))

@@ -275,5 +275,5 @@ def test_wide_labels_of_8_bits_are_refused(name, tmp_path):
     if cfg.get('ann_file'):
         write_list(cfg, tmp_path, image)
     dataset = DATASETS.build({**cfg, 'data_root': str(tmp_path), 'test_mode': True})
-    with pytest.raises(LabelFileError, match='expected a label map of 16 bits'):
+    with pytest.raises(LabelFileError, match='expected a 16-bit label map'):
         check_labels(dataset)

@@ -198,7 +198,7 @@ def test_features(tmp_path):
         ),
         (
             lambda path: np.save(path, np.zeros((2, 3, 4))),
-            r'a\.npy: expected one float16 .* of shape \(2, 3, 4\), type float64',
+            r'a\.npy: expected one float16 .* of shape \(2, 3, 4\), dtype float64',
         ),
         (
             lambda path: np.savez(path.open('wb'), a=np.zeros(2)),

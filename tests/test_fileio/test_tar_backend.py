@@ -107,7 +107,7 @@ def test_paths(root):
         'sa_000000.tar/sa_30.json',
         'sa_000001.tar/sa_2.json',
     ]
-    with pytest.raises(NotImplementedError, match='no folders'):
+    with pytest.raises(NotImplementedError, match='without folders'):
         next(backend.list_dir_or_file(url(root)))
     with pytest.raises(FileNotFoundError):
         backend.get(f'{url(root)}/gone.tar/1.jpg')

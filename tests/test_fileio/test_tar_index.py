@@ -36,7 +36,7 @@ def test_reads_what_tarfile_reads(tar):
         assert index.read(name) == content and name in index
     for name in ('sa_1.jpg', 'sa_2.jp', 'sa_2.jpgg', '', 'deep'):
         assert name not in index
-        with pytest.raises(FileNotFoundError, match=r"a\.tar' holds no"):
+        with pytest.raises(FileNotFoundError, match=r"a\.tar' contains no"):
             index.read(name)
 
 

@@ -55,7 +55,7 @@ def _read_polygon(polygon: Any, height: int, width: int) -> np.ndarray:
             f'{show_value(polygon)}'
         )
     if any(type(value) not in (int, float) for value in polygon):
-        raise ValueError(f'a polygon must hold numbers only, got {show_value(polygon)}')
+        raise ValueError(f'a polygon must contain numbers only, got {show_value(polygon)}')
     limits = {0: width, 1: height}
     for i, value in enumerate(polygon):
         # Also false for NaN.
