@@ -1,4 +1,4 @@
-"""Data sets that MMSegmentation lacks, and their pipeline steps."""
+"""Datasets that MMSegmentation lacks, and their transforms."""
 
 from .ade20k_847 import ADE20K847Dataset
 from .coco_object import COCOObjectDataset

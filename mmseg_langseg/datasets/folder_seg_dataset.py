@@ -1,4 +1,4 @@
-"""Dataset of a folder with images, label maps and class names."""
+"""Custom segmentation dataset from folders of images and label maps."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _SHOWN = 5
 
 @DATASETS.register_module()
 class FolderSegDataset(BaseSegDataset):
-    """Images, label maps of the same stem, and a text file with one class name per line.
+    """Custom dataset of images, label maps with the same names, and one class name per line.
 
-    Label maps hold the index of the line, counted from 0. Ignored are the largest value of the file
-    (255, or 65535 with 16 bits) and ``ignore_index``. Load them with ``LoadLabelMap``; with more
-    than 255 classes they need 16 bits and ``LoadLabelMap(ignore_index=65535)``.
+    Label maps contain the line number of the class, counted from 0. The largest value of the file
+    (255, or 65535 with 16 bits) and ``ignore_index`` are ignored. Load them with ``LoadLabelMap``;
+    more than 255 classes require 16 bits and ``LoadLabelMap(ignore_index=65535)``.
 
     Args:
         classes: Text file with the class names (relative to ``data_root`` if not absolute), or the
             names themselves.
         data_root: Folder that the prefixes are relative to.
         data_prefix: Folders of images (``img_path``) and label maps (``seg_map_path``).
-        img_suffix: Suffix of the images to read; None: all of ``masks.IMAGE_SUFFIXES``, in any
-            case.
-        ignore_index: Another value of the label maps that is ignored, e.g. 11 for CamVid's void.
-        label_mapping: New label of each value of the label maps that is not the index of its line;
-            the label is an index or an ignored value. Keys may be strings, as in JSON.
-        **kwargs: See ``BaseSegDataset``. ``ann_file`` lists names of images below the image
+        img_suffix: Suffix of the images to read; None: all of ``fileio.IMAGE_SUFFIXES``, in upper
+            or lower case.
+        ignore_index: Additional ignored value of the label maps, e.g. 11 for CamVid's void.
+        label_mapping: Maps values of the label maps to class indices or ignored values, if they
+            differ from the line numbers. Keys may be strings, as in JSON.
+        **kwargs: See ``BaseSegDataset``. ``ann_file`` lists image names relative to the image
             folder, with or without suffix.
 
     Raises:
         FileNotFoundError: The class file, the image folder or an image of ``ann_file`` is missing.
-        ValueError: There is no class name, an empty one, one twice, or no image; two images have
-            the same name and different suffixes; ``ignore_index`` or ``label_mapping`` is no value
-            or label.
+        ValueError: There is no class name, an empty or duplicate one, or no image; two images have
+            the same name and different suffixes; ``ignore_index`` or ``label_mapping`` is not a
+            value or label.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class FolderSegDataset(BaseSegDataset):
             self.full_init()
 
     def load_data_list(self) -> list[dict]:
-        """List the samples; an empty folder is an error."""
+        """List the samples; raise an error if there are none."""
         folder = self.data_prefix['img_path']
         if not os.path.isdir(folder):
             raise FileNotFoundError(f'image folder {folder} does not exist')
@@ -99,7 +99,7 @@ class FolderSegDataset(BaseSegDataset):
         return [self._sample(folder, labels, *image) for image in sorted(images.items())]
 
     def _find_images(self, folder: str) -> dict[str, str]:
-        """Images below a folder by their names without suffix."""
+        """Find the images in a folder recursively and return them by name without suffix."""
         images: dict[str, str] = {}
         for name in sorted(fileio.list_dir_or_file(folder, list_dir=False, recursive=True)):
             stem = self._stem(name)
@@ -115,14 +115,14 @@ class FolderSegDataset(BaseSegDataset):
         return images
 
     def _stem(self, name: str) -> str | None:
-        """Name without its suffix; None if the file is no image."""
+        """Return the name without its suffix; None if the file is not an image."""
         if self.img_suffix is not None:
             return name[: -len(self.img_suffix)] if name.endswith(self.img_suffix) else None
         stem, suffix = os.path.splitext(name)
         return stem if suffix.lower() in IMAGE_SUFFIXES else None
 
     def _is_label(self, name: str) -> bool:
-        """Whether a file below the image folder is a label map, which may be there as well."""
+        """Return whether a file is a label map, which may also be in the image folder."""
         labels = self.data_prefix.get('seg_map_path')
         if labels is None:
             return False
@@ -132,7 +132,7 @@ class FolderSegDataset(BaseSegDataset):
         return PurePosixPath(name).is_relative_to(below)
 
     def _select(self, images: dict[str, str]) -> dict[str, str]:
-        """The images that ``ann_file`` lists."""
+        """Select the images listed in ``ann_file``."""
         if not os.path.isfile(self.ann_file):
             raise FileNotFoundError(f'ann_file {self.ann_file} does not exist')
         chosen = {}
@@ -168,30 +168,30 @@ def _read_names(path: Path) -> list[str]:
         raise FileNotFoundError(
             f'class file {path} does not exist; expected one class name per line'
         )
-    # A byte-order mark, as some editors write it, is not part of the first name.
+    # The byte-order mark that some editors write is not part of the first name.
     try:
         text = path.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no text file in UTF-8 ({error})') from error
+        raise ValueError(f'{path} is not a UTF-8 text file ({error})') from error
     return [line.strip() for line in text.rstrip().splitlines()]
 
 
 def _check_names(names: list[str], source: object) -> None:
     if not names:
-        raise ValueError(f'{source} holds no class name')
+        raise ValueError(f'{source} contains no class name')
     if '' in names:
         raise ValueError(f'{source}: class {names.index("")} (counted from 0) has an empty name')
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         more = f' and {len(twice) - _SHOWN} others' if len(twice) > _SHOWN else ''
         shown = ', '.join(map(show_value, twice[:_SHOWN]))
-        raise ValueError(f'{source} names these classes twice: {shown}{more}')
+        raise ValueError(f'{source} contains duplicate class names: {shown}{more}')
 
 
 def _label_map(
     ignore_index: int | None, mapping: Mapping[int | str, int] | None, num_classes: int
 ) -> dict[int, int] | None:
-    """What the values of label files become, in the form of ``BaseSegDataset.label_map``."""
+    """Build the mapping of label file values in the format of ``BaseSegDataset.label_map``."""
     ignored = ignored_label(num_classes)
     ignored_values = {255, WIDE_IGNORE} if ignored == 255 else {WIDE_IGNORE}
     label_map = {}
@@ -223,7 +223,7 @@ def _label_map(
 
 
 def _integer(value: object, name: str) -> int:
-    # Python reads no number of thousands of digits, nor prints one.
+    # Python refuses to parse or print numbers with thousands of digits.
     is_text = isinstance(value, str) and value.isdecimal() and len(value) < _MOST_DIGITS
     is_number = isinstance(value, Integral) and not isinstance(value, bool)
     if not (is_text or is_number) or not 0 <= int(value) <= WIDE_IGNORE:

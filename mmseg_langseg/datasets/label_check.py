@@ -1,4 +1,4 @@
-"""One look at all labels of a dataset, before anything is trained or tested on them."""
+"""Validation of a dataset's label maps before training or testing."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from .image_files import image_size
 from .label_files import LabelFileError
 from .transforms import LoadLabelMap
 
-# A check that takes longer (in seconds) shows its progress.
+# Seconds after which the check shows a progress bar.
 _PATIENCE = 2
 _THREADS = 4
 _SHOWN = 5
-# What was found right in this process: a test checks before its model is built and once more in
-# LabelCheckHook, and a comparison tests on the same files several times.
+# Cache of datasets that passed in this process: a test checks before its model is built and once
+# more in LabelCheckHook, and a comparison tests on the same files several times.
 _checked: set[str] = set()
 
 
 def check_labels(dataset: BaseDataset, rank: int = 0, world_size: int = 1) -> None:
-    """Read all label maps of a dataset once, so that a bad one ends a run before it starts.
+    """Validate all label maps of a dataset, so that a bad one stops a run before it starts.
 
-    Looks at datasets whose pipeline has :class:`LoadLabelMap`, also inside wrappers such as
-    ``ConcatDataset``. JPEG and PNG images are not decoded: their size is read, and whether they
-    are whole. Files that have not changed since this process found them right are left alone.
+    Datasets whose pipeline has :class:`LoadLabelMap` are checked, also inside wrappers such as
+    ``ConcatDataset``. JPEG and PNG images are not decoded; only their size and completeness are
+    checked. Files that passed the check in this process and have not changed are skipped.
 
     Args:
         dataset: Dataset to check.
-        rank: Which part of the files, see ``world_size``.
-        world_size: Processes that share the work. They need not wait for each other: one that
-            finds a bad file ends, and its launcher ends the others.
+        rank: Index of this process, see ``world_size``.
+        world_size: Processes that share the work. They do not wait for each other: if one finds a
+            bad file, it exits and its launcher stops the others.
 
     Raises:
-        LabelFileError: Labels or images are missing, damaged, of different sizes, or hold values
-            that are neither a class nor ignored. Names the first files.
-        ValueError: The dataset has no label maps, or the loader does not suit its classes.
+        LabelFileError: Labels or images are missing, damaged, of different sizes, or contain values
+            that are neither a class nor ignored. The message names the first files.
+        ValueError: The dataset has no label maps, or the loader does not match its classes.
     """
     for part in dataset_parts(dataset):
         loader = find_label_loader(part)
@@ -51,12 +51,12 @@ def check_labels(dataset: BaseDataset, rank: int = 0, world_size: int = 1) -> No
 
 
 def find_label_loader(dataset: BaseDataset) -> LoadLabelMap | None:
-    """The :class:`LoadLabelMap` of a dataset's pipeline, also inside ``TestTimeAug``."""
+    """Find the :class:`LoadLabelMap` of a dataset's pipeline, also inside ``TestTimeAug``."""
     return next(_label_loaders(getattr(dataset, 'pipeline', None)), None)
 
 
 def dataset_parts(dataset: BaseDataset) -> list[BaseDataset]:
-    """The datasets inside wrappers such as ``ConcatDataset``, or the dataset itself."""
+    """Return the datasets inside wrappers such as ``ConcatDataset``, or the dataset itself."""
     inner = getattr(dataset, 'datasets', None) or getattr(dataset, 'dataset', None)
     if inner is None:
         return [dataset]
@@ -96,7 +96,7 @@ def _sample(dataset: BaseDataset, index: int) -> dict:
     if sample.get('seg_map_path') is None:
         raise ValueError(
             f'{type(dataset).__name__} has no label maps; expected a folder in '
-            'data_prefix.seg_map_path; to test on images without labels, take LoadLabelMap out of '
+            'data_prefix.seg_map_path; to test on images without labels, remove LoadLabelMap from '
             'the pipeline and set format_only=True in the metric'
         )
     sample.setdefault('num_classes', len(dataset.metainfo.get('classes') or ()) or None)
@@ -115,7 +115,7 @@ def _error(sample: dict, loader: LoadLabelMap) -> str | None:
 
 
 def _fingerprint(samples: list[dict], loader: LoadLabelMap) -> str:
-    """Changes with the files, and with what their values mean."""
+    """Compute a hash that changes with the files and with the meaning of their values."""
     state = hashlib.sha256(repr(loader).encode())
     for sample in samples:
         files = (_state(sample['img_path']), _state(sample['seg_map_path']))

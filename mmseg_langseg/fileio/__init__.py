@@ -1,4 +1,4 @@
-"""Reading files as data, and writing only where it is meant."""
+"""Safe file input and output: images, tar archives, JSON, checkpoints and atomic writes."""
 
 from .contained_path import contained_path
 from .errors import (

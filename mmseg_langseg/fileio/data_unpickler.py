@@ -1,4 +1,4 @@
-"""An unpickler that builds data and calls nothing else."""
+"""Restricted unpickler for checkpoints: builds data and executes nothing else."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _RENAMED_MODULES = {
     'numpy.core.multiarray': 'numpy._core.multiarray',
     'torch.tensor': 'torch._tensor',
 }
-# Kind and size; byte order and structure come as a state that built-in types ignore.
+# Kind and size; byte order and structure come as a state, which built-in types ignore.
 _PLAIN_DTYPE = re.compile(r'[?]|[biufc]\d{1,2}|[SU]\d{1,6}')
 
-# Quantized numbers need more than their bytes.
+# Without the quantized types, which need more than their bytes.
 _STORED = {
     *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
     *(torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2),
@@ -30,31 +30,31 @@ _STORED = {
 
 
 class RefusedGlobalError(Exception):
-    """A pickle names a class or function that is no data; the message is its name."""
+    """A pickle refers to a class or function that is not data; the message is its name."""
 
 
 def data_unpickler(
     read_record: Callable[[str], bytes] | None = None,
 ) -> type[pickle._Unpickler]:
-    """Class of unpicklers that read tensors, plain values, NumPy arrays and MMEngine's logs.
+    """Return an unpickler class for tensors, plain values, NumPy arrays and MMEngine's logs.
 
-    The class is made anew for each file: pickles can set attributes of Python classes that they
+    Create a new class for each file: pickles can set attributes of the Python classes that they
     name, so none is shared with the rest of the program.
 
     Args:
-        read_record: Gives the content of a part of the archive that the pickle is in; the sizes of
-            storages are compared with it.
+        read_record: Returns the content of a record of the archive that contains the pickle; the
+            sizes of storages are compared with it.
     """
     allowed = _allowed_globals()
 
-    # The unpickler in C fills gigabytes of memory if a file of a few bytes says so.
+    # A file of a few bytes can make the C unpickler allocate gigabytes.
     class DataUnpickler(pickle._Unpickler):
         def __init__(self, file: BinaryIO, **kwargs: Any) -> None:
             super().__init__(_WholeReads(file), **kwargs)
 
         @property
         def persistent_load(self) -> Callable[[tuple], Any]:
-            """Torch's function that finds a storage; torch sets it."""
+            """Load a storage with the function that torch sets here."""
             return self._load_storage
 
         @persistent_load.setter
@@ -66,10 +66,10 @@ def data_unpickler(
             return self._find_storage(identity)
 
         def find_class(self, module: str, name: str) -> Any:
-            """Return what a pickle names.
+            """Return the class or function that a pickle names.
 
             Raises:
-                RefusedGlobalError: It is not on the list.
+                RefusedGlobalError: It is not on the list of allowed globals.
             """
             full = f'{_RENAMED_MODULES.get(module, module)}.{name}'
             if full in allowed:
@@ -87,15 +87,15 @@ def _check_storage(identity: tuple, read_record: Callable[[str], bytes] | None) 
     if dtype not in _STORED:
         raise pickle.UnpicklingError(f'a storage of {dtype}')
     if read_record is not None:
-        # Older torch (2.5) believes the size, and reads whatever follows in memory.
+        # Older torch (2.5) trusts the size and reads whatever follows in memory.
         size = identity[4] * dtype.itemsize
         found = len(read_record(f'data/{identity[2]}'))
         if found != size:
-            raise pickle.UnpicklingError(f'{found} bytes of numbers instead of {size}')
+            raise pickle.UnpicklingError(f'a storage has {found} bytes, expected {size}')
 
 
 class _WholeReads:
-    """A file whose end is an error, which the unpickler in Python overlooks."""
+    """File wrapper that raises at the end of the file, which the Python unpickler ignores."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -114,7 +114,7 @@ class _WholeReads:
 
 
 class _Call:
-    """A function that a pickle can call but not change."""
+    """Function that a pickle can call but not modify."""
 
     __slots__ = ('_function',)
 
@@ -131,7 +131,7 @@ class _Call:
 def _allowed_globals() -> dict[str, Any]:
     class History(HistoryBuffer):
         def __setstate__(self, state: dict) -> None:
-            """Take over the numbers; the statistics are MMEngine's, whatever the file says."""
+            """Restore the numbers only; the statistics functions always come from MMEngine."""
             self.__class__ = HistoryBuffer
             HistoryBuffer.__init__(
                 self, state['_log_history'], state['_count_history'], state['max_length']
@@ -166,21 +166,21 @@ def _empty_bytes() -> bytes:
 
 
 def _encode_latin1(text: str, encoding: str) -> bytes:
-    """How pickle protocol 2 writes bytes."""
+    """Encode text as Latin-1, which is how pickle protocol 2 stores bytes."""
     if encoding != 'latin1':
         raise RefusedGlobalError(f'_codecs.encode to {encoding!r}')
     return text.encode('latin1')
 
 
 def _method_name(owner: object, name: str) -> str:
-    """How a ``HistoryBuffer`` writes its statistics, which are not taken from the file."""
+    """Stand in for ``getattr`` on a ``HistoryBuffer``, whose pickled statistics are ignored."""
     if not (isinstance(owner, type) and issubclass(owner, HistoryBuffer)):
         raise RefusedGlobalError(f'builtins.getattr of {owner!r}')
     return name
 
 
 def _plain_dtype(name: str, *_: object) -> np.dtype:
-    """Numbers and strings: structured types and objects are not needed and easily abused."""
+    """Allow numbers and strings: structured and object types are not needed and easily abused."""
     if not isinstance(name, str) or not _PLAIN_DTYPE.fullmatch(name):
         raise RefusedGlobalError(f'numpy.dtype {name!r}')
     return np.dtype(name)

@@ -1,4 +1,4 @@
-"""Errors about the files of an unlabeled data set."""
+"""Exceptions for unusable dataset files."""
 
 import errno
 
@@ -6,9 +6,9 @@ _MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT
 
 
 class BadFileError(ValueError):
-    """A file of a data set cannot be used; the message names the file.
+    """A dataset file cannot be used; the message names the file.
 
-    The data set decides what follows: skip the sample and count it, or stop.
+    The dataset decides whether to skip and count the sample or to stop.
     """
 
 
@@ -17,7 +17,7 @@ class MaskFileError(BadFileError):
 
 
 class FeatureFileError(BadFileError):
-    """A file of precomputed features is missing, damaged, or holds something else."""
+    """A file of precomputed features is missing, damaged, or contains something else."""
 
 
 class ImageFileError(BadFileError):
@@ -25,16 +25,16 @@ class ImageFileError(BadFileError):
 
 
 def raise_machine_fault(error: BaseException) -> None:
-    """Raise an error again that says nothing about the file: the machine has run out of something.
+    """Re-raise an error that is caused by the machine and not by the file.
 
-    Too many open files, no memory, a full disk: the next file would fail as well, and a run that
-    skipped them all would seem to have found a thousand bad files.
+    After too many open files, no memory or a full disk, the next file would fail as well, and a
+    run that skipped them all would seem to have found a thousand bad files.
 
     Args:
-        error: What reading or decoding a file raised.
+        error: The error raised while reading or decoding a file.
 
     Raises:
-        OSError: ``error``, if it is of this kind.
+        OSError: ``error``, if the machine has run out of such a resource.
     """
     if isinstance(error, OSError) and error.errno in _MACHINE:
         raise error

@@ -1,4 +1,4 @@
-"""How large an image, a mask or a region map may be."""
+"""Maximum size of images, masks and region maps (protection against decompression bombs)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from PIL import Image
 from .json_data import show_value
 
 MAX_PIXELS = 178_956_970
-"""Most pixels of an image or mask: Pillow's own bound, beyond which it suspects a bomb."""
+"""Maximum pixels per image or mask: Pillow's limit for suspected decompression bombs."""
 
 
 def check_size(height: Any, width: Any) -> tuple[int, int]:
-    """Check the sides of an image or mask that a file names.
+    """Check the height and width of an image or mask as given in a file.
 
     Returns:
         (height, width).
 
     Raises:
-        ValueError: A side is no positive integer, or there are more than :data:`MAX_PIXELS`.
+        ValueError: A side is not a positive integer, or there are more than :data:`MAX_PIXELS`.
     """
     shown = f'height x width is {show_value(height, 30)} x {show_value(width, 30)}'
     if not all(_is_integer(side) and side > 0 for side in (height, width)):
@@ -33,9 +33,9 @@ def check_size(height: Any, width: Any) -> tuple[int, int]:
 
 
 def check_encoded_size(content: bytes) -> None:
-    """Look at the header of an image file before it is decoded.
+    """Check the image size in the header of an image file before decoding it.
 
-    A file of a few kilobytes may hold an image of many gigabytes.
+    A file of a few kilobytes may decode to many gigabytes.
 
     Raises:
         ValueError: The image has more than :data:`MAX_PIXELS` pixels.
@@ -47,7 +47,7 @@ def check_encoded_size(content: bytes) -> None:
         raise ValueError(f'the image is too large ({error})') from error
     except MemoryError:
         raise
-    except Exception:  # A damaged header fails in many ways, which is the decoder's to report.
+    except Exception:  # A damaged header fails in many ways; the decoder reports it.
         return
     if height > 0 and width > 0:
         check_size(height, width)

@@ -1,4 +1,4 @@
-"""Where images come from: a folder, a file list, or a tar."""
+"""Image sources: folder, file list or tar archive."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
 @dataclass
 class ImageSource:
-    """Named images.
+    """Images by name, in a folder or tar archive.
 
     Attributes:
-        names: Paths of the images below the folder or tar, with forward slashes, sorted.
+        names: Paths of the images relative to the folder or tar, with forward slashes, sorted.
         root: Folder of the images; ``None`` for a tar.
         unreadable: (name, reason) of folders that cannot be listed and names that cannot be used.
-        archive: The tar, if it is one.
-        members: Its entries by name, those of other files as well.
+        archive: The open tar, if the source is one.
+        members: Entries of the tar by name, including files that are not images.
     """
 
     names: list[str]
@@ -36,15 +36,15 @@ class ImageSource:
     members: dict[str, tarfile.TarInfo] = field(default_factory=dict)
 
     def read(self, name: str) -> bytes:
-        """Content of an image, or of a file beside the images.
+        """Return the content of an image or of another file of the source.
 
         Raises:
-            OSError: It cannot be read, or there is none.
+            OSError: The file cannot be read or does not exist.
         """
         if self.archive is None:
             return (self.root / name).read_bytes()
         if name not in self.members:
-            raise FileNotFoundError(f"the tar holds no '{name}'")
+            raise FileNotFoundError(f"no file '{name}' in the tar")
         try:
             return self.archive.extractfile(self.members[name]).read()
         except (tarfile.TarError, EOFError) as error:
@@ -56,20 +56,20 @@ def open_image_source(
     list_root: str | os.PathLike | None = None,
     exclude: str | os.PathLike | None = None,
 ) -> ImageSource:
-    """Find the images of a folder (all depths), of a tar, or of a text file with a path a line.
+    """Find the images in a folder (recursively), tar, or text file with one path per line.
 
     Args:
         path: Folder, tar (``.tar``, ``.tar.gz``, ...) or list.
-        list_root: Folder that a list's paths lie in; ``None``: the list's own.
-        exclude: Folder that is left out, if it is below.
+        list_root: Folder that the paths of a list are relative to; ``None``: the list's folder.
+        exclude: Subfolder to leave out.
 
     Returns:
-        The images. Of a folder or tar those with a suffix of :data:`IMAGE_SUFFIXES`, in any case,
-        but not hidden ones.
+        The images. In a folder or tar, these are the files with a suffix of :data:`IMAGE_SUFFIXES`
+        in upper or lower case, except hidden files.
 
     Raises:
-        FileNotFoundError: There is no such file or folder.
-        ValueError: The tar is broken, a listed path lies outside, or there is no image.
+        FileNotFoundError: ``path`` does not exist.
+        ValueError: The tar is broken, a listed path is outside the folder, or there is no image.
     """
     path = Path(path)
     if path.is_dir():
@@ -82,26 +82,27 @@ def open_image_source(
         source = _from_list(path, Path(list_root) if list_root else path.parent)
     if not source.names:
         reasons = ''.join(f'; {name:.100}: {reason:.500}' for name, reason in source.unreadable[:3])
-        raise ValueError(f"no image in '{path}'; known are {', '.join(IMAGE_SUFFIXES)}{reasons}")
+        suffixes = ', '.join(IMAGE_SUFFIXES)
+        raise ValueError(f"no image in '{path}'; supported suffixes: {suffixes}{reasons}")
     source.names.sort()
     return source
 
 
 def decode_image(content: bytes, channel_order: str = 'rgb', backend: str = 'cv2') -> np.ndarray:
-    """Decode an image as MMSegmentation's loader does: turned as its EXIF data say, 8-bit color.
+    """Decode an image like MMSegmentation's loader: rotated according to EXIF, 8-bit color.
 
-    A JPEG that was cut off is refused, whereas OpenCV 4 would fill it up with gray.
+    Truncated JPEGs are refused, whereas OpenCV 4 would fill the missing part with gray.
 
     Args:
         content: Content of an image file.
         channel_order: 'rgb' or 'bgr'.
-        backend: Decoder, one of mmcv's: 'cv2', 'turbojpeg', 'pillow' or 'tifffile'.
+        backend: mmcv's image backend: 'cv2', 'turbojpeg', 'pillow' or 'tifffile'.
 
     Returns:
         uint8 (H, W, 3).
 
     Raises:
-        ImageFileError: The content is no image, not all of one, or one of more than
+        ImageFileError: The content is not an image, is truncated, or has more than
             :data:`MAX_PIXELS` pixels.
     """
     if not content:
@@ -110,15 +111,15 @@ def decode_image(content: bytes, channel_order: str = 'rgb', backend: str = 'cv2
         check_encoded_size(content)
     except ValueError as error:
         raise ImageFileError(str(error)) from error
-    # A JPEG's last scan is followed by the end marker.
+    # The end marker follows the last scan of a JPEG.
     scan, end = content.rfind(b'\xff\xda'), content.rfind(b'\xff\xd9')
     if content.startswith(b'\xff\xd8') and end < scan:
-        raise ImageFileError('the JPEG is cut off')
+        raise ImageFileError('the JPEG is truncated')
     try:
         image = mmcv.imfrombytes(content, flag='color', channel_order='bgr', backend=backend)
     except MemoryError:
         raise
-    except Exception as error:  # Each backend fails in its own ways.
+    except Exception as error:  # Each backend fails in its own way.
         raise ImageFileError(f'cannot be decoded ({error})') from error
     if image is None:
         raise ImageFileError('cannot be decoded')
@@ -128,7 +129,7 @@ def decode_image(content: bytes, channel_order: str = 'rgb', backend: str = 'cv2
 def _from_folder(root: Path, exclude: str | os.PathLike | None) -> ImageSource:
     source = ImageSource([], root)
     excluded = None if exclude is None else os.path.realpath(exclude)
-    # A folder that holds nothing but images may hold its masks as well.
+    # Masks may be written to the image folder itself, which must not be excluded.
     if excluded == os.path.realpath(root):
         excluded = None
     seen = set()
@@ -154,7 +155,7 @@ def _from_tar(path: Path) -> ImageSource:
         archive = tarfile.open(path)  # noqa: SIM115 - stays open for reading
         entries = [entry for entry in archive.getmembers() if entry.isfile()]
     except (OSError, EOFError, tarfile.TarError) as error:
-        raise ValueError(f"'{path}' is no tar, or a damaged one ({error})") from error
+        raise ValueError(f"'{path}' is not a tar or is damaged ({error})") from error
     source = ImageSource([], archive=archive)
     for entry in entries:
         name = PurePosixPath(entry.name)
@@ -162,7 +163,7 @@ def _from_tar(path: Path) -> ImageSource:
             if _is_image(name.name):
                 source.unreadable.append((entry.name, 'leads out of the folder'))
         else:
-            # A name that occurs twice is an update: the last one counts.
+            # A repeated name is an update: the last entry counts.
             source.members[str(name)] = entry
     source.names += [name for name in source.members if _is_image(PurePosixPath(name).name)]
     return source
@@ -175,12 +176,12 @@ def _from_list(path: Path, root: Path) -> ImageSource:
         raise ValueError(f"'{path}' is neither a folder, nor a tar, nor a text file") from error
     names = set()
     for line in filter(None, map(str.strip, lines)):
-        # A full path is fine if it leads into the folder.
+        # An absolute path is accepted if it is inside the folder.
         name = os.path.relpath(os.path.join(root, line), root)
         try:
             contained_path(root, Path(name).as_posix(), path)
         except ValueError as error:
-            raise ValueError(f'{error}; --root names the folder of the images') from error
+            raise ValueError(f'{error}; set the image folder with --root') from error
         names.add(Path(name).as_posix())
     return ImageSource(list(names), root)
 

@@ -1,4 +1,4 @@
-"""A file backend of mmengine that looks into tars."""
+"""MMEngine file backend for tar archives."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _PREFIX = 'tar://'
 
 @register_backend('tar', prefixes='tar')
 class TarBackend(BaseStorageBackend):
-    """Read files out of uncompressed tars, each of which looks like a folder.
+    """MMEngine file backend that reads files from uncompressed tars as if they were folders.
 
     ``tar://data/sa1b/sa_000020.tar/sa_223750.jpg`` is an entry of the tar ``sa_000020.tar``; files
-    beside the tars are read as well. A data set with ``data_root='tar://data/sa1b'`` needs nothing
-    else: mmengine chooses the backend by the prefix. See :class:`TarIndex` for the index.
+    next to the tars can be read as well. Setting ``data_root='tar://data/sa1b'`` of a dataset is
+    enough: MMEngine chooses the backend by the prefix. See :class:`TarIndex` for the index.
     """
 
     def __init__(self) -> None:
         self._indexes: dict[str, TarIndex] = {}
 
     def get(self, filepath: str | Path) -> bytes:
-        """Content of a file.
+        """Return the content of a file.
 
         Raises:
             OSError: There is no such file, or it cannot be read.
@@ -38,27 +38,27 @@ class TarBackend(BaseStorageBackend):
         return self._index(tar).read(name)
 
     def get_text(self, filepath: str | Path, encoding: str = 'utf-8') -> str:
-        """Content of a text file."""
+        """Return the content of a text file."""
         return self.get(filepath).decode(encoding)
 
     def isdir(self, filepath: str | Path) -> bool:
-        """Whether it is a folder, a tar, or a folder within a tar."""
+        """Return whether the path is a folder, a tar, or a folder within a tar."""
         tar, name = self._split(str(filepath))
         if tar is None:
             return os.path.isdir(name)
         return not name or any(other.startswith(f'{name}/') for other in self._index(tar).names)
 
     def isfile(self, filepath: str | Path) -> bool:
-        """Whether it is a file, but not a tar."""
+        """Return whether the path is a file, but not a tar."""
         tar, name = self._split(str(filepath))
         return os.path.isfile(name) if tar is None else name in self._index(tar)
 
     def exists(self, filepath: str | Path) -> bool:
-        """Whether there is such a file or folder."""
+        """Return whether the file or folder exists."""
         return self.isfile(filepath) or self.isdir(filepath)
 
     def join_path(self, filepath: str | Path, *filepaths: str | Path) -> str:
-        """Join parts of a path."""
+        """Join path components."""
         return os.path.join(filepath, *filepaths)
 
     def list_dir_or_file(
@@ -75,19 +75,19 @@ class TarBackend(BaseStorageBackend):
             dir_path: Folder.
             list_dir: Must be ``False``.
             list_file: Must be ``True``.
-            suffix: Endings of the names to list.
+            suffix: Suffixes of the files to list.
             recursive: Must be ``True``.
 
         Yields:
             Paths relative to the folder; hidden files are left out.
 
         Raises:
-            NotImplementedError: Anything but all files is asked for.
+            NotImplementedError: The arguments request anything but a recursive list of files.
             OSError: A folder or tar cannot be read.
             BadFileError: A tar is damaged.
         """
         if list_dir or not list_file or not recursive:
-            raise NotImplementedError('tar:// lists all files below a folder, and no folders')
+            raise NotImplementedError('tar:// can only list files recursively, without folders')
         tar, name = self._split(str(dir_path))
         names = self._walk(name) if tar is None else self._below(tar, name)
         for found in names:
@@ -115,7 +115,7 @@ class TarBackend(BaseStorageBackend):
                 yield name[len(start) :]
 
     def _split(self, path: str) -> tuple[str | None, str]:
-        """The tar that a path leads into and the name in it; or ``None`` and the path itself."""
+        """Split a path into a tar and the name in it, or into ``None`` and the path itself."""
         path = os.path.normpath(path.removeprefix(_PREFIX))
         parts = path.split(os.sep)
         for i, part in enumerate(parts):
@@ -125,7 +125,7 @@ class TarBackend(BaseStorageBackend):
         return None, path
 
     def _listed(self, tar: str) -> TarIndex:
-        """The index, made again if the tar has changed; reading does not look each time."""
+        """Return the index, rebuilt if the tar has changed; plain reads skip this check."""
         tar = os.path.normpath(tar)
         if tar in self._indexes and not self._indexes[tar].is_current():
             del self._indexes[tar]

@@ -1,4 +1,4 @@
-"""Reading single files of a tar without unpacking it."""
+"""Random access to the files of a tar without unpacking it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _BLOCK = 512
 
 
 class TarIndex:
-    """Where the files of an uncompressed tar lie, so that each is one read away.
+    """Index of the files in an uncompressed tar, for random access.
 
-    The index is made once, by reading the tar's headers, and kept beside the tar as
-    ``NAME.tar.index.npz``; a tar that has changed since gets a new one. Where that file cannot be
-    written, each process makes its own index. Of entries of one name the last counts, as in
-    unpacking. Links, sparse and hidden files are left out, and names that lead out of the folder.
+    The index is built once from the headers of the tar and cached next to it as
+    ``NAME.tar.index.npz``; if the tar changes, it is rebuilt. If the cache cannot be written,
+    each process builds its own index. Of entries with the same name the last one counts, as in
+    unpacking. Links, sparse and hidden files, and names that lead out of the folder are left out.
 
     Args:
         path: The tar.
 
     Raises:
-        BadFileError: It is no uncompressed tar, or damaged or cut off.
-        OSError: It cannot be read.
+        BadFileError: The file is not an uncompressed tar, is damaged, or is truncated.
+        OSError: The file cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -43,7 +43,7 @@ class TarIndex:
         if index is None:
             index = self._scan()
             self._save(index)
-        # Arrays, not objects: forked workers share them, and SA-1B has millions of names.
+        # Forked workers share arrays but not objects, and SA-1B has millions of names.
         self._names, self._offsets, self._sizes = index
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ class TarIndex:
         return self._find(name) is not None
 
     def is_current(self) -> bool:
-        """Whether the tar is still the one that the index was made of."""
+        """Return whether the tar is unchanged since the index was built."""
         return _stamp(self.path) == self._stamp
 
     @property
@@ -62,9 +62,9 @@ class TarIndex:
         return [os.fsdecode(name) for name in self._names.tolist()]
 
     def read(self, name: str) -> bytes:
-        """Content of a file.
+        """Return the content of a file.
 
-        The tar is opened for it and closed again, so worker processes share nothing.
+        The tar is opened and closed for each read, so worker processes share no file handle.
 
         Raises:
             FileNotFoundError: The tar has no such file.
@@ -72,13 +72,13 @@ class TarIndex:
         """
         position = self._find(name)
         if position is None:
-            raise FileNotFoundError(f"'{self.path}' holds no '{name}'")
+            raise FileNotFoundError(f"'{self.path}' contains no '{name}'")
         size = int(self._sizes[position])
         with open(self.path, 'rb', buffering=0) as file:
             file.seek(int(self._offsets[position]))
             content = file.read(size)
         if len(content) != size:
-            raise OSError(f"'{self.path}' ends within '{name}'; was it changed meanwhile?")
+            raise OSError(f"'{self.path}' ends within '{name}'; was it changed in the meantime?")
         return content
 
     def _find(self, name: str) -> int | None:
@@ -98,15 +98,15 @@ class TarIndex:
                 end = archive.offset
         except tarfile.TarError as error:
             raise BadFileError(
-                f"'{self.path}' is no uncompressed tar, or a damaged one ({error})"
+                f"'{self.path}' is not an uncompressed tar, or is damaged ({error})"
             ) from error
-        # tarfile takes a cut or a broken header between entries for the end.
+        # tarfile mistakes a truncated or broken header between entries for the end.
         with open(self.path, 'rb') as file:
             file.seek(end)
             if file.read(_BLOCK) != bytes(_BLOCK):
                 raise BadFileError(
-                    f"'{self.path}' is cut off or damaged after {len(members)} files: it has no "
-                    'end mark there'
+                    f"'{self.path}' is truncated or damaged after {len(members)} files: the end "
+                    'marker is missing'
                 )
         names = sorted(members, key=os.fsencode)
         places = np.array([members[name] for name in names], dtype=np.int64).reshape(-1, 2)
@@ -114,13 +114,13 @@ class TarIndex:
         return encoded, places[:, 0].copy(), places[:, 1].copy()
 
     def _load(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """The kept index; ``None`` if there is none that fits the tar."""
+        """Load the cached index; ``None`` if there is none that matches the tar."""
         try:
             with np.load(self.cache_path, allow_pickle=False) as kept:
                 if kept['stamp'].tolist() != self._stamp:
                     return None
                 return kept['names'], kept['offsets'], kept['sizes']
-        except Exception:  # A damaged file fails in many ways; the index is made again.
+        except Exception:  # A damaged file fails in many ways; the index is rebuilt.
             return None
 
     def _save(self, index: tuple[np.ndarray, ...]) -> None:
@@ -133,7 +133,7 @@ class TarIndex:
             write_whole_file(self.cache_path, content.getvalue())
         except OSError as error:
             print_log(
-                f"the index of '{self.path}' cannot be kept, each process makes its own: {error}",
+                f"cannot cache the index of '{self.path}'; each process builds its own: {error}",
                 logger='current',
                 level=logging.WARNING,
             )

@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all."""
+"""Atomic file writes: files are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _TRIES = 10
 
 
 def write_whole_file(path: str | os.PathLike, content: bytes, replace: bool = True) -> None:
-    """Write a file under a temporary name in its folder, then rename it.
+    """Write a file atomically, under a temporary name in its folder that is then renamed.
 
-    Whatever stops the write, the file holds its old content or the new one. Several processes
-    may write one file: the last wins. Only a killed process leaves its temporary file, see
-    :func:`remove_leftovers`.
+    If the write is interrupted, the file has either its old or its new content. If several
+    processes write the same file, the last one wins. Only a killed process leaves its temporary
+    file behind, see :func:`remove_leftovers`.
 
     Args:
-        path: File to write; its folder is made if needed.
-        content: The bytes.
+        path: File to write; its folder is created if needed.
+        content: Content of the file.
         replace: False: do not touch a file that exists.
 
     Raises:
         FileExistsError: ``replace`` is off and the file exists.
-        OSError: The disk is full, the folder not writable, ...; names the file.
+        OSError: The disk is full, the folder is not writable, ...; the message names the file.
     """
     path = Path(path)
     for attempt in range(_TRIES):
@@ -33,7 +33,7 @@ def write_whole_file(path: str | os.PathLike, content: bytes, replace: bool = Tr
             _write(path, content, replace)
             return
         except OSError as error:
-            # Another process took our temporary file for a leftover.
+            # Another process mistook our temporary file for a leftover.
             if isinstance(error, FileNotFoundError) and attempt < _TRIES - 1:
                 continue
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error
@@ -44,7 +44,7 @@ def remove_leftovers(folder: str | os.PathLike, names: set[str]) -> None:
 
     Args:
         folder: Folder that :func:`write_whole_file` wrote to.
-        names: Names of the files whose leftovers go.
+        names: Names of the files whose leftovers are removed.
     """
     for entry in list(os.scandir(folder)):
         if entry.name.endswith('.tmp') and entry.name.rsplit('.', 2)[0] in names:
@@ -69,7 +69,7 @@ def _write(path: Path, content: bytes, replace: bool) -> None:
 
 
 def _link(temporary: str, path: Path) -> None:
-    """Give the file its name unless the name is taken, as one step where the disk can."""
+    """Rename the file unless the name is taken, atomically where the file system allows it."""
     try:
         os.link(temporary, path)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""A local file backend of mmengine whose files are written completely or not at all."""
+"""MMEngine local file backend with atomic writes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .whole_file import write_whole_file
 
 @register_backend('whole_local')
 class WholeLocalBackend(LocalBackend):
-    """Write each file under a temporary name, then rename it.
+    """MMEngine local file backend that writes files atomically.
 
     Choose it with ``backend_args=dict(backend='whole_local')``.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file; whatever stops the write, it has its old content or the new one.
+        """Write a file atomically; if interrupted, it has either its old or its new content.
 
         Raises:
-            OSError: The disk is full, the folder not writable, ...; names the file.
+            OSError: The disk is full, the folder is not writable, ...; the message names the file.
         """
         write_whole_file(filepath, obj)

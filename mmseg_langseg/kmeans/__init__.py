@@ -1,4 +1,4 @@
-"""K-means: batched, and spherical over several processes."""
+"""Batched Euclidean k-means and spherical k-means."""
 
 from .batched_kmeans import batched_kmeans
 from .spherical_kmeans import seed_centroids, spherical_kmeans

@@ -1,4 +1,4 @@
-"""Euclidean k-means on many point sets at once."""
+"""Batched Euclidean k-means (Lloyd's algorithm)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ def batched_kmeans(
     tolerance: float = 1e-4,
     init: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Run Lloyd's algorithm on every point set of a batch, without a loop over the sets.
+    """Run batched k-means (Lloyd's algorithm) without a loop over the point sets.
 
-    A set whose centroids moved by no more than the tolerance stays as it is, so its result does
-    not depend on the other sets of the batch. A cluster that loses all points keeps its centroid.
+    A set whose centroids moved by no more than the tolerance is frozen, so its result does not
+    depend on the other sets of the batch. A cluster that loses all points keeps its centroid.
 
     Args:
         points: (B, N, D) float.
         num_clusters: k, at most N.
-        max_iterations: Upper bound on the updates.
-        tolerance: A set is done when the squared movements of its centroids sum to no more.
-        init: (B, k, D) first centroids; ``None``: k distinct random points of each set.
+        max_iterations: Maximum number of updates.
+        tolerance: A set has converged when the squared shifts of its centroids sum to no more.
+        init: (B, k, D) initial centroids; ``None``: k distinct random points of each set.
 
     Returns:
         Cluster of each point (B, N) int64 in [0, k), and the centroids (B, k, D) in float32.
@@ -34,7 +34,7 @@ def batched_kmeans(
     batch, num_points, _ = points.shape
     if num_clusters > num_points:
         raise ValueError(
-            f'k-means with {num_clusters} clusters needs as many points, got '
+            f'k-means with {num_clusters} clusters needs at least as many points, got '
             f'{num_points}; use a larger image or fewer clusters'
         )
     with torch.autocast(points.device.type, enabled=False):
@@ -57,7 +57,7 @@ def batched_kmeans(
 
 
 def _nearest(points: Tensor, centroids: Tensor) -> Tensor:
-    """Index of the nearest centroid, (B, N); |x|^2 is the same for all and left out."""
+    """Index of the nearest centroid, (B, N); |x|^2 is the same for all and is left out."""
     distance = centroids.square().sum(2)[:, None] - 2 * points @ centroids.transpose(1, 2)
     return distance.argmin(2)
 

@@ -1,4 +1,4 @@
-"""Spherical k-means on many point sets at once."""
+"""Batched spherical k-means with k-means++ initialization."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from torch import Tensor
 def spherical_kmeans(
     points: Tensor, init: Tensor, iterations: int = 10, valid: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Clusters the directions of every point set, without a loop over the sets.
+    """Run batched spherical k-means without a loop over the point sets.
 
-    CLIP-S⁴ (CVPR 2023) clusters embeddings into segments and does not say how; this is the rule of
-    SegSort, SPML and HSG: a fixed number of iterations of assigning each point to the centroid of
-    the largest cosine, and of moving each centroid to the normalized mean of its points. In
-    float32; a set does not depend on the others. A cluster that loses all points keeps its
-    centroid; one whose first centroid is zero takes no points.
+    CLIP-S⁴ (CVPR 2023) clusters embeddings into segments but does not specify the algorithm; this
+    is the one of SegSort, SPML and HSG: for a fixed number of iterations, each point is assigned
+    to the centroid with the largest cosine, and each centroid moves to the normalized mean of its
+    points. Computed in float32; the sets are independent. A cluster that loses all points keeps
+    its centroid; a cluster with a zero initial centroid gets no points.
 
     Args:
         points: ``(N, P, D)``.
-        init: ``(N, K, D)`` first centroids, such as :func:`seed_centroids` finds.
+        init: ``(N, K, D)`` initial centroids, e.g. from :func:`seed_centroids`.
         iterations: Number of iterations, at least 1.
-        valid: ``(N, P)`` bool, the points that take part; ``None``: all.
+        valid: ``(N, P)`` bool, the points to cluster; ``None``: all.
 
     Returns:
-        Cluster of each point ``(N, P)`` int64, -1 where it takes no part, and centroids
+        Cluster of each point ``(N, P)`` int64, -1 for invalid points, and centroids
         ``(N, K, D)`` float32 of norm 1 (or zero).
     """
     if iterations < 1:
@@ -43,7 +43,7 @@ def spherical_kmeans(
 
 
 def _nearest(points: Tensor, centroids: Tensor) -> Tensor:
-    """Centroid of the largest cosine, ``(N, P)``."""
+    """Centroid with the largest cosine, ``(N, P)``."""
     cosines = points @ centroids.transpose(1, 2)
     return cosines.masked_fill(~centroids.any(2)[:, None], -torch.inf).argmax(2)
 
@@ -59,19 +59,19 @@ def _move(points: Tensor, ids: Tensor, valid: Tensor, centroids: Tensor) -> Tens
 def seed_centroids(
     points: Tensor, num_clusters: int, seed: int, valid: Tensor | None = None
 ) -> Tensor:
-    """First centroids by k-means++ on ``1 - cos``: points far from those chosen are likely next.
+    """Choose initial centroids by k-means++ with the distance ``1 - cos``.
 
-    The draws come from a generator of their own, equal for all sets and all devices: the global
-    random state stays as it is, and a set's centroids do not depend on the other sets.
+    The random draws come from a separate generator and are the same for all sets and devices: the
+    global random state is unchanged, and a set's centroids do not depend on the other sets.
 
     Args:
         points: ``(N, P, D)``.
         num_clusters: K, at most P. A set with fewer valid points repeats some.
-        seed: Seed of the draws.
+        seed: Random seed.
         valid: ``(N, P)`` bool, the points that may be chosen; ``None``: all.
 
     Returns:
-        ``(N, K, D)`` float32 of norm 1; zero in a set without a valid point.
+        ``(N, K, D)`` float32 of norm 1; zero for sets without valid points.
     """
     if not 1 <= num_clusters <= points.shape[1]:
         raise ValueError(
@@ -80,7 +80,7 @@ def seed_centroids(
         )
     if valid is None:
         valid = points.new_ones(points.shape[:2], dtype=torch.bool)
-    # float32 draws in float64 sums: the product below can never round up to the whole mass.
+    # With float32 draws and float64 sums, the product below can never round up to the total mass.
     draws = torch.rand(num_clusters, generator=torch.Generator().manual_seed(seed)).tolist()
     with torch.autocast(points.device.type, enabled=False):
         points = F.normalize(points.float(), dim=2) * valid[:, :, None]
@@ -93,13 +93,13 @@ def seed_centroids(
             cosine = (points @ chosen[-1][:, :, None])[:, :, 0].double()
             gap = torch.minimum(gap, (1 - cosine).clamp_min(0))
             mass = gap * weight
-            # All points are chosen already: any of them again.
+            # If all points are already chosen, choose any of them again.
             mass = torch.where(mass.any(1, keepdim=True), mass, weight)
     return torch.stack(chosen, dim=1)
 
 
 def _pick(mass: Tensor, draw: float) -> Tensor:
-    """Point of each set ``(N,)`` where the running sum of the masses passes ``draw`` of it."""
+    """Point of each set ``(N,)`` where the cumulative mass exceeds ``draw`` times the total."""
     running = mass.cumsum(1)
     place = torch.searchsorted(running, draw * running[:, -1:], right=True)[:, 0]
     return place.clamp_max(mass.shape[1] - 1)

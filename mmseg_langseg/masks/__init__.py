@@ -1,4 +1,4 @@
-"""Class-agnostic masks: file formats, generators and runs over many images."""
+"""Class-agnostic masks: file formats, generators and processing of many images."""
 
 from . import formats, generators, runs
 from .mask_filter import MaskFilter

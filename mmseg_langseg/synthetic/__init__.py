@@ -1,4 +1,4 @@
-"""The bundled synthetic dataset: scenes, words and the tiny CLIP tower."""
+"""Bundled synthetic dataset: rendered scenes, synonyms and the trunk of the small CLIP."""
 
 from . import tiny_resnet  # noqa: F401  (registers the trunk of the tiny CLIP in timm)
 from .load_synthetic_scene import LoadSyntheticScene

@@ -1,4 +1,4 @@
-"""Rendering of the embedded world's scenes, in place of loading."""
+"""Transform that renders the scenes of the bundled synthetic dataset."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .renderer import render_scene
 
 @TRANSFORMS.register_module()
 class LoadSyntheticScene(BaseTransform):
-    """Render a scene and put it where the image and annotation loaders would.
+    """Render a scene of the bundled synthetic dataset instead of loading an image and labels.
 
-    Required keys: ``split``, ``scene_index``; ``label_map`` (optional: the toolbox's map from old
-    to new labels, when a config selects classes).
+    Required keys: ``split``, ``scene_index``; ``label_map`` (optional: MMSegmentation's map from
+    old to new labels when a config selects classes).
 
     Added keys: ``img`` (uint8 (H, W, 3), BGR), ``img_shape``, ``ori_shape``, ``gt_seg_map``,
     ``seg_fields``; with masks also ``mask_rles``.
 
     Args:
-        with_masks: False: ``gt_seg_map`` holds the labels, uint8 (H, W), for evaluation. True:
-            no labels; ``mask_rles`` holds the unlabeled masks (list of COCO RLEs) and
-            ``gt_seg_map`` the pixel map of ``LoadUnlabeledMasks``, int32 (H, W).
+        with_masks: False: ``gt_seg_map`` has the labels, uint8 (H, W), for evaluation. True:
+            no labels; ``mask_rles`` has the unlabeled masks (list of COCO RLEs) and
+            ``gt_seg_map`` the pixel index map of ``LoadUnlabeledMasks``, int32 (H, W).
         size: Side of the image in pixels.
     """
 
@@ -48,7 +48,7 @@ class LoadSyntheticScene(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return f'{type(self).__name__}(with_masks={self.with_masks}, size={self.size})'
 
 

@@ -1,4 +1,4 @@
-"""Procedural scenes with captions, exact labels and unlabeled masks: the embedded world."""
+"""Procedural rendering of synthetic scenes with captions, labels and class-agnostic masks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from .shapes import BACKGROUNDS, OBJECTS, object_contours
 OBJECT_CLASSES = tuple(OBJECTS)
 BACKGROUND_CLASSES = tuple(BACKGROUNDS)
 CLASSES = OBJECT_CLASSES + BACKGROUND_CLASSES
-"""12 objects first, then 5 backgrounds; a label is a position in this tuple."""
+"""12 objects, then 5 backgrounds; a label is an index of this tuple."""
 
-# The share of scenes with 1, 2, 3, 4 and 5 objects.
 SPLITS = {
     'clip': (101, (0.40, 0.28, 0.24, 0.05, 0.03)),
     'train': (202, (0.25, 0.30, 0.25, 0.12, 0.08)),
     'tune': (303, (0.25, 0.30, 0.25, 0.12, 0.08)),
     'test': (404, (0.25, 0.30, 0.25, 0.12, 0.08)),
 }
-"""Split name to its seed and the probabilities of 1 to 5 objects."""
+"""Seed and probabilities of 1 to 5 objects by split name."""
 
 NAME_TEMPLATES = (
     'a photo of a {} in the scene',
@@ -39,22 +38,22 @@ LIST_TEMPLATES = (
     'a bad photo of {}.',
     'art of {}.',
 )
-# People name some of what they see: a CLIP must find a class beside things left unsaid.
+# Captions name only some of the objects, as real ones do, so CLIP must learn from incomplete text.
 NAMED_SHARE = 0.65
 LARGE_RADIUS = 15.0
 
 
 @dataclass(frozen=True)
 class SyntheticScene:
-    """One scene.
+    """Rendered scene with labels, class-agnostic masks and a caption.
 
     Attributes:
         image: uint8 (H, W, 3), RGB.
-        labels: uint8 (H, W), positions in `CLASSES`; every pixel has one.
-        masks: bool (N, H, W), unlabeled masks as a mask generator would give them: objects, their
+        labels: uint8 (H, W), indices of `CLASSES`; every pixel is labeled.
+        masks: bool (N, H, W), unlabeled masks like those of a mask generator: objects, their
             parts, groups of objects, pieces of the background, sometimes the whole background.
-            They overlap, and no order is meant.
-        caption: What a person would write under the picture. Objects may be left out.
+            They overlap, and their order has no meaning.
+        caption: Caption in the style of a person. Objects may be left out.
     """
 
     image: np.ndarray
@@ -77,7 +76,7 @@ def _luminance(color: np.ndarray) -> np.ndarray:
 
 
 def _color(rng: np.random.Generator, away_from: float, distance: float) -> np.ndarray:
-    """Draw any color whose luminance differs from a given one, so that the shape shows."""
+    """Draw a random color with enough luminance contrast to a given one to show the shape."""
     colors = rng.uniform(0, 1, (24, 3))
     gray = colors.mean(axis=1, keepdims=True)
     colors = np.clip(gray + 1.4 * (colors - gray), 0.02, 0.98)
@@ -87,7 +86,7 @@ def _color(rng: np.random.Generator, away_from: float, distance: float) -> np.nd
 
 
 def _coverage(contours: list[np.ndarray], size: int) -> np.ndarray:
-    """Fill contours by the even-odd rule, with soft edges: float32 (H, W) in 0..1."""
+    """Fill contours by the even-odd rule with antialiasing: float32 (H, W) in 0..1."""
     canvas = np.zeros((size, size), dtype=np.uint8)
     points = [np.round((contour - 0.5) * 16).astype(np.int32) for contour in contours]
     cv2.fillPoly(canvas, points, 255, lineType=cv2.LINE_AA, shift=4)
@@ -97,7 +96,7 @@ def _coverage(contours: list[np.ndarray], size: int) -> np.ndarray:
 def _paint_background(
     rng: np.random.Generator, name: str, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the image, float (H, W, 3) in 0..1, and the mean color."""
+    """Return the background image, float (H, W, 3) in 0..1, and its mean color."""
     axis = ((np.arange(size) + 0.5) * 64 / size - 32).astype(np.float32)
     x, y = np.meshgrid(axis, axis)
     turn = np.deg2rad(rng.uniform(-15, 15))
@@ -113,7 +112,7 @@ def _paint_background(
 def _paint_object(
     rng: np.random.Generator, image: np.ndarray, placed: _Placed, ground: np.ndarray
 ) -> None:
-    """Draw an object in place and fill in its mask and the masks of its parts."""
+    """Draw an object into the image and set its mask and the masks of its parts."""
     size = len(image)
     scale = size / 64
     name = OBJECT_CLASSES[placed.label]
@@ -137,7 +136,7 @@ def _paint_object(
 
 
 def _place(rng: np.random.Generator, count: int, size: int) -> list[_Placed]:
-    """Choose different classes, sizes and places; circles overlap, but none is buried."""
+    """Draw distinct classes, sizes and positions; objects may overlap but stay visible."""
     labels = rng.permutation(len(OBJECT_CLASSES))[:count]
     low, high = {1: (11, 18), 2: (11, 17), 3: (11, 15)}.get(count, (9, 12))
     placed: list[_Placed] = []
@@ -220,22 +219,19 @@ def _caption(rng: np.random.Generator, placed: list[_Placed], ground: str) -> st
 def render_scene(
     split: str, index: int, size: int = 64, num_objects: int | None = None
 ) -> SyntheticScene:
-    """Render one scene; the same arguments always give the same scene.
+    """Render a synthetic scene; the same arguments always give the same scene.
 
     Args:
-        split: ``clip`` (the CLIP's own training), ``train`` (segmentation training without
+        split: ``clip`` (training of the bundled CLIP), ``train`` (segmentation training without
             labels), ``tune`` or ``test``. No two splits share a scene.
-        index: Number of the scene, from 0; there is no last one.
+        index: Index of the scene, at least 0 and without upper limit.
         size: Side of the square image in pixels. Another size shows the same scene.
         num_objects: Objects to place, 1 to 5; by default drawn with the split's probabilities.
-            An object that finds no room is left out.
-
-    Returns:
-        The scene.
+            Objects that do not fit are left out.
 
     Raises:
-        ValueError: If the split is unknown, the index negative, the size below 32 or the number of
-            objects out of range.
+        ValueError: If the split is unknown, the index is negative, the size is below 32, or the
+            number of objects is out of range.
     """
     if split not in SPLITS:
         raise ValueError(f'unknown split {split!r}; choose one of {sorted(SPLITS)}')

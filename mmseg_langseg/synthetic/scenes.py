@@ -1,4 +1,4 @@
-"""The embedded world as a data set of MMSegmentation."""
+"""Bundled synthetic dataset."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PALETTE = [
 
 @DATASETS.register_module()
 class SyntheticScenesDataset(BaseSegDataset):
-    """Rendered scenes of 12 objects on 5 backgrounds; nothing is read from disk.
+    """Synthetic dataset of rendered scenes with 12 objects and 5 backgrounds; reads no files.
 
-    The same index is always the same scene. Load them with ``LoadSyntheticScene``.
+    The same index always gives the same scene. Load them with ``LoadSyntheticScene``.
 
     Args:
         split: ``clip``, ``train``, ``tune`` or ``test``; they share no scene.
@@ -26,7 +26,7 @@ class SyntheticScenesDataset(BaseSegDataset):
         **kwargs: See ``BaseSegDataset`` (``pipeline``, ``indices``, ``test_mode``, ...).
 
     Raises:
-        ValueError: Unknown split, or no scene asked for.
+        ValueError: The split is unknown, or ``num_scenes`` is less than 1.
     """
 
     METAINFO = dict(classes=CLASSES, palette=_PALETTE)
@@ -44,8 +44,8 @@ class SyntheticScenesDataset(BaseSegDataset):
         """List the scenes.
 
         Returns:
-            Dicts with ``split`` and ``scene_index``, and ``img_path``, a name under which hooks
-            and visualisers can file the scene (there is no such file).
+            Dicts with ``split``, ``scene_index`` and ``img_path``, a name for hooks and
+            visualizers (there is no such file).
         """
         return [
             dict(

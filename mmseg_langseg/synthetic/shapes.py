@@ -1,4 +1,4 @@
-"""Outlines of the objects and brightness patterns of the backgrounds of the embedded world."""
+"""Object outlines and background patterns of the bundled synthetic dataset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Contour = np.ndarray
 """Float array (P, 2): x to the right, y down, in units of the object's radius."""
 
 Layer = tuple[list[Contour], int]
-"""Contours filled together by the even-odd rule, and the color: 0 is the body, 1 the accent."""
+"""Contours filled together by the even-odd rule, and the color: 0 for body, 1 for accent."""
 
 
 def _ellipse(x: float = 0, y: float = 0, rx: float = 1, ry: float | None = None) -> Contour:
@@ -123,7 +123,7 @@ OBJECTS: dict[str, tuple[list[Layer], float]] = {
     'cookie': (_cookie(), 180),
     'ball': (_ball(), 180),
 }
-"""Class name to its layers, back to front, and the largest rotation in degrees."""
+"""Layers, back to front, and maximum rotation in degrees by class name."""
 
 
 def _bricks(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -175,21 +175,21 @@ BACKGROUNDS: dict[str, Texture] = {
     'pebbles': _pebbles,
     'clouds': _clouds,
 }
-"""Class name to a function of the coordinates x, y (H, W), in pixels of a 64-pixel image from its
-center, and a generator, that gives the pattern (H, W) in 0..1."""
+"""Texture functions by class name. They take the coordinates x, y (H, W) relative to the center, in
+pixels of a 64-pixel image, and a random generator, and return the pattern (H, W) in 0..1."""
 
 
 def object_contours(
     name: str, center: tuple[float, float], radius: float, angle: float, mirror: bool
 ) -> list[Layer]:
-    """Place the layers of an object.
+    """Compute the contours of an object at a given position, size and rotation.
 
     Args:
         name: Key of `OBJECTS`.
         center: x and y in pixels.
         radius: Size in pixels.
         angle: Rotation in degrees.
-        mirror: Whether left and right are swapped first.
+        mirror: Whether the object is mirrored horizontally first.
 
     Returns:
         The layers, back to front, with contours in pixels.

@@ -1,4 +1,4 @@
-"""Small convolutional trunk of the embedded CLIP, known to timm as ``langseg_resnet_tiny``."""
+"""Small ResNet trunk of the bundled CLIP, registered in timm as ``langseg_resnet_tiny``."""
 
 from timm.models import register_model
 from timm.models.resnet import BasicBlock, ResNet
@@ -6,26 +6,26 @@ from timm.models.resnet import BasicBlock, ResNet
 
 @register_model
 def langseg_resnet_tiny(pretrained: bool = False, **kwargs) -> ResNet:
-    """Build a 0.5 M parameter ResNet with one block a stage and an output stride of 8.
+    """Build a ResNet with 0.5 M parameters, one block per stage and an output stride of 8.
 
     The stride is set here because open_clip's timm wrapper has no argument for it.
 
     Args:
-        pretrained: Must be false: the trunk has no weights of its own. Its weights come with the
-            CLIP checkpoint that contains it.
+        pretrained: Must be False: there are no separate weights. The weights come from the
+            CLIP checkpoint that contains the trunk.
         **kwargs: Further arguments of ``timm.models.resnet.ResNet``.
 
     Returns:
-        The trunk: images (B, 3, H, W) to ``forward_features`` (B, 128, H / 8, W / 8).
+        The trunk; ``forward_features`` maps images (B, 3, H, W) to (B, 128, H / 8, W / 8).
 
     Raises:
-        ValueError: If pretrained weights are asked for.
+        ValueError: If ``pretrained`` is True.
     """
     if pretrained:
         raise ValueError(
             'langseg_resnet_tiny has no pretrained trunk; load a CLIP checkpoint that contains it'
         )
-    # What timm's factory would remove or add for other trunks; ResNet itself does not know them.
+    # Arguments that timm's factory adds or removes for other trunks; ResNet does not accept them.
     for name in ('pretrained_cfg', 'pretrained_cfg_overlay', 'cache_dir'):
         kwargs.pop(name, None)
     settings = dict(

@@ -1,4 +1,4 @@
-"""Other words for what the embedded world shows, and words that say nothing about it."""
+"""Synonyms of the bundled synthetic dataset's class names, and filler words for captions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SYNONYMS = {
     'pebbles': ('stones', 'gravel', 'rocks'),
     'clouds': ('sky', 'fog', 'mist', 'smoke'),
 }
-"""Class name to words that people use for it; each is one token of CLIP's. None is a class name."""
+"""Synonyms by class name; each is a single CLIP token, and none is itself a class name."""
 
 FILLERS = (
     'old', 'new', 'nice', 'my', 'our', 'funny', 'cool', 'today', 'summer', 'winter', 'great',
@@ -33,13 +33,13 @@ FILLERS = (
     'vintage', 'modern', 'cute', 'pretty', 'simple', 'free', 'shop', 'sale', 'design', 'print',
     'card', 'gift', 'party',
 )  # fmt: skip
-"""Words of captions that no pixel answers to."""
+"""Filler words of captions, unrelated to the image."""
 
 _NAMES = re.compile(r'\b(' + '|'.join(SYNONYMS) + r')\b')
 
 
 def reword(caption: str, rng: np.random.Generator) -> str:
-    """Says a caption with other words: a synonym for each name, fillers before some of them."""
+    """Rephrase a caption: replace class names by synonyms and add filler words around some."""
 
     def other(match: re.Match) -> str:
         choices = SYNONYMS[match[0]]

@@ -227,7 +227,7 @@ def test_files_of_another_origin_are_never_replaced(photos):
     out = photos / 'mine'
     (out / 'day').mkdir(parents=True)
     (out / 'day/a.png').write_bytes(b'mine')
-    with pytest.raises(ValueError, match=r"day/a\.png' exists, and .* has no manifest"):
+    with pytest.raises(ValueError, match=r"day/a\.png' exists, but .* has no manifest"):
         start_label_maps(str(out), dataset)
     assert [p.name for p in out.rglob('*')] == ['day', 'a.png']
     (out / 'day/a.png').rename(out / 'day/b.png')

@@ -88,7 +88,7 @@ def test_a_cut_image_is_refused_however_much_is_left(tmp_path, pipeline, share):
     path = write(tmp_path, 'x.jpg', colors(64, 64))
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    reason = 'the file is empty|the JPEG is cut off|cannot be decoded'
+    reason = 'the file is empty|the JPEG is truncated|cannot be decoded'
     message = rf'x\.jpg: image cannot be read or decoded \(({reason})'
     with pytest.raises(ImageFileError, match=message):
         build(tmp_path, pipeline, on_bad_file='stop')[0]
@@ -129,7 +129,7 @@ def test_images_of_one_stem(tmp_path, pipeline):
     dataset = build(tmp_path, pipeline)
     names = [dataset.get_data_info(i)['img_path'].rsplit('/')[-1] for i in range(len(dataset))]
     assert names == ['a.jpg', 'b.jpg'] and dataset.num_skipped == 1
-    with pytest.raises(ValueError, match=r'1 of 3 images have the stem of another.*a\.png'):
+    with pytest.raises(ValueError, match=r'1 of 3 images have the same stem as another.*a\.png'):
         build(tmp_path, pipeline, on_bad_file='stop')
     # Without files to share all are used.
     assert len(build(tmp_path, pipeline[:1], data_prefix=dict(img_path='images'))) == 3

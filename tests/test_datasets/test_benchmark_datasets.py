@@ -205,7 +205,7 @@ def test_coco_objects_are_the_things_of_coco_stuff():
 
 @pytest.mark.parametrize('dataset', [COCOObjectDataset, COCOStuff27Dataset])
 def test_a_subset_of_the_classes_is_refused(dataset):
-    with pytest.raises(ValueError, match=r"classes of its own, got \['person'\]"):
+    with pytest.raises(ValueError, match=r"fixed classes, got \['person'\]"):
         dataset(metainfo=dict(classes=['person']), lazy_init=True)
 
 
@@ -275,5 +275,5 @@ def test_wide_labels_of_8_bits_are_refused(name, tmp_path):
     if cfg.get('ann_file'):
         write_list(cfg, tmp_path, image)
     dataset = DATASETS.build({**cfg, 'data_root': str(tmp_path), 'test_mode': True})
-    with pytest.raises(LabelFileError, match='expected a label map of 16 bits'):
+    with pytest.raises(LabelFileError, match='expected a 16-bit label map'):
         check_labels(dataset)

@@ -73,9 +73,9 @@ def test_folder_with_class_file(folder):
     'kwargs, error, message',
     [
         (dict(classes='gone.txt'), FileNotFoundError, r'class file .*gone\.txt does not exist'),
-        (dict(classes=[]), ValueError, 'holds no class name'),
+        (dict(classes=[]), ValueError, 'contains no class name'),
         (dict(classes=['a', '', 'b']), ValueError, r'class 1 .* has an empty name'),
-        (dict(classes=['a', 'b', 'a']), ValueError, "twice: 'a'"),
+        (dict(classes=['a', 'b', 'a']), ValueError, "duplicate class names: 'a'"),
         (dict(classes=[*map(str, range(999))] * 2), ValueError, r"'100', '101' and 994 others$"),
         (dict(ignore_index=10**5000), ValueError, 'ignore_index: .* an integer of 16610 bits'),
         (dict(ignore_index='9' * 5000), ValueError, 'ignore_index: expected an integer'),

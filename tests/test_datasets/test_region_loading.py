@@ -198,7 +198,7 @@ def test_features(tmp_path):
         ),
         (
             lambda path: np.save(path, np.zeros((2, 3, 4))),
-            r'a\.npy: expected one float16 .* of shape \(2, 3, 4\), type float64',
+            r'a\.npy: expected one float16 .* of shape \(2, 3, 4\), dtype float64',
         ),
         (
             lambda path: np.savez(path.open('wb'), a=np.zeros(2)),
@@ -219,5 +219,5 @@ def test_bad_features_are_named(tmp_path, damage, message):
 
 
 def test_no_feature_folder():
-    with pytest.raises(ValueError, match=r"a\.jpg names no feature file.*feature_path='folder'"):
+    with pytest.raises(ValueError, match=r"a\.jpg has no feature file.*feature_path='folder'"):
         load_features(None)

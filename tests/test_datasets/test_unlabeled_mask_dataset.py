@@ -140,7 +140,7 @@ def damage_empty_image(root, name):
 
 DAMAGES = [
     (damage_truncated_json, MaskFileError, r'sa_2\.json: mask file is not valid JSON'),
-    (damage_other_size, MaskFileError, r'sa_2\.json: masks are made .* 30 x 20.*has 20 x 30'),
+    (damage_other_size, MaskFileError, r'sa_2\.json: masks are for .* 30 x 20.*has 20 x 30'),
     (damage_rle, MaskFileError, r'sa_2\.json, annotation 1: RLE'),
     (damage_image, ImageFileError, r'sa_2\.jpg: image cannot be read or decoded'),
     (damage_truncated_image, ImageFileError, r'sa_2\.jpg: image cannot be read or decoded'),

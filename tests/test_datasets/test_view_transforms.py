@@ -117,7 +117,7 @@ def test_a_view_without_geometry_is_the_image():
 
 @pytest.mark.parametrize('ratio_range', [(1.5, 0.5), (0, 1)])
 def test_wrong_ratio_range_is_named(ratio_range):
-    with pytest.raises(ValueError, match='ratio_range should be a rising range'):
+    with pytest.raises(ValueError, match='ratio_range should be an increasing range'):
         RandomView(ratio_range=ratio_range)
 
 
@@ -184,7 +184,7 @@ def test_colors_change_without_geometry():
 def test_a_step_that_gives_up_and_a_wrong_number_of_views():
     step = TRANSFORMS.build(dict(type='AugmentedViews', transforms=[lambda results: None]))
     assert step(photo_sample()) is None
-    with pytest.raises(ValueError, match='num_views=0: expected an integer from 1 on'):
+    with pytest.raises(ValueError, match='num_views=0: expected an integer of at least 1'):
         TRANSFORMS.build(dict(type='AugmentedViews', transforms=[], num_views=0))
 
 

@@ -41,7 +41,7 @@ def test_bad_inputs_are_named(images, tmp_path):
     with pytest.raises(ValueError, match=r'no image in .*empty'):
         open_image_source(tmp_path / 'empty')
     (tmp_path / 'a.tar').write_bytes(b'x' * 2000)
-    with pytest.raises(ValueError, match=r'a\.tar. is no tar'):
+    with pytest.raises(ValueError, match=r'a\.tar. is not a tar'):
         open_image_source(tmp_path / 'a.tar')
     with pytest.raises(ValueError, match='neither a folder'):
         open_image_source(images / NAMES[0])

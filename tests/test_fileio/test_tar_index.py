@@ -36,7 +36,7 @@ def test_reads_what_tarfile_reads(tar):
         assert index.read(name) == content and name in index
     for name in ('sa_1.jpg', 'sa_2.jp', 'sa_2.jpgg', '', 'deep'):
         assert name not in index
-        with pytest.raises(FileNotFoundError, match=r"a\.tar' holds no"):
+        with pytest.raises(FileNotFoundError, match=r"a\.tar' contains no"):
             index.read(name)
 
 
@@ -96,7 +96,7 @@ def test_a_damaged_tar_is_named(tar, cut):
         write_tar(tar, FILES, 'w:gz')
     else:
         tar.write_bytes(damaged)
-    with pytest.raises(BadFileError, match=r"a\.tar' is (cut off|no uncompressed tar)"):
+    with pytest.raises(BadFileError, match=r"a\.tar' is (truncated|not an uncompressed tar)"):
         TarIndex(tar)
     assert os.listdir(tar.parent) == ['a.tar']
 

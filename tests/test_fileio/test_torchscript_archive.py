@@ -58,7 +58,7 @@ def test_cut_archives_are_named(tmp_path):
     path = tmp_path / 'a.pt'
     torch.jit.save(torch.jit.script(Model()), path)
     path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(ValueError, match=r"a\.pt' is no whole checkpoint"):
+    with pytest.raises(ValueError, match=r"a\.pt' is not a complete checkpoint"):
         read_checkpoint(path)
 
 

@@ -61,5 +61,5 @@ def test_runs_in_float32_under_autocast():
 
 
 def test_too_few_points_is_an_error():
-    with pytest.raises(ValueError, match='5 clusters needs as many points, got 4'):
+    with pytest.raises(ValueError, match='5 clusters needs at least as many points, got 4'):
         batched_kmeans(torch.zeros(1, 4, 2), 5)

@@ -186,7 +186,7 @@ def test_bad_input(tool, tmp_path):
     target = tmp_path / 'out.pth'
     refuse(tool, r'no checkpoint file .*none\.pth', tmp_path / 'none.pth', target)
     (tmp_path / 'text.pth').write_text('hello')
-    refuse(tool, r'text\.pth.* is no checkpoint', tmp_path / 'text.pth', target)
+    refuse(tool, r'text\.pth.* is not a checkpoint', tmp_path / 'text.pth', target)
     torch.save({'state_dict': {}}, tmp_path / 'other.pth')
     refuse(tool, "no 'model'", tmp_path / 'other.pth', target)
     torch.save({'model': {'backbone.x': torch.zeros(1)}}, tmp_path / 'model.pth')

@@ -65,7 +65,7 @@ def test_regions_of_a_shard_of_a_list(tool, images, tmp_path, capsys):
 def test_impossible_shards_are_refused(tool, shard, capsys):
     with pytest.raises(SystemExit):
         tool.main(['in', 'out', f'--shard={shard}'])
-    assert f"'{shard}' is no shard" in capsys.readouterr().err
+    assert f"'{shard}' is not a shard" in capsys.readouterr().err
 
 
 def test_bad_inputs_end_with_one_line(tool, tmp_path):

@@ -182,11 +182,11 @@ def test_bad_samples_are_listed_and_cost_nothing_else(tool, source, tmp_path, ca
     tool.main([str(source), str(tmp_path / 'out'), '--quiet'])
     printed = capsys.readouterr().out
     listed = tmp_path / 'out/annotations/.manifest/unreadable-0-of-1.txt'
-    assert '11 images, 4 made, 0 kept' in printed and f"the whole list is in '{listed}'" in printed
+    assert '11 images, 4 made, 0 kept' in printed and f"the full list is in '{listed}'" in printed
     reasons = dict(line.split('\t') for line in listed.read_text().splitlines())
     for name, reason in {
         'alone.jpg': 'alone.json',
-        'cut.jpg': 'cut off',
+        'cut.jpg': 'truncated',
         'other.jpg': "masks of the image 'sa_1.jpg'",
         'points.jpg': '',
         'sa_1.png': 'sa_1.jpg has the same mask file',

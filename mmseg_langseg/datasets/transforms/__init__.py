@@ -1,4 +1,4 @@
-"""Pipeline steps: unlabeled masks, regions and views, label maps, and the embedded data set."""
+"""Data transforms for unlabeled masks, region maps, augmented views and label maps."""
 
 from .augmented_views import AugmentedViews
 from .load_clip_features import LoadCLIPFeatures

@@ -1,7 +1,7 @@
-"""Annotation files of COCO, and of others in its formats.
+"""Parsing of COCO-style annotation files (instance and panoptic).
 
-Of an image only its number, its name and its sides are read, of an annotation only the number of
-its image and its segmentation or, in panoptic files, its PNG and the numbers of its segments.
+Only the id, file name and size of each image are read, and of each annotation only the image id
+and the segmentation or, in panoptic files, the PNG file name and the segment ids.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from mmseg_langseg.fileio import check_size, contained_path, parse_json, show_va
 
 @dataclass
 class CocoImage:
-    """One image of an annotation file and what is annotated in it.
+    """Image of a COCO annotation file with its annotations.
 
     Attributes:
         number: Its ``id``.
         name: Its ``file_name``, a relative path that stays in its folder.
         size: (height, width).
-        annotations: Its annotations: (what errors call it, content).
+        annotations: Its annotations: (name for error messages, content).
     """
 
     number: int
@@ -32,12 +32,12 @@ class CocoImage:
 
 @dataclass
 class CocoAnnotations:
-    """The images of an annotation file.
+    """Parsed COCO annotation file.
 
     Attributes:
         images: The usable images by name.
         panoptic: Whether the annotations are panoptic.
-        bad: (entry, reason) of what cannot be used.
+        bad: (entry, reason) of entries that cannot be used.
     """
 
     images: dict[str, CocoImage]
@@ -46,23 +46,23 @@ class CocoAnnotations:
 
 
 def read_coco_annotations(content: bytes, path: str | os.PathLike) -> CocoAnnotations:
-    """Read and check an annotation file of COCO.
+    """Parse and validate a COCO annotation file.
 
     Args:
         content: Content of the file.
-        path: What errors call it.
+        path: Path for error messages.
 
     Returns:
-        Its images. The segmentations are checked when they are decoded, see ``coco_rles``.
+        The images. Segmentations are checked when they are decoded, see ``coco_rles``.
 
     Raises:
-        ValueError: It is no annotation file of COCO, or of another kind.
+        ValueError: The file is not a COCO file with instance or panoptic annotations.
     """
-    # One NaN must not cost the file: polygons are checked one by one.
+    # A single NaN must not invalidate the file: polygons are checked one by one.
     document = parse_json(content, f"'{path}'", allow_nan=True)
     lists = [document.get(key) for key in ('images', 'annotations')] if _is(document, dict) else []
     if not lists or not all(_is(entries, list) and entries for entries in lists):
-        raise ValueError(f"'{path}' lacks images or annotations: expected COCO's own JSON")
+        raise ValueError(f"'{path}' lacks images or annotations: expected COCO JSON")
     panoptic = _is_panoptic(lists[1], path)
     numbers, bad = _read_images(lists[0])
     for place, annotation in enumerate(lists[1]):
@@ -76,10 +76,10 @@ def read_coco_annotations(content: bytes, path: str | os.PathLike) -> CocoAnnota
 
 
 def take(entry: dict, key: str, kind: type) -> Any:
-    """A value of an entry.
+    """Return a value of an entry after checking its type.
 
     Raises:
-        ValueError: The key is missing, or its value is of another type.
+        ValueError: The key is missing, or its value has another type.
     """
     if not _is(entry, dict):
         raise ValueError(f'is {show_value(entry)}, expected an object')
@@ -91,10 +91,10 @@ def take(entry: dict, key: str, kind: type) -> Any:
 
 
 def take_name(entry: dict) -> str:
-    """The ``file_name`` of an entry, a relative path that stays in its folder.
+    """Return the ``file_name`` of an entry, a relative path that stays in its folder.
 
     Raises:
-        ValueError: It is missing, or no such path.
+        ValueError: It is missing, or not such a path.
     """
     name = take(entry, 'file_name', str)
     path = contained_path('.', name, 'file_name')
@@ -102,11 +102,11 @@ def take_name(entry: dict) -> str:
     return path.as_posix()
 
 
-_KINDS = {int: 'an integer', str: 'a text', list: 'a list', dict: 'an object'}
+_KINDS = {int: 'an integer', str: 'a string', list: 'a list', dict: 'an object'}
 
 
 def _is(value: Any, kind: type) -> bool:
-    # True is an integer of Python.
+    # isinstance() would accept True as an integer.
     return type(value) is kind
 
 
@@ -118,13 +118,13 @@ def _is_panoptic(annotations: list, path: object) -> bool:
         return False
     held = f'the keys {sorted(first)}' if _is(first, dict) else show_value(first)
     raise ValueError(
-        f"'{path}' holds annotations with {show_value(held, 300)[1:-1]}: expected panoptic ones "
+        f"'{path}' has annotations with {show_value(held, 300)[1:-1]}: expected panoptic ones "
         "('segments_info') or instances ('segmentation')"
     )
 
 
 def _read_images(entries: list) -> tuple[dict[int, CocoImage | None], list[tuple[str, str]]]:
-    """The images by number, ``None`` for one that cannot be used, and the reasons."""
+    """Return the images by id, ``None`` for unusable ones, and the (entry, reason) of those."""
     numbers: dict[int, CocoImage | None] = {}
     names: dict[str, int] = {}
     bad = []
@@ -136,7 +136,7 @@ def _read_images(entries: list) -> tuple[dict[int, CocoImage | None], list[tuple
             numbers[number] = None
             name = take_name(entry)
             if names.setdefault(name, place) != place:
-                raise ValueError(f'images[{names[name]}] has the name {show_value(name)}, too')
+                raise ValueError(f'images[{names[name]}] also has the name {show_value(name)}')
             size = check_size(take(entry, 'height', int), take(entry, 'width', int))
             numbers[number] = CocoImage(number, name, size)
         except ValueError as error:
@@ -153,7 +153,7 @@ def _describe(place: int, annotation: Any) -> str:
 def _find_image(annotation: Any, numbers: dict[int, CocoImage | None]) -> CocoImage:
     number = take(annotation, 'image_id', int)
     if number not in numbers:
-        raise ValueError(f"'image_id' is {show_value(number)}, and no image has this id")
+        raise ValueError(f"'image_id' is {show_value(number)}, but no image has this id")
     image = numbers[number]
     if image is None:
         raise ValueError(f'its image, with the id {show_value(number)}, cannot be used')

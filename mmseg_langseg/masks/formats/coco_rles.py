@@ -1,4 +1,4 @@
-"""The masks of an image from COCO's annotations."""
+"""Conversion of COCO instance and panoptic annotations to run-length encodings."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .polygons import polygons_to_rle
 from .rle import encode_masks
 from .sa1b import MAX_MASKS, read_rle
 
-# The ids are in the colors; without them there is no second and third byte.
+# Segment ids are stored as colors; grayscale images lack the second and third byte.
 _MODES = ('RGB', 'RGBA', 'P')
 
 
 def instance_rles(image: CocoImage) -> list[dict]:
-    """Masks of an image from polygons, or from compressed or uncompressed RLEs.
+    """Convert the instance annotations of an image (polygons or RLEs) to compressed RLEs.
 
     Returns:
-        One COCO RLE per annotation; the polygons of one annotation are united.
+        One COCO RLE per annotation, the union of its polygons.
 
     Raises:
-        ValueError: A segmentation is none of these, broken, or of another size; names the
-            annotation.
+        ValueError: A segmentation is neither polygons nor an RLE, is broken, or has another size;
+            the message names the annotation.
     """
     rles = []
     for where, annotation in image.annotations:
@@ -42,25 +42,25 @@ def instance_rles(image: CocoImage) -> list[dict]:
 
 
 def panoptic_rles(image: CocoImage, png_dir: Path) -> list[dict]:
-    """Masks of an image from its panoptic PNG, where a pixel's id is ``R + 256 G + 256^2 B``.
+    """Convert a panoptic PNG to RLEs; the segment id of a pixel is ``R + 256 G + 256^2 B``.
 
     Args:
         image: The image.
         png_dir: Folder of the PNGs.
 
     Returns:
-        One COCO RLE per segment, in the order of the ids; the id 0 is no segment.
+        One COCO RLE per segment, ordered by id; the id 0 is not a segment.
 
     Raises:
         OSError: The PNG is missing or cannot be read.
-        ValueError: It is no such PNG, or has another size or other segments than the annotation
-            says; names the annotation.
+        ValueError: The file is not a panoptic PNG, or its size or segments differ from the
+            annotation; the message names the annotation or the PNG.
     """
     if not image.annotations:
         return []
     where, annotation = image.annotations[0]
     if len(image.annotations) > 1:
-        raise ValueError(f'{where} and {image.annotations[1][0]} are both of this image')
+        raise ValueError(f'{where} and {image.annotations[1][0]} both belong to this image')
     try:
         path = png_dir / take_name(annotation)
         segments = take(annotation, 'segments_info', list)
@@ -73,20 +73,20 @@ def panoptic_rles(image: CocoImage, png_dir: Path) -> list[dict]:
     unknown = set(ids.tolist()) - listed
     if unknown:
         raise ValueError(
-            f"'{path}' holds the segment {min(unknown)}, which {where} does not list: "
+            f"'{path}' contains the segment {min(unknown)}, which {where} does not list: "
             'do they belong together?'
         )
     if len(ids) > MAX_MASKS:
-        raise ValueError(f"'{path}' holds {len(ids)} segments, expected at most {MAX_MASKS}")
+        raise ValueError(f"'{path}' contains {len(ids)} segments, expected at most {MAX_MASKS}")
     return encode_masks(pixels == number for number in ids)
 
 
 def _read_ids(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """Ids int32 (H, W) of a panoptic PNG."""
+    """Read the segment ids, int32 (H, W), of a panoptic PNG."""
     try:
         with open(path, 'rb') as file, Image.open(file, formats=('PNG',)) as image:
             if image.mode not in _MODES:
-                raise ValueError(f"expected a PNG in color, got Pillow's mode {image.mode!r}")
+                raise ValueError(f"expected a color PNG, got Pillow's mode {image.mode!r}")
             if image.size[::-1] != size:
                 raise ValueError(
                     f'it has height x width {list(image.size[::-1])}, its image {list(size)}'
@@ -94,7 +94,7 @@ def _read_ids(path: Path, size: tuple[int, int]) -> np.ndarray:
             colors = np.asarray(image.convert('RGB'))
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"no file '{path}'; --png-dir names the folder of the PNGs"
+            f"no file '{path}'; --png-dir sets the folder of the PNGs"
         ) from error
     except (OSError, MemoryError) as error:
         if isinstance(error, MemoryError) or error.errno is not None:

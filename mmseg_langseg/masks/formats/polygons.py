@@ -1,4 +1,4 @@
-"""Polygons of COCO's annotations."""
+"""Conversion of COCO polygons to run-length encodings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mmseg_langseg.fileio import check_size, show_value
 from .rle import compress_rle
 
 MAX_OUTLINE = 2**22
-"""Longest outline of a mask in pixels: pycocotools takes about 100 bytes for each."""
+"""Maximum outline length of a mask in pixels: pycocotools needs about 100 bytes per pixel."""
 
 
 def polygons_to_rle(polygons: Any, height: int, width: int) -> dict:
-    """Unite the polygons of one annotation into a mask.
+    """Convert the polygons of one annotation to the RLE of their union.
 
-    pycocotools trusts what it is given: coordinates far outside the image end in a segmentation
-    fault, and NaN takes all memory. So points may lie outside by one side of the image at most.
+    pycocotools does not validate its input: coordinates far outside the image cause a segmentation
+    fault, and NaN uses up all memory. So points may be outside by one side of the image at most.
 
     Args:
         polygons: List of polygons ``[x1, y1, x2, y2, ...]`` of at least three points, in pixels.
@@ -30,7 +30,7 @@ def polygons_to_rle(polygons: Any, height: int, width: int) -> dict:
         COCO RLE ``{'size': [H, W], 'counts': str}``.
 
     Raises:
-        ValueError: The polygons are no such list, a coordinate is not finite or far outside, or
+        ValueError: The polygons are not such a list, a coordinate is not finite or far outside, or
             the outline is longer than :data:`MAX_OUTLINE`.
     """
     height, width = check_size(height, width)
@@ -47,21 +47,21 @@ def polygons_to_rle(polygons: Any, height: int, width: int) -> dict:
 
 
 def _read_polygon(polygon: Any, height: int, width: int) -> np.ndarray:
-    """Points (N, 2) of a polygon."""
-    # pycocotools would take four numbers for a box.
+    """Validate a polygon and return its points (N, 2)."""
+    # pycocotools would interpret four numbers as a box.
     if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
         raise ValueError(
             'a polygon needs at least three points [x1, y1, x2, y2, ...], got '
             f'{show_value(polygon)}'
         )
     if any(type(value) not in (int, float) for value in polygon):
-        raise ValueError(f'a polygon must hold numbers only, got {show_value(polygon)}')
+        raise ValueError(f'a polygon must contain numbers only, got {show_value(polygon)}')
     limits = {0: width, 1: height}
     for i, value in enumerate(polygon):
         # Also false for NaN.
         if not -limits[i % 2] <= value <= 2 * limits[i % 2]:
             raise ValueError(
-                f'a polygon has the coordinate {show_value(value)}, far outside the image of '
+                f'a polygon has the coordinate {show_value(value)}, far outside the image with '
                 f'height x width {height} x {width}'
             )
     return np.array(polygon, dtype=np.float64).reshape(-1, 2)
@@ -69,5 +69,5 @@ def _read_polygon(polygon: Any, height: int, width: int) -> np.ndarray:
 
 def _outline_length(points: np.ndarray) -> float:
     steps = np.abs(points - np.roll(points, 1, axis=0))
-    # Every point costs, also those that repeat the one before.
+    # Every point takes memory, even if it repeats the previous one.
     return float(np.maximum(steps.max(axis=1), 1).sum())

@@ -1,4 +1,4 @@
-"""Region maps as PNG files."""
+"""Reading and writing of superpixel region maps as PNG files."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def read_region_map(
     image_size: tuple[int, int] | None = None,
     backend_args: dict | None = None,
 ) -> np.ndarray:
-    """Read a region map from a gray or palette PNG of 8 or 16 bits.
+    """Read a region map from a gray or palette PNG with 8 or 16 bits.
 
     Args:
         path: File to read.
-        image_size: (height, width) of the image the map must belong to; ``None``: not compared.
-        backend_args: File backend of mmengine.
+        image_size: Expected (height, width) of the map; ``None``: not compared.
+        backend_args: MMEngine file backend.
 
     Returns:
-        int32 (H, W); -1 (ignore) where the file holds its largest number, 255 or 65535.
+        int32 (H, W); -1 (ignore) where the file has its largest value, 255 or 65535.
 
     Raises:
-        MaskFileError: The file is missing, damaged, of another kind or of another image size.
-        OSError: Too many files are open, or memory is out: no fault of this file.
+        MaskFileError: The file is missing, damaged, in another format, or of another size.
+        OSError: Too many files are open or memory is exhausted, which is not this file's fault.
     """
     try:
         content = fileio.get(str(path), backend_args=backend_args)
@@ -42,9 +42,9 @@ def read_region_map(
         raise_machine_fault(error)
         raise MaskFileError(f'{path}: region map cannot be read or decoded ({error})') from error
     if _PNG_END not in content:
-        raise MaskFileError(f'{path}: region map cannot be read or decoded (no end of a PNG)')
+        raise MaskFileError(f'{path}: region map cannot be read or decoded (truncated PNG)')
     try:
-        # Opening reads the header only.
+        # Opening only reads the header.
         with Image.open(io.BytesIO(content), formats=('PNG',)) as image:
             _check_header(image, path, image_size)
             ids = np.asarray(image)
@@ -59,7 +59,7 @@ def read_region_map(
 def _check_header(image: Image.Image, path: object, image_size: tuple[int, int] | None) -> None:
     if image.mode not in _MODES:
         raise MaskFileError(
-            f'{path}: expected a region map with one channel of 8 or 16 bits, got a PNG of '
+            f'{path}: expected a region map with one channel of 8 or 16 bits, got a PNG with '
             f"Pillow's mode '{image.mode}'"
         )
     size = image.size[::-1]
@@ -72,15 +72,15 @@ def _check_header(image: Image.Image, path: object, image_size: tuple[int, int] 
 
 
 def write_region_map(path: str | os.PathLike, regions: np.ndarray) -> None:
-    """Write a region map as a 16-bit PNG; complete or not at all.
+    """Write a region map as a 16-bit PNG, atomically.
 
     Args:
-        path: File to write; its folder is made if needed.
+        path: File to write; its folder is created if needed.
         regions: (H, W) int, ids 0 ... 65534, or -1 (ignore), which is written as 65535.
 
     Raises:
         ValueError: The map has another shape, or an id that does not fit.
-        OSError: The file cannot be written; names it.
+        OSError: The file cannot be written; the message names it.
     """
     if regions.ndim != 2 or not np.issubdtype(regions.dtype, np.integer) or regions.size == 0:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""COCO run-length encodings, read without building bitmaps, and made of them.
+"""COCO run-length encoding (RLE): validation, lookup without decoding, and conversion.
 
 A COCO RLE lists run lengths in column-major order (pixel ``(row, col)`` of an ``H x W`` mask has
 the position ``col * H + row``), starting with a run of zeros. The compressed form packs each run
@@ -18,15 +18,15 @@ _FIRST_CHAR = 48
 _DATA_BITS = 0x1F
 _SIGN_BIT = 0x10
 _MORE_BIT = 0x20
-# 30 bits: enough for any run of a legal size, and the most that pycocotools shifts correctly.
+# 30 bits: enough for any valid run, and the most that pycocotools shifts correctly.
 _MAX_DIGITS = 6
 
 
 def rle_run_lengths(rle: dict) -> np.ndarray:
-    """Decode the run lengths of one COCO RLE and check them.
+    """Decode and validate the run lengths of a COCO RLE.
 
-    pycocotools trusts what it is given and writes beyond its memory if the runs are longer than
-    the mask: every RLE from outside goes through here before pycocotools sees it.
+    pycocotools does not validate its input and writes out of bounds if the runs are longer than
+    the mask, so every untrusted RLE must pass this function before pycocotools gets it.
 
     Args:
         rle: ``{'size': [H, W], 'counts': str | bytes | list[int]}``.
@@ -36,7 +36,7 @@ def rle_run_lengths(rle: dict) -> np.ndarray:
 
     Raises:
         ValueError: The RLE is broken: an impossible size, not decodable, a negative run, a run or
-            a number of runs above the mask's area, or runs that do not fill the mask.
+            a number of runs above the mask's area, or runs that do not add up to the mask's area.
     """
     size = rle['size']
     if not isinstance(size, (list, tuple)) or len(size) != 2:
@@ -61,29 +61,29 @@ def rle_run_lengths(rle: dict) -> np.ndarray:
 
 
 def rle_area(rle: dict) -> int:
-    """Number of pixels in the mask of a COCO RLE, which is checked.
+    """Validate a COCO RLE and return the area of its mask in pixels.
 
     Raises:
-        ValueError: As of :func:`rle_run_lengths`.
+        ValueError: See :func:`rle_run_lengths`.
     """
     return int(rle_run_lengths(rle)[1::2].sum())
 
 
 def decode_rle(rle: dict) -> np.ndarray:
-    """Bitmap of a COCO RLE, which is checked.
+    """Validate a COCO RLE and decode it to a bitmap.
 
     Returns:
         bool (H, W) in column-major order.
 
     Raises:
-        ValueError: As of :func:`rle_run_lengths`.
+        ValueError: See :func:`rle_run_lengths`.
     """
     rle_run_lengths(rle)
     return coco_mask.decode(compress_rle(rle)).view(bool)
 
 
 def compress_rle(rle: dict) -> dict:
-    """A checked COCO RLE with text counts.
+    """Compress a validated COCO RLE to string counts.
 
     Args:
         rle: ``{'size': [H, W], 'counts': str | bytes | list[int]}`` that
@@ -100,16 +100,16 @@ def compress_rle(rle: dict) -> dict:
 
 
 def merge_rles(rles: Sequence[dict]) -> dict:
-    """Unite the masks of COCO RLEs, which are checked.
+    """Validate COCO RLEs and return the RLE of their union.
 
     Args:
-        rles: N > 0 RLEs of one size.
+        rles: N > 0 RLEs of the same size.
 
     Returns:
         ``{'size': [H, W], 'counts': str}``.
 
     Raises:
-        ValueError: As of :func:`rle_run_lengths`, or the masks differ in size.
+        ValueError: See :func:`rle_run_lengths`; or the masks differ in size.
     """
     if any(tuple(rle['size']) != tuple(rles[0]['size']) for rle in rles):
         raise ValueError(f'masks of one image differ in size: {[rle["size"] for rle in rles]}')
@@ -119,7 +119,7 @@ def merge_rles(rles: Sequence[dict]) -> dict:
 
 
 def encode_masks(masks: Iterable[np.ndarray]) -> list[dict]:
-    """Encode bitmaps as COCO RLEs with text counts, as SA-1B's files have them.
+    """Encode bitmaps as COCO RLEs with string counts, as in SA-1B files.
 
     Args:
         masks: N bool (H, W).
@@ -127,15 +127,15 @@ def encode_masks(masks: Iterable[np.ndarray]) -> list[dict]:
     Returns:
         N RLEs ``{'size': [H, W], 'counts': str}``.
     """
-    # One at a time: a copy of all masks of a large image would fill the memory.
+    # One at a time: a copy of all masks of a large image would exhaust the memory.
     rles = [coco_mask.encode(np.asfortranarray(mask).view(np.uint8)) for mask in masks]
     return [dict(size=list(rle['size']), counts=rle['counts'].decode('ascii')) for rle in rles]
 
 
 def lookup_rles(rles: Sequence[dict], flat_index: np.ndarray) -> np.ndarray:
-    """Read the values of N masks at given pixels, straight from their run lengths.
+    """Look up the values of N masks at given pixels directly in their run lengths.
 
-    Costs one sort of the pixels and one binary search for each run, so a 256 x 256 view of a
+    The cost is one sort of the pixels and one binary search per run, so a 256 x 256 view of a
     hundred large masks is much cheaper than decoding them.
 
     Args:
@@ -155,16 +155,16 @@ def lookup_rles(rles: Sequence[dict], flat_index: np.ndarray) -> np.ndarray:
         raise ValueError(f'masks of one image differ in size: {[rle["size"] for rle in rles]}')
     inside, order, positions = _sorted_positions(flat_index, size)
 
-    # A mask changes its value at the end of each of its runs. Mark these changes on the sorted
-    # pixels; their running parity is the mask.
+    # A mask changes its value at the end of each run. Mark these changes on the sorted pixels;
+    # their running parity is the mask.
     ends = [np.cumsum(rle_run_lengths(rle))[:-1] for rle in rles]
     owner = np.repeat(np.arange(len(rles)), [len(end) for end in ends])
     column = np.searchsorted(positions, np.concatenate(ends))
     changes = np.zeros((len(rles), len(positions) + 1), dtype=np.uint8)
-    # uint8 may overflow, which keeps the parity. A flat index and exclusive-or are the fast ways.
+    # uint8 may overflow, which keeps the parity. A flat index and exclusive-or are fastest.
     np.add.at(changes.reshape(-1), owner * changes.shape[1] + column, np.uint8(1))
     in_mask = np.bitwise_xor.accumulate(changes & 1, axis=1)
-    # The column beyond the last pixel is what is outside. Gathering is faster than scattering.
+    # The column after the last pixel stands for outside. Gathering is faster than scattering.
     in_mask[:, -1] = 0
     place = np.full(flat_index.size, len(positions))
     place[inside[order]] = np.arange(len(positions))
@@ -175,11 +175,11 @@ def lookup_rles(rles: Sequence[dict], flat_index: np.ndarray) -> np.ndarray:
 def _sorted_positions(
     flat_index: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the pixels inside the image, their column-major order and sorted positions."""
+    """Return the pixels inside the image, their column-major order and sorted positions."""
     height, width = size
     flat = flat_index.reshape(-1).astype(np.int64)
     if flat.size and flat.max() >= height * width:
-        raise ValueError(f'pixel index {flat.max()} lies outside a {height} x {width} mask')
+        raise ValueError(f'pixel index {flat.max()} is outside a {height} x {width} mask')
     inside = np.flatnonzero(flat >= 0)
     rows, cols = np.divmod(flat[inside], width)
     positions = cols * height + rows
@@ -188,7 +188,7 @@ def _sorted_positions(
 
 
 def _check_counts(counts: Sequence[int], most: int) -> np.ndarray:
-    """Turn uncompressed counts into an array; Python's integers have any size."""
+    """Convert uncompressed counts to an array; Python integers may exceed int64."""
     if not isinstance(counts, (list, tuple)) or any(type(count) is not int for count in counts):
         raise ValueError('RLE counts must be a string or a list of integers')
     if not counts:
@@ -204,16 +204,16 @@ def _check_counts(counts: Sequence[int], most: int) -> np.ndarray:
 
 
 def _decode_counts(counts: str | bytes, most: int) -> np.ndarray:
-    """Unpack the compressed counts of COCO's format into run lengths, at most so many."""
+    """Unpack compressed COCO counts into at most ``most`` run lengths."""
     try:
         raw = counts.encode('ascii') if isinstance(counts, str) else counts
     except UnicodeEncodeError as error:
-        raise ValueError(f'RLE counts hold a character outside the format: {error}') from error
+        raise ValueError(f'RLE counts contain a character outside the format: {error}') from error
     digits = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - _FIRST_CHAR
     if digits.size == 0:
         raise ValueError('RLE counts are empty')
     if digits.min() < 0 or digits.max() > (_MORE_BIT | _DATA_BITS):
-        raise ValueError('RLE counts hold a character outside the format')
+        raise ValueError('RLE counts contain a character outside the format')
     last = np.flatnonzero((digits & _MORE_BIT) == 0)
     if last.size == 0 or last[-1] != digits.size - 1:
         raise ValueError('RLE counts end within a number')
@@ -223,7 +223,7 @@ def _decode_counts(counts: str | bytes, most: int) -> np.ndarray:
     starts = np.concatenate(([0], last[:-1] + 1))
     lengths = last - starts + 1
     if lengths.max() > _MAX_DIGITS:
-        raise ValueError('RLE counts hold a number that is too large')
+        raise ValueError('RLE counts contain a number that is too large')
     shifts = 5 * (np.arange(digits.size) - np.repeat(starts, lengths))
     runs = np.add.reduceat((digits & _DATA_BITS) << shifts, starts)
     runs -= np.where(digits[last] & _SIGN_BIT, np.int64(1) << (5 * lengths), 0)

@@ -1,4 +1,4 @@
-"""SA-1B's JSON, the one mask file format of this package.
+"""Reading and writing of mask files in SA-1B's JSON format, the mask format of this package.
 
 One file per image::
 
@@ -6,8 +6,8 @@ One file per image::
      "annotations": [{"id": 0, "segmentation": {"size": [H, W], "counts": "..."},
                       "bbox": [x, y, w, h], "area": 123, ...}, ...]}
 
-Of an image only its sides and its name are read, of a mask its segmentation and, to filter masks,
-its ``predicted_iou`` and ``stability_score``.
+Only the size and name of the image are read, and of each mask the segmentation and, to filter
+masks, ``predicted_iou`` and ``stability_score``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mmseg_langseg.fileio import (
 from .rle import compress_rle, rle_area, rle_run_lengths
 
 MAX_MASKS = 10_000
-"""Most masks of an image: the masks of a training sample take 64 KB each."""
+"""Maximum masks per image: the masks of a training sample take 64 KB each."""
 
 
 def read_mask_file(
@@ -41,22 +41,22 @@ def read_mask_file(
     image_size: tuple[int, int] | None = None,
     backend_args: dict | None = None,
 ) -> list[dict]:
-    """Read and check the masks of one image.
+    """Read and validate the class-agnostic masks of one image.
 
     Args:
         path: Mask file in SA-1B's JSON format.
-        image_size: (height, width) of the image the masks must belong to; ``None``: not compared.
-        backend_args: File backend of mmengine.
+        image_size: Expected (height, width) of the image; ``None``: not compared.
+        backend_args: MMEngine file backend.
 
     Returns:
         One COCO RLE ``{'size': [H, W], 'counts': str}`` per mask; empty if the image has none.
-        Uncompressed counts (a list of run lengths) are compressed on the way.
+        Uncompressed counts (a list of run lengths) are compressed.
 
     Raises:
-        MaskFileError: The file is missing or not JSON, lacks a key, is of another image size,
-            holds a broken RLE or more than :data:`MAX_MASKS` masks. The message names the file
+        MaskFileError: The file is missing or not JSON, lacks a key, has another image size,
+            contains a broken RLE or more than :data:`MAX_MASKS` masks. The message names the file
             and the annotation.
-        OSError: Too many files are open, or memory is out: no fault of this file.
+        OSError: Too many files are open or memory is exhausted, which is not this file's fault.
     """
     annotations = read_mask_annotations(path, image_size, backend_args=backend_args)
     return [annotation['segmentation'] for annotation in annotations]
@@ -68,20 +68,20 @@ def read_mask_annotations(
     image_name: str | None = None,
     backend_args: dict | None = None,
 ) -> list[dict]:
-    """Read and check the masks of one image with whatever else the file says of each.
+    """Read and validate the masks of one image with all their other keys.
 
     Args:
         path: Mask file in SA-1B's JSON format.
-        image_size: (height, width) of the image the masks must belong to; ``None``: not compared.
-        image_name: Path of this image; a file that names another stem is refused. ``None``, or a
+        image_size: Expected (height, width) of the image; ``None``: not compared.
+        image_name: Path of the image; a file that names another stem is refused. ``None``, or a
             file without a name: not compared.
-        backend_args: File backend of mmengine.
+        backend_args: MMEngine file backend.
 
     Returns:
-        The annotations; their ``segmentation`` is as :func:`read_mask_file` gives it.
+        The annotations; their ``segmentation`` is as returned by :func:`read_mask_file`.
 
     Raises:
-        MaskFileError: As of :func:`read_mask_file`, or the file names another image.
+        MaskFileError: See :func:`read_mask_file`; or the file names another image.
     """
     try:
         content = fileio.get(str(path), backend_args=backend_args)
@@ -97,19 +97,19 @@ def parse_mask_annotations(
     image_size: tuple[int, int] | None = None,
     image_name: str | None = None,
 ) -> list[dict]:
-    """Check the content of a mask file.
+    """Parse and validate the content of a mask file.
 
     Args:
-        text: The content.
-        path: What errors call the file.
-        image_size: As of :func:`read_mask_annotations`.
-        image_name: Likewise.
+        text: Content of the file.
+        path: Path for error messages.
+        image_size: See :func:`read_mask_annotations`.
+        image_name: See :func:`read_mask_annotations`.
 
     Returns:
-        The annotations, likewise.
+        The annotations, see :func:`read_mask_annotations`.
 
     Raises:
-        MaskFileError: Likewise.
+        MaskFileError: See :func:`read_mask_annotations`.
     """
     try:
         content = parse_json(text, f'{path}: mask file')
@@ -119,7 +119,7 @@ def parse_mask_annotations(
     size = _read_size(image, path)
     if image_size is not None and size != tuple(image_size):
         raise MaskFileError(
-            f'{path}: masks are made for an image of height x width {size[0]} x {size[1]}, '
+            f'{path}: masks are for an image of height x width {size[0]} x {size[1]}, '
             f'the image has {image_size[0]} x {image_size[1]}; '
             'were the images resized without their masks?'
         )
@@ -142,20 +142,20 @@ def write_mask_file(
     image_id: int = 0,
     details: Sequence[dict] | None = None,
 ) -> None:
-    """Write the masks of one image as SA-1B's JSON; complete or not at all.
+    """Write the masks of one image in SA-1B's JSON format, atomically.
 
     Args:
-        path: File to write; its folder is made if needed.
+        path: File to write; its folder is created if needed.
         rles: COCO RLEs ``{'size': [H, W], 'counts': str | bytes}``.
         image_size: (height, width) of the image.
         file_name: Name of the image file.
-        image_id: Number of the image.
-        details: More keys of each annotation, such as SA-1B's ``predicted_iou``.
+        image_id: Id of the image.
+        details: Additional keys of each annotation, such as SA-1B's ``predicted_iou``.
 
     Raises:
-        ValueError: An RLE is broken or of another size, there are more than :data:`MAX_MASKS`, or
-            a detail is no data of JSON, such as NaN.
-        OSError: The file cannot be written; names it.
+        ValueError: An RLE is broken or has another size, there are more than :data:`MAX_MASKS`, or
+            a detail cannot be stored as JSON, such as NaN.
+        OSError: The file cannot be written; the message names it.
     """
     height, width = image_size
     if len(rles) > MAX_MASKS:
@@ -167,7 +167,7 @@ def write_mask_file(
     try:
         content = json.dumps(dict(image=image, annotations=annotations), allow_nan=False)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: the masks are no data of JSON ({error})') from error
+        raise ValueError(f'{path}: the masks cannot be stored as JSON ({error})') from error
     write_whole_file(path, content.encode())
 
 
@@ -183,7 +183,7 @@ def _check_name(own_name: Any, image_name: str, path: object) -> None:
 
 
 def _get(mapping: Any, key: str, expected: type | tuple[type, ...], where: object) -> Any:
-    """Take a value of the expected type out of a parsed JSON object."""
+    """Return a value of a parsed JSON object after checking its type."""
     if not isinstance(mapping, dict) or key not in mapping:
         raise MaskFileError(f"{where}: key '{key}' is missing; expected SA-1B's JSON format")
     value = mapping[key]
@@ -203,18 +203,18 @@ def _read_size(image: dict, path: object) -> tuple[int, int]:
 
 
 def read_rle(annotation: Any, size: tuple[int, int], where: str) -> dict:
-    """The checked mask of an annotation.
+    """Validate and return the RLE of an annotation.
 
     Args:
         annotation: Parsed JSON.
         size: (height, width) of the image.
-        where: What errors call the annotation.
+        where: Name of the annotation for error messages.
 
     Returns:
         COCO RLE ``{'size': [H, W], 'counts': str}``.
 
     Raises:
-        MaskFileError: The annotation has no RLE, or a broken one, or one of another size.
+        MaskFileError: The annotation has no RLE, a broken one, or one with another size.
     """
     segmentation = _get(annotation, 'segmentation', dict, where)
     own_size = _get(segmentation, 'size', list, where)

@@ -1,4 +1,4 @@
-"""Masks from DINO features, made online."""
+"""Class-agnostic masks from DINO features, generated during training."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _IMAGENET_STD = (58.395, 57.12, 57.375)
 
 @MODELS.register_module()
 class DINOMaskGenerator(nn.Module):
-    """Unlabeled masks as k-means clusters of a frozen DINO ViT's patch tokens.
+    """Class-agnostic masks by k-means clustering of a frozen DINO ViT's patch tokens.
 
     PixelCLIP, section 4.1 of the paper: DINO v1 ViT-S/16 on the weak view, 16 clusters per image.
-    The masks of an image are disjoint and cover it; they differ on every visit, as k-means starts
-    at random points.
+    The masks of an image are disjoint and cover it; they differ in every epoch, as k-means starts
+    from random points.
 
     Args:
         model_name: A timm vision transformer.
         num_clusters: Masks per image.
         pretrained: Load timm's public weights.
-        checkpoint: Local file with weights (timm's or the original DINO's) instead.
-        mean: Mean that the incoming images were normalized with, on the 0..255 scale, RGB.
+        checkpoint: Local file with weights (timm's or the original DINO's) to use instead.
+        mean: RGB mean used to normalize the input images, on the 0..255 scale.
         std: Standard deviation, likewise.
-        max_iterations: Upper bound on the k-means updates.
+        max_iterations: Maximum number of k-means updates.
         tolerance: k-means stops when its centroids move less (sum of squares).
 
     Raises:
         ValueError: timm does not know the model, or it is not a vision transformer.
-        RuntimeError: The weights cannot be had or do not fit the model.
+        RuntimeError: The weights cannot be loaded or do not fit the model.
     """
 
     def __init__(
@@ -56,23 +56,23 @@ class DINOMaskGenerator(nn.Module):
         self.max_iterations = max_iterations
         self.tolerance = tolerance
         self.vit = _build_vit(model_name, pretrained, checkpoint).requires_grad_(False).eval()
-        # One affine map undoes the incoming normalization and applies ImageNet's.
+        # One affine map undoes the input normalization and applies ImageNet's.
         scale = torch.tensor(std) / torch.tensor(_IMAGENET_STD)
         shift = (torch.tensor(mean) - torch.tensor(_IMAGENET_MEAN)) / torch.tensor(_IMAGENET_STD)
         self.register_buffer('scale', scale.view(1, 3, 1, 1), persistent=False)
         self.register_buffer('shift', shift.view(1, 3, 1, 1), persistent=False)
-        # Public weights are rebuilt by the constructor, so no checkpoint holds them.
+        # Loaded weights are restored by the constructor, so checkpoints leave them out.
         self._rebuilt = pretrained or checkpoint is not None
         if self._rebuilt:
             self._register_state_dict_hook(_drop_vit)
 
     def train(self, mode: bool = True) -> DINOMaskGenerator:
-        """Stay in eval mode whatever the model around it does."""
+        """Stay in eval mode regardless of ``mode``."""
         return super().train(False)
 
     @torch.no_grad()
     def forward(self, images: Tensor, size: tuple[int, int]) -> Tensor:
-        """Cut every image into masks.
+        """Segment every image into masks.
 
         Args:
             images: (B, 3, H, W) normalized with ``mean`` and ``std``; sides at least as large as
@@ -80,7 +80,7 @@ class DINOMaskGenerator(nn.Module):
             size: Height and width (h, w) of the masks.
 
         Returns:
-            bool (B, num_clusters, h, w), disjoint and covering.
+            bool (B, num_clusters, h, w), disjoint and covering the image.
 
         Raises:
             ValueError: The images have fewer patches than ``num_clusters``.
@@ -94,18 +94,18 @@ class DINOMaskGenerator(nn.Module):
         return label_map == torch.arange(self.num_clusters, device=images.device).view(1, -1, 1, 1)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        """Report no weights as missing that no checkpoint is meant to hold."""
+        """Add the weights that checkpoints leave out, so they are not reported as missing."""
         if self._rebuilt:
             own = {f'{prefix}vit.{key}': value for key, value in self.vit.state_dict().items()}
             state_dict.update(own)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _patch_tokens(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Normed patch tokens of the last layer, (B, N, D), and their grid (rows, columns)."""
+        """Return the normalized last-layer patch tokens, (B, N, D), and grid (rows, columns)."""
         patch_height, patch_width = self.vit.patch_embed.patch_size
         height, width = images.shape[-2:]
         grid = (height // patch_height, width // patch_width)
-        # timm refuses sides that are no multiple of the patch: drop the rest at the border.
+        # timm requires sides that are multiples of the patch size: crop the rest at the border.
         images = images[..., : grid[0] * patch_height, : grid[1] * patch_width]
         tokens = self.vit.forward_features(images * self.scale + self.shift)
         return tokens[:, self.vit.num_prefix_tokens :], grid
@@ -130,7 +130,7 @@ def _build_vit(model_name: str, pretrained: bool, checkpoint: str | None) -> nn.
     except (OSError, RuntimeError, ValueError) as error:
         raise RuntimeError(
             f"cannot load the {source} of '{model_name}': {error}; "
-            "download the weights by hand and name the file in 'checkpoint'"
+            "download the weights manually and set 'checkpoint' to the file"
         ) from error
     return vit
 
@@ -141,7 +141,7 @@ def _read_weights(path: str) -> dict[str, Tensor]:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict):
-        raise ValueError(f'it holds no weights but {type(content).__name__}')
+        raise ValueError(f'expected weights in the file, got {type(content).__name__}')
     return {key.removeprefix('module.'): value for key, value in content.items()}
 
 

@@ -1,4 +1,4 @@
-"""Masks from DINO features, made offline."""
+"""Class-agnostic masks from DINO features, generated before training."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from .working_size import enlarge_regions
 
 
 class DINOGenerator(RegionGenerator):
-    """Regions that are the k-means clusters of a DINO ViT's patch tokens.
+    """Regions by k-means clustering of a DINO ViT's patch tokens.
 
-    The masks of :class:`DINOMaskGenerator`, which PixelCLIP makes anew at every visit, made once:
-    k-means starts at the same random points for all images. A cluster may lie in several places.
+    These are the masks of :class:`DINOMaskGenerator`, computed once instead of in each epoch as in
+    PixelCLIP; k-means uses the same random seed for all images. A cluster may be disconnected.
 
     Args:
         model_name: A timm vision transformer: ``vit_small_patch16_224.dino``,
             ``vit_base_patch8_224.dino``, ...
         num_clusters: Regions per image.
         pretrained: Load timm's public weights.
-        checkpoint: Local file with weights (timm's or the original DINO's) instead.
-        pixels: Each image is resized to about so many pixels.
+        checkpoint: Local file with weights (timm's or the original DINO's) to use instead.
+        pixels: Each image is resized to about this many pixels.
         device: Device to compute on.
 
     Raises:
         ValueError: timm does not know the model, it is not a vision transformer, or an option is
             out of range.
-        RuntimeError: The weights cannot be had or do not fit the model.
+        RuntimeError: The weights cannot be loaded or do not fit the model.
     """
 
     packages = ('timm', 'torch')
@@ -58,7 +58,7 @@ class DINOGenerator(RegionGenerator):
         if num_clusters > pixels // (patch[0] * patch[1]):
             raise ValueError(
                 f'num_clusters={num_clusters}: {pixels} pixels have '
-                f'{pixels // (patch[0] * patch[1])} patches of {patch[0]} x {patch[1]}; fewer '
+                f'{pixels // (patch[0] * patch[1])} patches of {patch[0]} x {patch[1]}; use fewer '
                 'clusters or more pixels'
             )
         self.settings = dict(
@@ -71,7 +71,7 @@ class DINOGenerator(RegionGenerator):
         self.device = device
 
     def regions(self, image: np.ndarray) -> np.ndarray:
-        """The clusters, see :meth:`MaskGenerator.regions`."""
+        """Segment an image into clusters, see :meth:`MaskGenerator.regions`."""
         patch = self.clusters.vit.patch_embed.patch_size
         factor = (self.pixels / (image.shape[0] * image.shape[1])) ** 0.5
         height, width = (

@@ -1,4 +1,4 @@
-"""Segment Anything's automatic masks without upsampling those that are dropped."""
+"""Segment Anything's automatic mask generator with filtering before upsampling."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import torch
 from segment_anything import SamAutomaticMaskGenerator
 from segment_anything.utils.amg import MaskData
 
-# Pixels of the masks that are upsampled at once: 1 GB in float32.
+# Mask pixels that are upsampled at once: 1 GB in float32.
 _PIXELS = 2**28
 
 
 class EarlyFilterMaskGenerator(SamAutomaticMaskGenerator):
-    """``SamAutomaticMaskGenerator`` that drops masks of low predicted IoU before upsampling.
+    """``SamAutomaticMaskGenerator`` that drops masks with low predicted IoU before upsampling.
 
-    The package brings the three masks of each prompt to the image's size and then looks at their
-    scores. Here the scores come first, and what is left is upsampled in parts, so that memory does
+    The package upsamples the three masks of each prompt to the image size before it filters them
+    by score. Here they are filtered first and the rest is upsampled in chunks, so that memory does
     not grow with prompts times pixels. The masks are the same. ``predictor`` must be a
     :class:`BatchSamPredictor`.
     """
@@ -28,26 +28,26 @@ class EarlyFilterMaskGenerator(SamAutomaticMaskGenerator):
         orig_size: tuple[int, int],
     ) -> MaskData:
         logits, scores = self.predictor.predict_points(points, im_size)
-        # The package, too, filters only by a positive threshold.
+        # Like the package, filter only by a positive threshold.
         least = self.pred_iou_thresh if self.pred_iou_thresh > 0 else -torch.inf
         kept = scores > least
         owners = points[kept.nonzero()[:, 0].cpu().numpy()]
         logits, scores = logits[kept], scores[kept]
         size = max(1, _PIXELS // (im_size[0] * im_size[1]))
         parts = []
-        # Without any mask once, for the empty entries.
+        # Without any mask, run once for the empty entries.
         for start in range(0, max(len(owners), 1), size):
             part = slice(start, start + size)
             self.predictor.hold(logits[part], scores[part])
-            # It asks the predictor for the masks of the points: those that are held, one each.
+            # It asks the predictor for the masks of the points and gets the held ones, one each.
             parts.append(super()._process_batch(owners[part], im_size, crop_box, orig_size))
-        # `cat` copies what it takes, so nothing is put into an empty one.
+        # `cat` copies its argument, so start with the first chunk and not with an empty one.
         for part in parts[1:]:
             parts[0].cat(part)
         return parts[0]
 
     def _process_crop(self, *args) -> MaskData:
         data = super()._process_crop(*args)
-        # Without masks the package makes it (0,), which the comparison of crops cannot read.
+        # Without masks it has the shape (0,), which the package's crop comparison cannot handle.
         data['crop_boxes'] = data['crop_boxes'].reshape(-1, 4)
         return data

@@ -1,4 +1,4 @@
-"""Regions of Felzenszwalb's graph-based segmentation."""
+"""Felzenszwalb superpixels (graph-based segmentation), merged to a limited number of regions."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def felzenszwalb_regions(
     max_regions: int = 48,
     max_pixels: int = 320 * 240,
 ) -> np.ndarray:
-    """Cut an image into few regions of even color: Felzenszwalb's method, then merging.
+    """Segment an image into a few homogeneous regions by Felzenszwalb's method and merging.
 
-    A larger image is cut at the working size ``max_pixels``: the settings then mean the same for
-    photos of all sizes, and a photo takes a sixth of the time that it takes at 640 x 480.
+    Larger images are segmented at the working size ``max_pixels``: the settings then mean the same
+    for photos of all sizes, and a photo takes a sixth of the time needed at 640 x 480.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         scale: Preference for large regions before merging (scikit-image's ``scale``).
         sigma: Blur before segmentation, in pixels of the working size.
-        min_size: Smallest region before merging, as a share of the image's area.
-        max_regions: Regions that remain after merging, at most.
+        min_size: Minimum region size before merging, as a fraction of the image area.
+        max_regions: Maximum number of regions after merging.
         max_pixels: Working size in pixels.
 
     Returns:
-        int32 (H, W), ids 0 ... n - 1. Each region is connected over sides or corners of pixels.
+        int32 (H, W), ids 0 ... n - 1. Each region is 8-connected.
 
     Raises:
         ValueError: The image is not (H, W, 3) uint8, or an option is out of range.

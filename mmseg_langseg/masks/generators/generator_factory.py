@@ -1,4 +1,4 @@
-"""The generators by name."""
+"""Factory for mask generators by name."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ GENERATORS = ('felzenszwalb', 'slic', 'dino', 'sam')
 
 
 def build_generator(name: str, device: str = 'cpu', **options) -> MaskGenerator:
-    """Build a generator of masks.
+    """Build a mask generator (Felzenszwalb, SLIC, DINO or SAM) by name.
 
     Args:
         name: One of :data:`GENERATORS`.
-        device: Device that 'dino' and 'sam' compute on.
+        device: Device for 'dino' and 'sam'.
         **options: Arguments of :func:`felzenszwalb_regions`, :func:`slic_regions`,
             :class:`DINOGenerator` or :class:`SAMGenerator`.
 
     Raises:
         ValueError: There is no such generator, or it has no such option.
-        ImportError: 'sam' without the package segment-anything.
-        FileNotFoundError: There is no such checkpoint.
-        RuntimeError: Weights cannot be loaded.
+        ImportError: 'sam' is requested but the package segment-anything is not installed.
+        FileNotFoundError: The checkpoint does not exist.
+        RuntimeError: The weights cannot be loaded.
     """
     if name == 'felzenszwalb':
         return SuperpixelGenerator(felzenszwalb_regions, **options)
@@ -36,4 +36,4 @@ def build_generator(name: str, device: str = 'cpu', **options) -> MaskGenerator:
         return DINOGenerator(device=device, **options)
     if name == 'sam':
         return SAMGenerator(device=device, **options)
-    raise ValueError(f"no generator '{name}'; there are {', '.join(GENERATORS)}")
+    raise ValueError(f"no generator '{name}'; available: {', '.join(GENERATORS)}")

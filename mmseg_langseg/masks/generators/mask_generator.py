@@ -1,4 +1,4 @@
-"""What every generator of masks offers."""
+"""Base class of mask generators."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mmseg_langseg.fileio import show_value
 
 
 class MaskGenerator(ABC):
-    """A way to cut an image into masks (which may overlap) or regions (which do not).
+    """Base class of generators of class-agnostic masks (may overlap) or regions (disjoint).
 
-    Equal images give equal results, whatever was cut before.
+    Equal images give equal results, regardless of the images processed before.
 
     Attributes:
-        settings: Everything that the results depend on, as JSON's types; two runs with equal
-            settings give equal files.
-        packages: Distributions whose version matters.
-        batch_size: Images that it is best given at once.
+        settings: Everything that the results depend on, as JSON types; two runs with equal
+            settings produce equal files.
+        packages: Python packages whose versions affect the results.
+        batch_size: Recommended number of images per call.
     """
 
     settings: dict[str, Any]
@@ -31,72 +31,72 @@ class MaskGenerator(ABC):
 
     @abstractmethod
     def masks(self, image: np.ndarray) -> list[dict]:
-        """Cut an image into masks.
+        """Generate the masks of an image.
 
         Args:
             image: (H, W, 3) uint8 RGB.
 
         Returns:
-            Annotations in SA-1B's form: ``segmentation`` (a COCO RLE with text counts) and
-            whatever else the generator knows of a mask (``predicted_iou``, ...).
+            Annotations in SA-1B's format: ``segmentation`` (a COCO RLE with string counts) and
+            any other keys that the generator provides (``predicted_iou``, ...).
 
         Raises:
-            ValueError: The generator cannot use such an image.
+            ValueError: The generator cannot process the image.
         """
 
     @abstractmethod
     def regions(self, image: np.ndarray) -> np.ndarray:
-        """Cut an image into regions.
+        """Segment an image into regions.
 
         Args:
             image: (H, W, 3) uint8 RGB.
 
         Returns:
-            int32 (H, W), ids from 0 on.
+            int32 (H, W), ids starting at 0.
 
         Raises:
-            ValueError: The generator cannot use such an image.
+            ValueError: The generator cannot process the image.
         """
 
     def masks_of_batch(self, images: Sequence[np.ndarray]) -> list[list[dict]]:
-        """Cut images into masks, the same as each alone.
+        """Generate the masks of a batch of images, with the same results as one by one.
 
         Args:
             images: Up to ``batch_size`` images, see :meth:`masks`.
 
         Returns:
-            The annotations of each.
+            The annotations of each image.
 
         Raises:
-            ValueError: The generator cannot use one of the images.
+            ValueError: The generator cannot process one of the images.
         """
         return [self.masks(image) for image in images]
 
     def regions_of_batch(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Cut images into regions, the same as each alone.
+        """Segment a batch of images into regions, with the same results as one by one.
 
         Args:
             images: Up to ``batch_size`` images, see :meth:`regions`.
 
         Returns:
-            The ids of each.
+            The region ids of each image.
 
         Raises:
-            ValueError: The generator cannot use one of the images.
+            ValueError: The generator cannot process one of the images.
         """
         return [self.regions(image) for image in images]
 
 
 def fill_options(function: Callable, options: dict, reserved: tuple[str, ...] = ()) -> dict:
-    """Complete options by a function's defaults.
+    """Fill in missing options with a function's defaults.
 
     Args:
         function: Function or class that takes the options.
         options: Some of its arguments.
-        reserved: Arguments that are no options.
+        reserved: Arguments that are not options.
 
     Returns:
-        Values of all its arguments that have a default, without the reserved ones.
+        Values of all arguments that have a default, except the reserved ones.
 
     Raises:
         ValueError: The function has no such option.
@@ -109,13 +109,13 @@ def fill_options(function: Callable, options: dict, reserved: tuple[str, ...] = 
     unknown = sorted(options.keys() - defaults.keys())
     if unknown:
         raise ValueError(
-            f'unknown options {show_value(unknown, 200)}; there are {sorted(defaults)}'
+            f'unknown options {show_value(unknown, 200)}; available: {sorted(defaults)}'
         )
     return defaults | options
 
 
 def name_model(model: str, checkpoint: str | None) -> str:
-    """What tells two models apart: a name, and the name and size of the checkpoint."""
+    """Return an identifier of a model: its name, and the checkpoint's file name and size."""
     if checkpoint is None or not Path(checkpoint).is_file():
         return model
     path = Path(checkpoint)

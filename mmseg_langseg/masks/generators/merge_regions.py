@@ -1,4 +1,4 @@
-"""Merging of neighboring regions until few are left."""
+"""Hierarchical merging of adjacent superpixels (region adjacency graph)."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import numpy as np
 from mmseg_langseg.masks.option_checks import check_integer
 
 MAX_REGIONS = 65_535
-"""Most regions of an image: their numbers must fit a region map of 16 bits."""
+"""Maximum regions per image: the ids must fit a 16-bit region map."""
 
 
 def merge_regions(image: np.ndarray, regions: np.ndarray, max_regions: int) -> np.ndarray:
-    """Merge neighboring regions, the most alike pair first, until ``max_regions`` are left.
+    """Merge adjacent regions, the most similar pair first, until ``max_regions`` are left.
 
-    The cost of a pair is the distance of its mean Lab colors plus its edge strength (the mean
-    Lab step from pixel to pixel along the common border), times the root of the smaller area:
-    without it, specks of a strong color would use up the regions. CLIP-S⁴ says only that its
-    regions come from superpixels or contours; at most 48 an image is the setting of HSG, the rule
-    is ours.
+    The cost of a pair is the distance of the mean Lab colors plus the edge strength (the mean
+    Lab step from pixel to pixel across the common border), times the root of the smaller area:
+    without this factor, small spots of a strong color would use up the regions. CLIP-S⁴ only
+    states that its regions come from superpixels or contours; at most 48 per image is the setting
+    of HSG, the merging rule is ours.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         regions: (H, W) int, ids 0 ... n - 1.
-        max_regions: Regions that may remain.
+        max_regions: Maximum number of regions to keep.
 
     Returns:
-        int32 (H, W), ids 0 ... m - 1 with ``m <= max_regions``, in the order of the old ids. A
-        merged region is as connected as its parts: pairs share a side of a pixel.
+        int32 (H, W), ids 0 ... m - 1 with ``m <= max_regions``, in the order of the old ids.
+        Merging does not break connectivity: merged pairs share a pixel side.
 
     Raises:
-        ValueError: ``max_regions`` is no integer from 1 to :data:`MAX_REGIONS`.
+        ValueError: ``max_regions`` is not an integer from 1 to :data:`MAX_REGIONS`.
     """
     check_integer('max_regions', max_regions, 1, MAX_REGIONS)
     num_regions = int(regions.max()) + 1
@@ -45,7 +45,7 @@ def merge_regions(image: np.ndarray, regions: np.ndarray, max_regions: int) -> n
 
 
 class _Graph:
-    """Regions with their colors, and the borders between them."""
+    """Region adjacency graph with region colors and border lengths."""
 
     def __init__(self, lab: np.ndarray, regions: np.ndarray, num_regions: int) -> None:
         flat = regions.ravel()
@@ -57,12 +57,12 @@ class _Graph:
         self.borders: list[dict[int, tuple[float, float]]] = [{} for _ in range(num_regions)]
         for a, b, length, step in zip(*_find_borders(lab, regions, num_regions), strict=True):
             self.borders[a][b] = self.borders[b][a] = (length, step)
-        # A region's version grows with each merge, which outdates its costs in the heap.
+        # Each merge increases a region's version, which invalidates its costs in the heap.
         self.version = [0] * num_regions
         self.heap: list[tuple] = []
 
     def merge(self, max_regions: int) -> np.ndarray:
-        """Merge and return the region, (n,) int, that each region has become part of."""
+        """Merge and return the region, (n,) int, that each region was merged into."""
         parent = list(range(len(self.area)))
         for a in range(len(parent)):
             self._push(a)
@@ -71,12 +71,12 @@ class _Graph:
             self._join(a, b)
             parent[b] = a
         for a, up in enumerate(parent):
-            # A parent has a smaller id, so it is resolved.
+            # A parent has a smaller id, so it is already resolved.
             parent[a] = parent[up]
         return np.array(parent)
 
     def _push(self, a: int) -> None:
-        """Put the costs of a with all its neighbors into the heap."""
+        """Push the merging costs of ``a`` and all its neighbors onto the heap."""
         color, area, version = self.color[a], self.area[a], self.version[a]
         for b, (length, step) in self.borders[a].items():
             distance = math.dist(color, self.color[b])
@@ -87,14 +87,14 @@ class _Graph:
             heapq.heappush(self.heap, entry)
 
     def _pop(self) -> tuple[int, int]:
-        """The cheapest pair whose cost is up to date; of equal ones that of the smallest ids."""
+        """Pop the cheapest pair whose cost is up to date; ties go to the smallest ids."""
         while True:
             _, a, b, version_a, version_b = heapq.heappop(self.heap)
             if (version_a, version_b) == (self.version[a], self.version[b]):
                 return a, b
 
     def _join(self, a: int, b: int) -> None:
-        """Make b a part of a."""
+        """Merge ``b`` into ``a``."""
         area = self.area[a] + self.area[b]
         share = self.area[b] / area
         pairs = zip(self.color[a], self.color[b], strict=True)
@@ -115,7 +115,7 @@ class _Graph:
 def _find_borders(
     lab: np.ndarray, regions: np.ndarray, num_regions: int
 ) -> tuple[list[int], list[int], list[float], list[float]]:
-    """Pairs a < b of regions that share pixel sides, how many, and the sum of the Lab steps."""
+    """Find pairs a < b of adjacent regions, their border lengths, and their summed Lab steps."""
     keys, steps = [], []
     for first, second in (
         (np.s_[:, :-1], np.s_[:, 1:]),

@@ -1,4 +1,4 @@
-"""Masks that are regions."""
+"""Base class of mask generators that produce regions."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from .mask_generator import MaskGenerator
 
 
 class RegionGenerator(MaskGenerator):
-    """A generator that cuts an image into regions; each of them is a mask."""
+    """Base class of generators that segment an image into regions, each of which is a mask."""
 
     def masks(self, image: np.ndarray) -> list[dict]:
-        """One annotation for each region, see :meth:`MaskGenerator.masks`."""
+        """Return one annotation per region, see :meth:`MaskGenerator.masks`."""
         return [dict(segmentation=rle) for rle in regions_to_rles(self.regions(image))]
 
 
 def regions_to_rles(regions: np.ndarray) -> list[dict]:
-    """Encode each region as a mask.
+    """Encode each region of a region map as a COCO RLE mask.
 
     Args:
-        regions: (H, W) int; negative ids are in no mask.
+        regions: (H, W) int; negative ids belong to no mask.
 
     Returns:
-        COCO RLEs with text counts, in the order of the ids that occur.
+        COCO RLEs with string counts, ordered by region id.
     """
     regions = np.asfortranarray(regions)
     ids = np.unique(regions)

@@ -1,4 +1,4 @@
-"""Masks of Segment Anything."""
+"""Class-agnostic masks from Segment Anything (SAM)."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from mmseg_langseg.masks.option_checks import check_bool, check_integer, check_n
 
 from .mask_generator import MaskGenerator, fill_options, name_model
 
-# Set here: the masks go to JSON.
+# Set by this class, since the masks are stored as JSON.
 _RESERVED = ('output_mode',)
 
 
 class SAMGenerator(MaskGenerator):
-    """Masks of the automatic mask generator of Segment Anything (the package segment-anything).
+    """Mask generator using Segment Anything's automatic masks (the package segment-anything).
 
-    Without mixed precision these are the masks that ``SamAutomaticMaskGenerator`` makes of each
-    image alone, up to rounding. Prompts of different images never share a batch: SAM's mask
+    Without mixed precision, the masks are those of ``SamAutomaticMaskGenerator`` for each single
+    image, up to rounding. Prompts of different images never share a batch, because SAM's mask
     decoder takes one image.
 
     Args:
-        model: ``vit_h``, ``vit_l``, ``vit_b`` (the paper's PixelCLIP masks are SA-1B's, made with
-            ViT-H), or a built ``segment_anything.modeling.Sam``.
+        model: ``vit_h``, ``vit_l``, ``vit_b`` (the paper's PixelCLIP masks are those of SA-1B,
+            generated with ViT-H), or an instance of ``segment_anything.modeling.Sam``.
         checkpoint: Local file with the weights of a named model.
         device: Device to compute on.
-        images_per_batch: Images that the image encoder gets at once; ``None``: 4 on a GPU, 1 on
-            a CPU. With ``crop_n_layers`` always 1: the crops differ in number.
-        amp: Compute in automatic mixed precision, see :class:`BatchSamPredictor`; ``None``: on a
+        images_per_batch: Images per batch of the image encoder; ``None``: 4 on a GPU, 1 on
+            a CPU. Always 1 with ``crop_n_layers``, as the number of crops varies.
+        amp: Use automatic mixed precision, see :class:`BatchSamPredictor`; ``None``: on a
             GPU only.
         **options: Settings of ``SamAutomaticMaskGenerator``: ``points_per_side``,
-            ``points_per_batch``, ``pred_iou_thresh``, ... ``point_grids``, for each layer of crops
-            a list of points (x, y) within [0, 1], takes the place of ``points_per_side``.
+            ``points_per_batch``, ``pred_iou_thresh``, ... ``point_grids``, a list of points (x, y)
+            within [0, 1] for each layer of crops, replaces ``points_per_side``.
 
     Raises:
         ImportError: The package is not installed.
         ValueError: There is no such model or option, an option is out of range, or
-            ``point_grids`` are no points.
-        FileNotFoundError: There is no such checkpoint.
+            ``point_grids`` is invalid.
+        FileNotFoundError: The checkpoint does not exist.
         RuntimeError: The checkpoint does not fit the model.
     """
 
@@ -93,21 +93,21 @@ class SAMGenerator(MaskGenerator):
         self.generator.predictor = BatchSamPredictor(sam, self.batch_size, amp)
 
     def masks(self, image: np.ndarray) -> list[dict]:
-        """SA-1B's annotations, see :meth:`MaskGenerator.masks`."""
+        """Return SA-1B annotations of an image, see :meth:`MaskGenerator.masks`."""
         return self.masks_of_batch([image])[0]
 
     def masks_of_batch(self, images: Sequence[np.ndarray]) -> list[list[dict]]:
-        """SA-1B's annotations of each image, see :meth:`MaskGenerator.masks_of_batch`."""
+        """Return SA-1B annotations of each image, see :meth:`MaskGenerator.masks_of_batch`."""
         if self.settings['crop_n_layers'] == 0:
             self.generator.predictor.encode_ahead(images)
         return [self.generator.generate(image) for image in images]
 
     def regions(self, image: np.ndarray) -> np.ndarray:
-        """The smallest mask at each pixel, see :func:`masks_to_regions`; 0 in no mask."""
+        """Assign each pixel to its smallest mask, 0 for none; see :func:`masks_to_regions`."""
         return self.regions_of_batch([image])[0]
 
     def regions_of_batch(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """As :meth:`regions`, of each image."""
+        """Call :meth:`regions` for a batch of images."""
         return [
             masks_to_regions([one['segmentation'] for one in annotations], *image.shape[:2])
             for image, annotations in zip(images, self.masks_of_batch(images), strict=True)
@@ -141,7 +141,7 @@ def _check_settings(settings: dict) -> None:
         ('min_mask_region_area', 0, None),
     ):
         check_integer(name, settings[name], lowest, highest)
-    # The model's prediction of an IoU has no bounds.
+    # The model's predicted IoU is unbounded.
     check_number('pred_iou_thresh', settings['pred_iou_thresh'])
     check_number('stability_score_thresh', settings['stability_score_thresh'], highest=1)
     for name in ('box_nms_thresh', 'crop_nms_thresh'):
@@ -159,31 +159,31 @@ def _read_grids(point_grids: list | None, layers: int) -> list[np.ndarray] | Non
         grids = []
     if len(grids) != layers or any(((grid < 0) | (grid > 1)).any() for grid in grids):
         raise ValueError(
-            f'point_grids={point_grids!r:.80}: expected {layers} lists (one, and one for each of '
-            'crop_n_layers) of points [x, y] within [0, 1]'
+            f'point_grids={point_grids!r:.80}: expected {layers} lists (crop_n_layers + 1) of '
+            'points [x, y] within [0, 1]'
         )
     return grids
 
 
 def load_sam(model: str, checkpoint: str | None) -> nn.Module:
-    """Build a model of the package by its name and load its weights as data.
+    """Build a SAM model by name and load its weights safely, see :func:`read_checkpoint`.
 
     Raises:
-        ValueError: There is no such model, or the file is broken or holds more than data.
-        FileNotFoundError: There is no such checkpoint.
+        ValueError: There is no such model, or the file is broken or contains more than data.
+        FileNotFoundError: The checkpoint does not exist.
         RuntimeError: The checkpoint does not fit the model.
     """
     from segment_anything import sam_model_registry
 
     known = [name for name in sam_model_registry if name.startswith('vit')]
     if not isinstance(model, str) or model not in known:
-        raise ValueError(f"SAM has no model '{model}'; there are {', '.join(known)}")
+        raise ValueError(f"SAM has no model '{model}'; available: {', '.join(known)}")
     if checkpoint is None or not Path(checkpoint).is_file():
         raise FileNotFoundError(
             f"no checkpoint '{checkpoint}' for SAM {model}; download it from the page of "
-            'segment-anything and name the file with the option checkpoint=FILE'
+            'segment-anything and set the option checkpoint=FILE'
         )
-    # SAM's own reader would run what a file holds.
+    # SAM's own loader would execute code in the file.
     weights = read_checkpoint(checkpoint)
     sam = sam_model_registry[model](checkpoint=None)
     try:

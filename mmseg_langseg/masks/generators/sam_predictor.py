@@ -1,4 +1,4 @@
-"""A predictor of Segment Anything that encodes several images at once."""
+"""Segment Anything predictor with batched image encoding."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from segment_anything.modeling import Sam
 
 
 class BatchSamPredictor(SamPredictor):
-    """``SamPredictor`` whose images may be encoded ahead, and its masks upsampled later.
+    """``SamPredictor`` with batched image encoding and deferred upsampling of masks.
 
-    The image encoder always gets the same number of images (black ones fill up), so that an
-    image's masks do not depend, not even by rounding, on which others come with it.
+    The image encoder always gets the same number of images (padded with black ones), so that an
+    image's masks do not depend, not even by rounding, on the other images of its batch.
 
     Args:
         sam: The model.
-        batch_size: Images that the encoder gets at once.
-        amp: Compute in PyTorch's automatic mixed precision (float16 on a GPU, bfloat16 on a CPU).
-            What is given out is float32 all the same.
+        batch_size: Images per batch of the encoder.
+        amp: Use PyTorch's automatic mixed precision (float16 on a GPU, bfloat16 on a CPU).
+            Outputs are float32 regardless.
     """
 
     def __init__(self, sam: Sam, batch_size: int = 1, amp: bool = False) -> None:
@@ -33,13 +33,13 @@ class BatchSamPredictor(SamPredictor):
 
     @torch.no_grad()
     def encode_ahead(self, images: Sequence[np.ndarray]) -> None:
-        """Encode images; the next calls of :meth:`set_image` must name them in the same order.
+        """Encode images ahead of calls to :meth:`set_image` with them in the same order.
 
         Args:
-            images: Up to ``batch_size`` images, (H, W, 3) uint8 of the model's channel order.
+            images: Up to ``batch_size`` images, (H, W, 3) uint8 in the model's channel order.
 
         Raises:
-            ValueError: There are more, or one is too narrow for the model.
+            ValueError: There are more images, or one is too narrow for the model.
         """
         self._ahead.clear()
         if len(images) > self.batch_size:
@@ -53,11 +53,11 @@ class BatchSamPredictor(SamPredictor):
             slot.copy_(self.model.preprocess(image))
         with self._precision():
             features = self.model.image_encoder(batch)
-        # The filling's features are left out.
+        # zip() drops the features of the padding.
         self._ahead.extend(zip(sizes, input_sizes, features.float().split(1), strict=False))
 
     def set_image(self, image: np.ndarray, image_format: str = 'RGB') -> None:
-        """Take the image's features if it was encoded ahead, or else encode it."""
+        """Use the features of an image that was encoded ahead, or encode it now."""
         if not self._ahead:
             super().set_image(image, image_format)
             return
@@ -75,11 +75,11 @@ class BatchSamPredictor(SamPredictor):
     def predict_points(
         self, points: np.ndarray, image_size: tuple[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode the masks of point prompts, but leave them small.
+        """Decode the masks of point prompts without upsampling them.
 
         Args:
             points: (P, 2), (x, y) in pixels of the image.
-            image_size: (H, W) of the image that is set.
+            image_size: (H, W) of the current image.
 
         Returns:
             Logits float32 (P, 3, h, w) at the decoder's resolution, and predicted IoUs (P, 3).
@@ -99,7 +99,7 @@ class BatchSamPredictor(SamPredictor):
         return logits.float(), scores.float()
 
     def hold(self, logits: torch.Tensor, scores: torch.Tensor) -> None:
-        """Keep the masks that the next call of :meth:`predict_torch` gives out.
+        """Store the masks that the next call of :meth:`predict_torch` returns.
 
         Args:
             logits: Float (N, h, w).
@@ -108,14 +108,14 @@ class BatchSamPredictor(SamPredictor):
         self._held = logits[:, None], scores[:, None]
 
     def predict_torch(self, *args, **kwargs) -> tuple[torch.Tensor, ...]:
-        """Upsample the masks that are held, in place of asking the model.
+        """Upsample the masks stored by :meth:`hold` instead of calling the model.
 
         Returns:
-            Logits (N, 1, H, W) at the image's size, predicted IoUs (N, 1), and the logits as they
-            were held (N, 1, h, w).
+            Logits (N, 1, H, W) at the image's size, predicted IoUs (N, 1), and the stored logits
+            (N, 1, h, w).
 
         Raises:
-            RuntimeError: No masks are held; those of the last call are gone.
+            RuntimeError: No masks are held; each call consumes them.
         """
         if self._held is None:
             raise RuntimeError('no masks are held; call hold() before each predict_torch()')

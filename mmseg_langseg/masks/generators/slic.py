@@ -1,4 +1,4 @@
-"""Regions of SLIC superpixels."""
+"""SLIC superpixels, merged to a limited number of regions."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def slic_regions(
     max_regions: int = 48,
     max_pixels: int = 320 * 240,
 ) -> np.ndarray:
-    """Cut an image into few regions: SLIC superpixels, then merging.
+    """Segment an image into a few regions by merging SLIC superpixels.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        num_superpixels: Superpixels before merging, about.
-        compactness: Weight of place against color (scikit-image's ``compactness``).
-        max_regions: Regions that remain after merging, at most.
-        max_pixels: A larger image is cut at this size in pixels.
+        num_superpixels: Approximate number of superpixels before merging.
+        compactness: Weight of position against color (scikit-image's ``compactness``).
+        max_regions: Maximum number of regions after merging.
+        max_pixels: Larger images are segmented at this size in pixels.
 
     Returns:
-        int32 (H, W), ids 0 ... n - 1. Each region is connected over sides of pixels.
+        int32 (H, W), ids 0 ... n - 1. Each region is 4-connected.
 
     Raises:
         ValueError: The image is not (H, W, 3) uint8, or an option is out of range.

@@ -1,4 +1,4 @@
-"""Regions by color, which need no weights."""
+"""Superpixel mask generator, which needs no model weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .region_generator import RegionGenerator
 
 
 class SuperpixelGenerator(RegionGenerator):
-    """The regions of :func:`felzenszwalb_regions`, :func:`slic_regions` or another such function.
+    """Superpixels of :func:`felzenszwalb_regions`, :func:`slic_regions` or a similar function.
 
     Args:
         make_regions: ``make_regions(image, **options) -> regions``, from (H, W, 3) uint8 RGB to
@@ -19,7 +19,7 @@ class SuperpixelGenerator(RegionGenerator):
         **options: Options of the function.
 
     Raises:
-        ValueError: The function has no such option, or refuses its value.
+        ValueError: The function has no such option, or the value is invalid.
     """
 
     packages = ('scikit-image', 'numpy')
@@ -27,9 +27,9 @@ class SuperpixelGenerator(RegionGenerator):
     def __init__(self, make_regions: Callable[..., np.ndarray], **options) -> None:
         self.make_regions = make_regions
         self.settings = fill_options(make_regions, options)
-        # The function checks its options: here before the first image, not at each.
+        # The function checks its options: call it once to report errors before the first image.
         make_regions(np.zeros((8, 8, 3), np.uint8), **self.settings)
 
     def regions(self, image: np.ndarray) -> np.ndarray:
-        """The function's regions, see :meth:`MaskGenerator.regions`."""
+        """Segment an image into superpixels, see :meth:`MaskGenerator.regions`."""
         return self.make_regions(image, **self.settings)

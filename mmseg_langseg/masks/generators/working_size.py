@@ -1,4 +1,4 @@
-"""The size that large images are cut into regions at."""
+"""Resizing of large images before superpixel segmentation."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy as np
 
 
 def shrink_image(image: np.ndarray, max_pixels: int) -> np.ndarray:
-    """Average an image down to about ``max_pixels`` pixels, keeping its aspect ratio.
+    """Downsample an image to about ``max_pixels`` pixels, keeping its aspect ratio.
 
     Args:
         image: (H, W, 3) uint8.
-        max_pixels: Pixels of the result, about; a smaller image stays as it is.
+        max_pixels: Approximate pixels of the result; smaller images are not resized.
 
     Returns:
         uint8 (h, w, 3).
 
     Raises:
-        ValueError: The image is not (H, W, 3) uint8, or has no pixel.
+        ValueError: The image is not (H, W, 3) uint8, or has no pixels.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f'expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}')
@@ -30,14 +30,14 @@ def shrink_image(image: np.ndarray, max_pixels: int) -> np.ndarray:
 
 
 def enlarge_regions(regions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring a region map to the size (H, W) of its image, by nearest neighbor.
+    """Upsample a region map to the size of its image by nearest-neighbor interpolation.
 
     Args:
         regions: (h, w) int.
         size: (H, W).
 
     Returns:
-        (H, W), of the same ids.
+        (H, W), with the same ids.
     """
     rows, columns = (
         (2 * np.arange(full) + 1) * small // (2 * full)

@@ -1,4 +1,4 @@
-"""Making the masks of many images: the runner that all generators share."""
+"""Resumable, sharded generation of mask files for many images."""
 
 from __future__ import annotations
 
@@ -31,28 +31,27 @@ def generate_masks(
     shard: tuple[int, int] = (0, 1),
     progress: bool = True,
 ) -> ShardReport:
-    """Make one mask file for each image, in the same tree; may be killed, see :class:`ShardRun`.
+    """Generate one mask file per image in the same folder structure, resumably.
+
+    Interrupted runs resume where they stopped, see :class:`ShardRun`.
 
     Args:
         source: The images.
-        out: Folder to write to, made if needed. Its sub-folder ``.manifest`` gets the settings,
-            and for each shard its counts and a list of the images that could not be used.
-        generator: Makes the masks, of ``batch_size`` images at once.
+        out: Output folder, created if needed. Its subfolder ``.manifest`` stores the settings,
+            and for each shard the counts and a list of the images that could not be used.
+        generator: Mask generator, called with ``batch_size`` images.
         generator_name: Its name, for the manifest.
         file_format: 'sa1b' (JSON) or 'regions' (16-bit PNG).
-        shard: (i, n): of the sorted images take the i-th (from 0 on) and every n-th from there.
+        shard: (i, n): every n-th of the sorted images, starting with the i-th (counted from 0).
         progress: Show a progress bar.
 
-    Returns:
-        What was found and made.
-
     Raises:
-        ValueError: Unknown format, impossible shard, the folder holds files of other settings or
-            files that no such run made, or masks would overwrite images.
-        OSError: A file cannot be written; names it.
+        ValueError: The format is unknown, the shard is invalid, the folder contains files with
+            other settings or of another origin, or masks would overwrite images.
+        OSError: A file cannot be written; the message names it.
     """
     if file_format not in SUFFIXES:
-        raise ValueError(f"no format '{file_format}'; there are {', '.join(SUFFIXES)}")
+        raise ValueError(f"no format '{file_format}'; available: {', '.join(SUFFIXES)}")
     run = _Generation(source, Path(out), generator, file_format, shard)
     settings = dict(generator=generator_name, format=file_format, **generator.settings)
     title = f'{generator_name} {shard[0]}/{shard[1]}'
@@ -60,7 +59,7 @@ def generate_masks(
 
 
 class _Generation(ShardRun):
-    """The masks of one shard."""
+    """Mask generation for one shard."""
 
     def __init__(
         self,
@@ -78,7 +77,7 @@ class _Generation(ShardRun):
         self.regions = file_format == 'regions'
 
     def make(self, names: list[str]) -> None:
-        """Make the files of a batch of images."""
+        """Generate the files of a batch of images."""
         images = {}
         for name in names:
             try:
@@ -88,7 +87,7 @@ class _Generation(ShardRun):
         self._make_decoded(images)
 
     def count(self, path: Path) -> int:
-        """Number of masks or regions in a file."""
+        """Return the number of masks or regions in a file."""
         return _count(read_region_map(path) if self.regions else read_mask_file(path))
 
     def _make_decoded(self, images: dict[str, np.ndarray]) -> None:
@@ -98,7 +97,7 @@ class _Generation(ShardRun):
             if len(images) == 1:
                 self.skip(*images, error)
                 return
-            # One image is to blame, which must cost the others nothing.
+            # One bad image must not affect the others: process them one by one.
             for name, image in images.items():
                 self._make_decoded({name: image})
             return
@@ -127,7 +126,7 @@ class _Generation(ShardRun):
 
 
 def _count(content: np.ndarray | list[dict]) -> int:
-    """Masks of a file, or regions of a map."""
+    """Count the masks of a file or the regions of a map."""
     if isinstance(content, list):
         return len(content)
     return int(np.count_nonzero(np.bincount(content[content >= 0])))

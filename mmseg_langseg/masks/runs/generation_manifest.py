@@ -1,4 +1,4 @@
-"""What made the files of a folder: settings, versions, counts."""
+"""Manifest of a generation run: settings, versions and counts."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from mmseg_langseg.version import __version__
 
 
 class GenerationManifest:
-    """The sub-folder ``.manifest`` of a folder of masks, or of other files made of images.
+    """Manifest of a generation run, stored in the subfolder ``.manifest`` of the output folder.
 
-    ``settings.json``, common to all shards, is written by the run that comes first. Each shard
-    adds ``shard-I-of-N.json`` with its counts and ``unreadable-I-of-N.txt``, a line for each image
-    that could not be used: its name, a tab, the reason. Nothing in it depends on when or in how
-    many runs the files were made.
+    ``settings.json``, common to all shards, is written by the first run. Each shard adds
+    ``shard-I-of-N.json`` with its counts and ``unreadable-I-of-N.txt`` with one line per image
+    that could not be used: its name, a tab, the reason. The contents do not depend on when or in
+    how many runs the files were generated.
 
     Args:
-        out: Folder of the files.
+        out: Output folder.
         shard: (i, n).
     """
 
@@ -38,27 +38,27 @@ class GenerationManifest:
         self.unreadable_path = folder / f'unreadable-{name}.txt'
 
     def start(self, settings: dict, packages: Iterable[str], files: Iterable[Path]) -> None:
-        """Write the settings, or compare with those that made what is there.
+        """Write the settings, or compare them with those of the existing files.
 
         Args:
-            settings: Everything that the files depend on, as JSON's types.
-            packages: Distributions whose version is noted. Another version is a warning only.
-            files: The files that the run is about to make.
+            settings: Everything that the files depend on, as JSON types.
+            packages: Python packages to record the versions of. A difference is only a warning.
+            files: The files that the run will generate.
 
         Raises:
-            ValueError: The folder was made with other settings, holds files of another origin, or
-                a damaged manifest.
+            ValueError: The existing files were generated with other settings or have another
+                origin, or the manifest is damaged.
         """
         settings = json.loads(json.dumps(settings))
         versions = {name: metadata.version(name) for name in packages}
         versions['mmseg_langseg'] = __version__
         if not self.settings_path.exists():
             stranger = next((path for path in files if os.path.exists(path)), None)
-            # Looked at again: another shard may have started in between.
+            # Check again: another shard may have started in between.
             if stranger is not None and not self.settings_path.exists():
                 raise ValueError(
-                    f"'{stranger}' exists, and '{self.out}' has no manifest that says what made "
-                    'it; give another folder, or remove the files'
+                    f"'{stranger}' exists, but '{self.out}' has no manifest that describes its "
+                    'origin; give another folder, or remove the files'
                 )
             content = json.dumps(dict(settings=settings, versions=versions), indent=1)
             with contextlib.suppress(FileExistsError):
@@ -68,11 +68,11 @@ class GenerationManifest:
         remove_leftovers(self.settings_path.parent, own)
 
     def finish(self, counts: dict[str, int], unreadable: list[tuple[str, str]]) -> None:
-        """Write what the shard holds, after its last image.
+        """Write the results of the shard after its last image.
 
         Args:
             counts: Numbers of images, files, ...
-            unreadable: (name, reason) of what could not be used.
+            unreadable: (name, reason) of images that could not be used.
         """
         lines = [f'{name}\t{" ".join(reason.split())}\n' for name, reason in unreadable]
         write_whole_file(self.unreadable_path, _encode(''.join(lines)))
@@ -86,7 +86,7 @@ class GenerationManifest:
                 raise TypeError('settings and versions should be objects')
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"'{self.settings_path}' is damaged or no manifest of this package "
+                f"'{self.settings_path}' is damaged or not a manifest of this package "
                 f'({type(error).__name__}: {error}); give another folder'
             ) from error
         differing = _differences(old, settings)
@@ -98,14 +98,14 @@ class GenerationManifest:
         differing = _differences(old_versions, versions)
         if differing:
             print_log(
-                f"the files in '{self.out}' were begun with other versions: {differing}",
+                f"the first files in '{self.out}' were generated with other versions: {differing}",
                 logger='current',
                 level=logging.WARNING,
             )
 
 
 def _encode(text: str) -> bytes:
-    """File names as they are on the disk; what is no file name may hold any character."""
+    """Encode file names as they are on disk; other text may contain any character."""
     try:
         return text.encode(errors='surrogateescape')
     except UnicodeEncodeError:

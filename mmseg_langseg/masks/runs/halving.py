@@ -1,4 +1,4 @@
-"""Images and masks of half the size, as PixelCLIP's data preparation asks of SA-1B."""
+"""Downsampling of images and masks to half their size, PixelCLIP's preparation of SA-1B."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ from .shard_run import UNUSABLE, ShardRun
 
 
 def halve_image(image: np.ndarray) -> np.ndarray:
-    """Average an image (H, W, 3) uint8 down to half its sides, rounded down, at least 1."""
+    """Downsample an image (H, W, 3) uint8 to half its sides, rounded down, at least 1."""
     height, width = half_size(image.shape[:2])
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def halve_masks(annotations: list[dict], size: tuple[int, int]) -> list[dict]:
-    """Bring masks to half the size of their image.
+    """Downsample masks to half the size of their image.
 
-    A pixel is in the smaller mask if at least half of its area is in the mask.
+    A pixel belongs to the smaller mask if the mask covers at least half of its area.
 
     Args:
-        annotations: Of SA-1B's JSON, all of an image of ``size``.
+        annotations: SA-1B annotations of an image with the given ``size``.
         size: (H, W).
 
     Returns:
-        Annotations with smaller ``segmentation``, ``point_coords`` and ``crop_box``, and other
-        keys as they were. Masks of which no pixel is left are dropped.
+        Annotations with downsampled ``segmentation``, ``point_coords`` and ``crop_box``; other
+        keys are unchanged. Masks without any remaining pixel are dropped.
 
     Raises:
-        ValueError: A mask is broken, or its points or its box are no coordinates.
+        ValueError: A mask is broken, or its points or its box are not coordinates.
     """
     small = [dict(ann, **_halve_annotation(ann, size)) for ann in annotations]
     return [ann for ann in small if rle_area(ann['segmentation']) > 0]
 
 
 def half_size(size: tuple[int, int]) -> tuple[int, int]:
-    """Half of each side, rounded down, at least 1."""
+    """Return half of each side, rounded down, at least 1."""
     return max(1, size[0] // 2), max(1, size[1] // 2)
 
 
@@ -65,28 +65,28 @@ def halve_images(
     quality: int = 95,
     progress: bool = True,
 ) -> ShardReport:
-    """Halve images and their mask files.
+    """Downsample images and their mask files to half their size.
 
-    Writes ``OUT/images/BELOW/NAME.jpg`` and, after it, ``OUT/annotations/BELOW/NAME.json``; may be
-    killed, see :class:`ShardRun`.
+    Writes ``OUT/images/BELOW/NAME.jpg`` and then ``OUT/annotations/BELOW/NAME.json``; interrupted
+    runs resume where they stopped, see :class:`ShardRun`.
 
     Args:
         source: The images.
-        read_masks: Gives the content of a mask file, such as 'a/1.json' for the image 'a/1.jpg'.
-        out: Folder to write to, made if needed. ``OUT/annotations/BELOW/.manifest`` is as of
+        read_masks: Returns the content of a mask file, such as 'a/1.json' for the image 'a/1.jpg'.
+        out: Output folder, created if needed. For ``OUT/annotations/BELOW/.manifest``, see
             :func:`generate_masks`.
         below: Folder within ``images`` and ``annotations``.
-        shard: (i, n): of the sorted images take the i-th (from 0 on) and every n-th from there.
-        quality: Of JPEGs, 1 to 100.
+        shard: (i, n): every n-th of the sorted images, starting with the i-th (counted from 0).
+        quality: JPEG quality, 1 to 100.
         progress: Show a progress bar.
 
     Returns:
-        What was found and made; a sample is unreadable if its image or its mask file is.
+        Report of the run; a sample is unreadable if its image or its mask file is.
 
     Raises:
-        ValueError: The folder holds files of other settings or that no such run made, or the
+        ValueError: The folder contains files with other settings or of another origin, or the
             quality is out of range.
-        OSError: A file cannot be written; names it.
+        OSError: A file cannot be written; the message names it.
     """
     check_integer('quality', quality, 1, 100)
     run = _Halving(source, read_masks, Path(out), below, shard, quality)
@@ -96,7 +96,7 @@ def halve_images(
 
 
 class _Halving(ShardRun):
-    """The smaller images and masks of one shard."""
+    """Downsampling of the images and masks of one shard."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class _Halving(ShardRun):
         self.quality = quality
 
     def make(self, names: list[str]) -> None:
-        """Make the two files of each image."""
+        """Write the image and the mask file of each sample."""
         for name in names:
             try:
                 image = decode_image(self.source.read(name))
@@ -130,7 +130,7 @@ class _Halving(ShardRun):
             self._write(name, content, small.shape[:2], masks)
 
     def count(self, path: Path) -> int:
-        """Number of masks in a file."""
+        """Return the number of masks in a file."""
         return len(read_mask_file(path))
 
     def _encode(self, name: str, image: np.ndarray) -> bytes:
@@ -143,12 +143,12 @@ class _Halving(ShardRun):
 
     def _write(self, name: str, content: bytes, size: tuple[int, int], masks: list[dict]) -> None:
         image_path, mask_path = self.files[name]
-        # An image without a mask file is what a killed run left: the same as now.
+        # A killed run leaves an image without a mask file; its content is the same as now.
         if image_path.exists() and image_path.read_bytes() not in (b'', content):
-            self.skip(name, f"'{image_path}' exists and is not of this run; remove it")
+            self.skip(name, f"'{image_path}' exists and is not from this run; remove it")
             return
         write_whole_file(image_path, content)
-        # Last, as the mask file says that the sample is done.
+        # Written last, because the mask file marks the sample as done.
         rles = [annotation['segmentation'] for annotation in masks]
         try:
             write_mask_file(mask_path, rles, size, image_path.name, details=masks)
@@ -187,8 +187,8 @@ def _scale(values: Any, shape: tuple[int, ...], factors: tuple[float, float], ke
 
 
 def _halve_rle(rle: dict, height: int, width: int) -> dict:
-    # pycocotools' bitmaps lie column by column: transposed, OpenCV takes them without a copy.
-    # An even number, so that half of it is exact.
+    # pycocotools' bitmaps are column-major: transposed, OpenCV takes them without a copy.
+    # 254 is even, so that half of it is exact.
     columns = decode_rle(rle).T * np.uint8(254)
     small = cv2.resize(columns, (height, width), interpolation=cv2.INTER_AREA) >= 127
     return encode_masks([small.T])[0]

@@ -1,4 +1,4 @@
-"""Parts of a run that several processes share."""
+"""Command-line option for sharding a run over several processes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import argparse
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """Read the part of a run that a command line names.
+    """Parse the shard of a run from a command-line argument.
 
     Args:
-        text: ``i/n``: of the sorted files take the i-th (from 0 on) and every n-th from there.
+        text: ``i/n``: every n-th of the sorted files, starting with the i-th (counted from 0).
 
     Returns:
         (i, n).
 
     Raises:
-        argparse.ArgumentTypeError: It is no such part.
+        argparse.ArgumentTypeError: The text is not a shard.
     """
     index, slash, count = text.partition('/')
     if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
-        raise argparse.ArgumentTypeError(f"'{text}' is no shard; expected I/N with 0 <= I < N")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a shard; expected I/N with 0 <= I < N")
     return int(index), int(count)

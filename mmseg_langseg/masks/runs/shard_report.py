@@ -1,4 +1,4 @@
-"""What a run over many images found and made."""
+"""Report of a sharded run over many images."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 @dataclass
 class ShardReport:
-    """What a run found and made.
+    """Counts, time and unreadable images of a sharded run.
 
     Attributes:
         images: Images of the shard.
-        made: Images whose files this run made.
-        kept: Images whose files were there, complete.
+        made: Images processed by this run.
+        kept: Images whose files were already complete.
         masks: Masks or regions in all these files.
-        seconds: Time that making took by the clock.
+        seconds: Wall-clock time of the processing.
         unreadable: (name, reason) of each image or folder that could not be used.
         unreadable_path: File that lists them.
     """
@@ -30,7 +30,7 @@ class ShardReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers that do not depend on when or in how many runs the files were made."""
+        """Counts that do not depend on when or in how many runs the files were generated."""
         return dict(
             images=self.images,
             files=self.made + self.kept,
@@ -39,11 +39,11 @@ class ShardReport:
         )
 
     def describe(self, kind: str = 'masks', most: int = 10) -> str:
-        """A line of numbers, and a line for each image that could not be used.
+        """Format the counts as one line, followed by one line per image that could not be used.
 
         Args:
-            kind: What the files hold.
-            most: Images to name; of more, the list is named.
+            kind: What is counted, such as 'masks'.
+            most: Maximum number of images to list; the full list is in ``unreadable_path``.
         """
         rate = f', {self.made / self.seconds:.3g} images/s' if self.made else ''
         lines = [
@@ -52,6 +52,6 @@ class ShardReport:
         ]
         lines += [f'  {name:.100}: {reason:.500}' for name, reason in self.unreadable[:most]]
         if self.unreadable:
-            lines.append(f"the whole list is in '{self.unreadable_path}'")
-        # File names may hold bytes that are no text.
+            lines.append(f"the full list is in '{self.unreadable_path}'")
+        # File names may contain bytes that are not text.
         return '\n'.join(lines).encode(errors='backslashreplace').decode()

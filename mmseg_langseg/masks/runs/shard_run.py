@@ -1,4 +1,4 @@
-"""Making files of many images, safely: what all such runs share."""
+"""Base class for resumable, sharded processing of many images."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from .generation_manifest import GenerationManifest
 from .own_files import may_replace
 from .shard_report import ShardReport
 
-# What reading or working on one image may raise; it must cost the others nothing.
+# Errors of a single image, which must not affect the others.
 UNUSABLE = (OSError, ValueError, MemoryError, torch.cuda.OutOfMemoryError)
-# A check that takes longer (in seconds) shows its progress.
+# Seconds after which the check of existing files shows a progress bar.
 _PATIENCE = 2
-# Linux allows 255 bytes; the name of a temporary file is longer by 13.
+# Linux allows 255 bytes; temporary file names are 13 bytes longer.
 _LONGEST_NAME, _LONGEST_PATH = 240, 4000
 
 
 class ShardRun(ABC):
-    """Makes files of a part of many images, and may be killed at any moment and started again.
+    """Base class for resumable processing of one shard of many images.
 
-    Files are written completely or not at all, and what is there and complete is kept; so after
-    another run the folder is as if nothing had happened. Shards and doubled runs may work in one
-    folder at the same time.
+    Interruptions are safe: files are written atomically, and a new run keeps the complete ones and
+    produces the same result as an uninterrupted run. Several shards, or several runs of the same
+    shard, may use one folder at the same time.
 
     Args:
         source: The images.
-        shard: (i, n): of the sorted images take the i-th (from 0 on) and every n-th from there.
-        targets: Gives the files of an image, of which the last, its mask file, is written last.
-            Of images with the same mask file the first one has it.
-        inputs: Files besides the images that are read.
+        shard: (i, n): every n-th of the sorted images, starting with the i-th (counted from 0).
+        targets: Returns the files of an image; the last one, its mask file, is written last.
+            If several images have the same mask file, only the first one is processed.
+        inputs: Other files that are read besides the images.
 
     Raises:
-        ValueError: There is no such shard, or an input would be overwritten.
+        ValueError: The shard is invalid, or an input would be overwritten.
     """
 
     def __init__(
@@ -88,15 +88,15 @@ class ShardRun(ABC):
 
     @abstractmethod
     def make(self, names: list[str]) -> None:
-        """Make the files of a batch of images; say so by :meth:`add` or :meth:`skip`.
+        """Write the files of a batch of images; report each by :meth:`add` or :meth:`skip`.
 
         Raises:
-            OSError: A file cannot be written; names it.
+            OSError: A file cannot be written; the message names it.
         """
 
     @abstractmethod
     def count(self, path: Path) -> int:
-        """Number of masks in a mask file.
+        """Return the number of masks in a mask file.
 
         Raises:
             MaskFileError: The file is not complete.
@@ -111,20 +111,20 @@ class ShardRun(ABC):
         batch_size: int = 1,
         progress: bool = True,
     ) -> ShardReport:
-        """Make all files that are not there.
+        """Process all images whose files are missing or incomplete.
 
         Args:
-            manifest_folder: Folder whose sub-folder ``.manifest`` gets the settings, the counts,
-                and the list of what could not be used, see :class:`GenerationManifest`.
-            settings: Everything that the files depend on, as JSON's types.
-            packages: Distributions whose version is noted.
-            title: Of the progress bar.
-            batch_size: Images of a batch.
+            manifest_folder: Folder whose subfolder ``.manifest`` stores the settings, the counts,
+                and the list of unusable images, see :class:`GenerationManifest`.
+            settings: Everything that the files depend on, as JSON types.
+            packages: Python packages to record the versions of.
+            title: Title of the progress bar.
+            batch_size: Images per batch.
             progress: Show a progress bar.
 
         Raises:
-            ValueError: The folder holds files of other settings, or that no such run made.
-            OSError: A file cannot be written, or too many are open; names it.
+            ValueError: The folder contains files with other settings or of another origin.
+            OSError: A file cannot be written, or too many are open; the message names the file.
         """
         report = self.report
         manifest = GenerationManifest(manifest_folder, self.shard)
@@ -138,7 +138,7 @@ class ShardRun(ABC):
         with tqdm(total=report.images, initial=done, desc=title, **look) as bar:
             for first in range(0, len(todo), batch_size):
                 batch = todo[first : first + batch_size]
-                # Another run may have made some meanwhile.
+                # Another run may have processed some in the meantime.
                 self.make([name for name in batch if not self._keep(name)])
                 bar.update(len(batch))
         report.seconds = time.perf_counter() - start
@@ -148,7 +148,7 @@ class ShardRun(ABC):
         return report
 
     def add(self, masks: int) -> None:
-        """Count an image whose files were made."""
+        """Count an image that was processed."""
         self.report.made += 1
         self.report.masks += masks
 
@@ -156,14 +156,14 @@ class ShardRun(ABC):
         """Count an image that cannot be used.
 
         Raises:
-            OSError: The machine is to blame, not the image, see :func:`raise_machine_fault`.
+            OSError: The machine failed, not the image, see :func:`raise_machine_fault`.
         """
         if isinstance(reason, BaseException):
             raise_machine_fault(reason)
         self.report.unreadable.append((name, str(reason) or type(reason).__name__))
 
     def _keep(self, name: str) -> bool:
-        """Whether the files of an image are there and complete; counts them."""
+        """Return whether the files of an image are complete, and count them if so."""
         paths = self.files[name]
         if not os.path.exists(paths[-1]):
             return False

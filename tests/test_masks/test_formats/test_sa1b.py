@@ -119,7 +119,7 @@ def test_binary_file_is_named(mask_file):
         ),
         (
             lambda c: c['annotations'][0]['segmentation'].update(counts='5~'),
-            'annotation 0: RLE counts hold a character outside',
+            'annotation 0: RLE counts contain a character outside',
         ),
         (
             lambda c: c['annotations'][0]['segmentation'].update(size=[8, 6]),
@@ -157,8 +157,8 @@ def test_a_byte_order_mark_is_accepted(mask_file, masks):
     [
         ('[' * 100_000, 'nested too deeply'),
         (HEAD + '[' * 100_000, 'nested too deeply'),
-        (HEAD + '[], "score": NaN}', 'NaN is no number of JSON'),
-        (HEAD + '[], "score": -Infinity}', '-Infinity is no number of JSON'),
+        (HEAD + '[], "score": NaN}', 'NaN is not a JSON number'),
+        (HEAD + '[], "score": -Infinity}', '-Infinity is not a JSON number'),
         (HEAD + '[], "annotations": []}', "the key 'annotations' occurs twice"),
         (HEAD + '9' * 5000 + '}', 'not valid JSON'),
         ('"' + HEAD.replace('"', "'") + '"', "key 'image' is missing"),

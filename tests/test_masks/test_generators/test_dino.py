@@ -105,7 +105,7 @@ def test_too_small_image_is_an_error(checkpoint):
     [
         (dict(model_name='vit_of_nobody'), "does not know the model 'vit_of_nobody'"),
         (dict(model_name='test_resnet'), 'is not a vision transformer'),
-        (dict(checkpoint='gone.pth'), "file 'gone.pth'.*name the file in 'checkpoint'"),
+        (dict(checkpoint='gone.pth'), "file 'gone.pth'.*set 'checkpoint' to the file"),
     ],
 )
 def test_bad_models_are_named(changes, message):

@@ -316,7 +316,7 @@ def test_a_checkpoint_of_a_named_model(tiny_sam, photos, tmp_path, monkeypatch):
         build_generator('sam', model='vit_tiny', checkpoint=str(path))
     path.write_bytes(b'<html>not found</html>')
     with pytest.raises(
-        ValueError, match=r"sam_tiny\.pth' is no checkpoint: it begins with b'<html"
+        ValueError, match=r"sam_tiny\.pth' is not a checkpoint: it begins with b'<html"
     ):
         build_generator('sam', model='vit_tiny', checkpoint=str(path))
 
@@ -324,9 +324,9 @@ def test_a_checkpoint_of_a_named_model(tiny_sam, photos, tmp_path, monkeypatch):
 def test_bad_arguments_are_named(tiny_sam, tmp_path):
     with pytest.raises(ValueError, match=r"unknown options \['points'\]"):
         build_generator('sam', model=tiny_sam, points=3)
-    with pytest.raises(ValueError, match='images_per_batch=0: expected an integer from 1 on'):
+    with pytest.raises(ValueError, match='images_per_batch=0: expected an integer of at least 1'):
         build_generator('sam', model=tiny_sam, images_per_batch=0)
-    with pytest.raises(ValueError, match="no model 'vit_x'; there are vit_h"):
+    with pytest.raises(ValueError, match="no model 'vit_x'; available: vit_h"):
         build_generator('sam', model='vit_x')
     with pytest.raises(FileNotFoundError, match=r"no checkpoint '.*gone\.pth'"):
         build_generator('sam', checkpoint=str(tmp_path / 'gone.pth'))

@@ -75,7 +75,7 @@ def test_unreadable_images_cost_nothing_else(images, tmp_path):
     assert [name for name, _ in report.unreadable] == sorted(bad)
     reasons = dict(report.unreadable)
     assert (
-        reasons['cut.jpg'] == 'the JPEG is cut off' and reasons['zero.jpg'] == 'the file is empty'
+        reasons['cut.jpg'] == 'the JPEG is truncated' and reasons['zero.jpg'] == 'the file is empty'
     )
     good = masks_of(tmp_path / 'good')
     assert masks_of(tmp_path / 'out') == good

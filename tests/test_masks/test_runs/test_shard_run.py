@@ -188,7 +188,7 @@ def test_other_settings_are_refused(images, tmp_path):
 def test_files_of_another_origin_are_refused(images, tmp_path):
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out/5.json').write_text('{}')
-    with pytest.raises(ValueError, match=r"5\.json' exists, and .* has no manifest"):
+    with pytest.raises(ValueError, match=r"5\.json' exists, but .* has no manifest"):
         run(images, tmp_path / 'out')
     assert list(tree(tmp_path / 'out')) == ['5.json']
 
@@ -211,10 +211,10 @@ def test_manifest(images, tmp_path):
 def test_a_damaged_manifest_is_named(images, tmp_path, content):
     run(images, tmp_path / 'out')
     (tmp_path / 'out/.manifest/settings.json').write_text(content)
-    with pytest.raises(ValueError, match=r"settings\.json' is damaged or no manifest"):
+    with pytest.raises(ValueError, match=r"settings\.json' is damaged or not a manifest"):
         run(images, tmp_path / 'out')
     (tmp_path / 'out/.manifest/settings.json').write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(ValueError, match=r"settings\.json' is damaged or no manifest"):
+    with pytest.raises(ValueError, match=r"settings\.json' is damaged or not a manifest"):
         run(images, tmp_path / 'out')
 
 
