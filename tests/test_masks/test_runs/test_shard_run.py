@@ -222,7 +222,7 @@ def test_too_many_open_files_stop_the_run(images, tmp_path, monkeypatch):
     def fail(self, name):
         raise OSError(errno.EMFILE, 'Too many open files', name)
 
-    monkeypatch.setattr('mmseg_langseg.masks.ImageSource.read', fail)
+    monkeypatch.setattr('mmseg_langseg.fileio.ImageSource.read', fail)
     with pytest.raises(OSError, match='Too many open files'):
         run(images, tmp_path / 'out')
     assert not (tmp_path / 'out/.manifest/shard-0-of-1.json').exists()
