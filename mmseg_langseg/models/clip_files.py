@@ -61,8 +61,8 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
         arch, tokens = content['arch'], content['token_embedding']
         if not isinstance(arch, dict) or not _is_token_embedding(tokens):
             raise ValueError(
-                f"'{path}' is not a compact CLIP file: expected dicts 'arch' and 'token_embedding', "
-                "the latter with 'ids' (n,), 'rows' (n, width), 'seed' and 'std'"
+                f"'{path}' is not a compact CLIP file: expected dicts 'arch' and "
+                "'token_embedding', the latter with 'ids' (n,), 'rows' (n, width), 'seed' and 'std'"
             )
         weights = _from_tensors(content['state_dict'], path).weights
         return ClipFile(weights, arch.get('quick_gelu') is True, arch, tokens)

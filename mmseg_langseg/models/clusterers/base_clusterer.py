@@ -32,7 +32,7 @@ class BaseClusterer(nn.Module):
         self.register_buffer('usage', torch.zeros(num_clusters, dtype=torch.long))
 
     def logits(self, features: Tensor, prototypes: Tensor) -> Tensor:
-        """Computes scaled cosines ``(M, K)`` float32 of features ``(M, D)``, prototypes ``(K, D)``."""
+        """Scaled float32 cosines ``(M, K)`` of features ``(M, D)`` and prototypes ``(K, D)``."""
         features = F.normalize(features.float(), dim=1)
         return self.scale * features @ F.normalize(prototypes.float(), dim=1).T
 

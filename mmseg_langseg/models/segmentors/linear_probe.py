@@ -41,7 +41,7 @@ class LinearProbe(EncoderDecoder):
 
     @torch.no_grad()
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor]:
-        """Computes unit embeddings ``((B, D, h, w),)`` of images, without gradient."""
+        """Embeds images ``(B, 3, H, W)`` as unit ``((B, D, h, w),)``, without gradient."""
         return (F.normalize(super().extract_feat(inputs)[-1].float(), dim=1),)
 
     def _frozen(self) -> list[torch.nn.Module]:
