@@ -68,8 +68,8 @@ class MaskCLIPHead(LanguageHead):
         if self.key_smoothing is not None:
             if len(inputs) < 2:
                 raise ValueError(
-                    f'key_smoothing={self.key_smoothing} needs keys, but the tower returns features '
-                    'only: set backbone.with_keys=True (CLIPVisionTransformer, CLIPResNet).'
+                    f'key_smoothing={self.key_smoothing} needs keys, but the tower returns only '
+                    'features: set backbone.with_keys=True (CLIPVisionTransformer, CLIPResNet).'
                 )
             keys = inputs[-2].float()
             if keys.shape[2:] != scores.shape[2:]:

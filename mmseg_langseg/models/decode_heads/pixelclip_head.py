@@ -17,7 +17,7 @@ from .mask_decoder import MaskDecoder
 class PixelCLIPHead(LanguageHead):
     """Clusters unlabeled masks into per-cluster targets and computes the student's mask loss.
 
-    At test time it is a plain :class:`LanguageHead`, without prompts, clusterer and decoder.
+    At test time it is a plain :class:`LanguageHead`; prompts, clusterer and decoder are not used.
 
     Args:
         prompts: Config of the centers that masks are assigned to: ``ClassPrompts`` (the method),

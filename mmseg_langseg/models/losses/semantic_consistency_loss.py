@@ -41,7 +41,7 @@ def decide_classes(
         logit_scale: CLIP's own, ``OpenCLIPTextEncoder.logit_scale``; 100 for OpenAI's. With a
             larger one CLIP is always confident, and nothing is unknown.
         image_mean: ``(D,)`` mean of CLIP's unit embeddings, for calibration: the mean cosine of
-            each class name is subtracted, ``u·t - m·t``, since some are close to all images.
+            each text is subtracted, ``u·t - m·t``, since some texts are close to all images.
             (Label-free; ours.)
 
     Returns:
@@ -138,7 +138,7 @@ class SemanticConsistencyLoss(nn.Module):
 
     Args:
         threshold: Minimum probability of a known class.
-        calibrate: Subtract each class name's mean cosine, see :func:`decide_classes`.
+        calibrate: Subtract the mean cosine of each text, see :func:`decide_classes`.
         smoothing: Weight of the nearest unknown prototype in the embeddings that the decision is
             based on, see :func:`smooth`.
         scale: Inverse temperature of our softmax.
@@ -240,9 +240,7 @@ class SemanticConsistencyLoss(nn.Module):
             loss = semantic_consistency(embeddings, targets, known, unknown, self.scale)
             return self.loss_weight * loss
         if image_mean is None or clusters is None:
-            raise ValueError(
-                "softmax='separate' needs image_mean (D,) and clusters (S,), got None."
-            )
+            raise ValueError('separate needs image_mean (D,) and clusters (S,), got None.')
         loss = 0.0
         if len(known):
             claimed = targets.masked_fill(targets >= len(known), -1)
