@@ -44,9 +44,7 @@ class CLIPTimmTower(CLIPTower):
     ) -> None:
         super().__init__(arch, pretrained, trainable, norm_eval, init_cfg)
         if 'pool' in self.visual.head._modules:
-            raise ValueError(
-                f'{arch!r} pools by attention: its projection cannot be applied to each pixel.'
-            )
+            raise ValueError(f'{arch!r} pools by attention: it has no per-pixel projection.')
         self.embed_dim = self._projection_width()
         if drop_path is not None:
             for module in self.modules():

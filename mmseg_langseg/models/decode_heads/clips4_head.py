@@ -41,8 +41,7 @@ class CLIPS4Head(LanguageHead):
             below.
         loss_embedding: Config of ``EmbeddingConsistencyLoss``.
         loss_semantic: Config of ``SemanticConsistencyLoss``.
-        mean_momentum: Momentum of the running mean of CLIP's pixel embeddings, which some settings
-            of the semantic loss need.
+        mean_momentum: Momentum of the running mean of CLIP's pixel embeddings (semantic loss).
         **kwargs: See :class:`LanguageHead`.
 
     Raises:

@@ -61,7 +61,7 @@ class Vocabulary:
 
     @classmethod
     def from_names(cls, names: Iterable[str], background: Iterable[str] = ()) -> Vocabulary:
-        """Creates a vocabulary from one string per class, as in a dataset's ``metainfo['classes']``.
+        """Creates a vocabulary from one string per class, such as a ``metainfo['classes']``.
 
         Commas separate synonyms: ``'dog, puppy'``. Surrounding blanks are removed.
         """
@@ -110,7 +110,9 @@ class Vocabulary:
             )
         try:
             if path.stat().st_size > MAX_BYTES:
-                raise ValueError(f'larger than {MAX_BYTES // 2**20} MiB, so it is no word list.')
+                raise ValueError(
+                    f'larger than {MAX_BYTES // 2**20} MiB, too large for a vocabulary.'
+                )
             content = json.loads(path.read_text(encoding='utf-8-sig'))
             names, background = _check_schema(content)
             return cls.from_names(names, background)
