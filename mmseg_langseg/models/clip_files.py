@@ -75,9 +75,8 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
 
 def _from_tensors(content, path: str, quick_gelu: bool | None = None) -> ClipFile:
     if not isinstance(content, Mapping) or not content:
-        raise ValueError(
-            f"'{path}' holds no weights, expected a state dict: got {type(content).__name__}"
-        )
+        kind = type(content).__name__
+        raise ValueError(f"'{path}' holds no weights: expected a state dict, got {kind}")
     weights = {str(k).removeprefix('module.'): v for k, v in content.items()}
     clip = {
         k.removeprefix(PIXELCLIP_PREFIX): v

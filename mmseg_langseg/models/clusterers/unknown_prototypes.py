@@ -25,7 +25,7 @@ class UnknownPrototypes(BaseClusterer):
     buffers: it is saved in training checkpoints and receives no gradients.
 
     Args:
-        num_clusters: K_u. Earlier work of the CLIP-S⁴ group reports that fewer than 128 hurt on VOC.
+        num_clusters: K_u. Earlier work of CLIP-S⁴'s group reports that fewer than 128 hurt on VOC.
         embed_dim: D, given by the head.
         momentum: Weight of the old prototype in the new one, in [0, 1].
         patience: Iterations without a segment after which a prototype is re-seeded.

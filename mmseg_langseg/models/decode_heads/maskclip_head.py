@@ -14,7 +14,7 @@ REMOVED = -100.0
 
 @MODELS.register_module()
 class MaskCLIPHead(LanguageHead):
-    """:class:`LanguageHead` with MaskCLIP's two refinements (ECCV 2022, Sec. 3.2).
+    """Language head with MaskCLIP's key smoothing and prompt denoising (ECCV 2022, Sec. 3.2).
 
     Both use ``p = softmax(scale * scores)`` on the head's grid, image by image, and are off by
     default. Padding is treated as part of the image: test with a batch size of one, or resize to a

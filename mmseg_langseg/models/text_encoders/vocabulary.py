@@ -110,9 +110,7 @@ class Vocabulary:
             )
         try:
             if path.stat().st_size > MAX_BYTES:
-                raise ValueError(
-                    f'larger than {MAX_BYTES // 2**20} MiB, too large for a vocabulary.'
-                )
+                raise ValueError(f'larger than {MAX_BYTES // 2**20} MiB, the size limit.')
             content = json.loads(path.read_text(encoding='utf-8-sig'))
             names, background = _check_schema(content)
             return cls.from_names(names, background)
