@@ -42,7 +42,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         teacher_size: (height, width) of the un-augmented images for the frozen teacher, in batches
             of augmented views; ``None`` keeps their size, which must be the same for all.
         strong_view: Arguments of ``BatchStrongView``, ``dict()`` for its defaults: strong views
-            are computed here, on the model's device, and the pipeline has no ``StrongView``.
+            are computed here, on the model's device; leave ``StrongView`` out of the pipeline.
         size_divisor: Pad the sides to multiples of it.
         **kwargs: See ``SegDataPreProcessor``.
     """

@@ -26,8 +26,7 @@ class BatchStrongView:
     generators, which differ between processes like those of the loader's workers.
 
     Args:
-        erase_cutout: Remove the cutout box from the masks of the samples, as ``PackMaskInputs``
-            does.
+        erase_cutout: Remove the cutout box from the samples' masks, as ``PackMaskInputs`` does.
         bgr: Whether the images are BGR.
         **kwargs: Probabilities and ranges, see ``StrongView``.
     """

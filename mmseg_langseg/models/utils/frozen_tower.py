@@ -24,7 +24,7 @@ class FrozenTower(nn.Module):
     def __init__(self, tower: dict) -> None:
         super().__init__()
         built = MODELS.build({**tower, 'trainable': 'none'}).eval()
-        # Not registered as a child module, which keeps it out of parameters() and checkpoints.
+        # Not registered as a child module, which keeps it out of parameters() and modules().
         object.__setattr__(self, 'tower', built)
         self.embed_dim = built.embed_dim
 
