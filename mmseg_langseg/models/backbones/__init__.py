@@ -1,4 +1,4 @@
-"""CLIP image towers over open_clip, and the dense read-outs of their last block."""
+"""CLIP image towers of open_clip as backbones, with dense feature extraction."""
 
 from .clip_resnet import CLIPResNet
 from .clip_timm_tower import CLIPTimmTower

@@ -1,4 +1,4 @@
-"""Small tensor functions that several parts share."""
+"""Utilities of the models: mask pooling, segments, teachers and feature warping."""
 
 from .frozen_tower import FrozenTower
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
