@@ -133,7 +133,7 @@ def test_keys_of_a_vit_are_those_of_its_last_attention():
 
 @pytest.mark.parametrize('case', ['native', 'nonsquare'])
 def test_the_official_activation_and_eps_give_the_official_features(tmp_path, case):
-    official = load_config('maskclip/vit-b16_voc_official.py').model.clip.arch
+    official = load_config('maskclip/vit-b16_official.py').model.clip.arch
     arch = golden.vit_arch()
     arch.update(quick_gelu=official.quick_gelu)
     arch['vision_cfg'].update(norm_kwargs=official.vision_cfg.norm_kwargs)
