@@ -68,7 +68,7 @@ def load_from_data_openmmlab(filename: str, map_location: Any = None) -> Any:
 def _look_up(filename: str, urls: dict[str, str]) -> str:
     name = filename.split('://')[1]
     if name not in urls:
-        raise ValueError(f"'{filename}' names no known weights; known names are e.g. {sorted(urls)[:5]}")
+        raise ValueError(f"'{filename}' is unknown; known weights are e.g. {sorted(urls)[:5]}")
     return urls[name]
 
 

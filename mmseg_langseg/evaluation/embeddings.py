@@ -32,8 +32,8 @@ def embed_images(model: EncoderDecoder, loader: DataLoader) -> Iterator[Embedded
     """Run the encoder of a segmentor on whole images, one batch at a time.
 
     Args:
-        model: Segmentor with ``(B, D, h, w)`` as the last output of ``extract_feat``: a student with
-            its ``EmbeddingHead``, a CLIP tower, or a plain backbone.
+        model: Segmentor with ``(B, D, h, w)`` as the last output of ``extract_feat``: a student
+            with its ``EmbeddingHead``, a CLIP tower, or a plain backbone.
         loader: Dataloader of test images, as in MMSegmentation.
 
     Raises:

@@ -121,7 +121,7 @@ def _in_words(
     return (
         f'k-means + Hungarian. Unit embeddings ({points.shape[1]} dimensions) of '
         f'{describe_images(loader.dataset)}, whole images, one scale, no flip; '
-        f'{len(points)} random cells, the same number per image, without labels; spherical '
+        f'{len(points)} cells, drawn without labels, the same number per image; spherical '
         f'k-means, {clusters} clusters, k-means++, {ITERATIONS} iterations, seed {seed}; cosines '
         'with the centroids upsampled bilinearly, argmax; clusters and the '
         f'{occurring} classes that occur matched one-to-one by the largest sum of IoU on the same '

@@ -82,7 +82,7 @@ def find_image_segments(
 
 
 def build_memory(model: EncoderDecoder, loader: DataLoader) -> tuple[Tensor, Tensor]:
-    """Return embeddings ``(M, D)`` and majority labels ``(M,)`` of segments with a labeled pixel."""
+    """Return embeddings ``(M, D)`` and majority labels ``(M,)`` of all labeled segments."""
     num_classes = len(class_names(loader.dataset))
     rows, labels = [], []
     for batch in embed_images(model, loader):
@@ -125,8 +125,8 @@ def evaluate_retrieval(
             confusion += count_pixels(label, found[ids], len(classes), len(classes))
     words = (
         f'retrieval. Unit embeddings ({memory.shape[1]} dimensions) of '
-        f'{describe_images(loader.dataset)}, whole images, one scale, no flip; each image divided '
-        f'into segments by spherical k-means on embeddings with location, {GRID[0]}x{GRID[1]} clusters, '
+        f'{describe_images(loader.dataset)}, whole images, one scale, no flip; segments of each '
+        f'image by spherical k-means on embeddings with location, {GRID[0]}x{GRID[1]} clusters, '
         f'{ITERATIONS} iterations; each segment takes the majority label of its {neighbors} '
         f'nearest by cosine among {len(memory)} segments of '
         f'{describe_images(memory_loader.dataset)}, which have the majority label of their pixels; '
