@@ -246,7 +246,7 @@ def test_names_that_opencv_cannot_write_are_refused_before_drawing(photos, monke
         for folder in ('images', 'labels'):
             (photos / f'val/{folder}/a.png').rename(photos / f'val/{folder}/{odd}.png')
     shown = photos / (odd if what == 'folder' else 'shown')
-    with pytest.raises(ValueError, match=r'udcff.* is no text in UTF-8.*--show-dir'):
+    with pytest.raises(ValueError, match=r'udcff.* is not valid UTF-8.*--show-dir'):
         run_test(config(photos, label_mapping={11: 255}), show_dir=str(shown))
 
 

@@ -5,8 +5,7 @@
 
 Runs the frozen teacher once over the training images. One file per image, float16 (D, h, w), in the
 folder tree of the images. Complete files are kept, so interrupted runs resume where they stopped;
-files of another origin are never overwritten.
-configs/clips4/README.md shows the config that trains with them.
+other files are never overwritten. configs/clips4/README.md shows the config that trains with them.
 """
 
 import argparse
