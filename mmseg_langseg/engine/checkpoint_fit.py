@@ -85,7 +85,7 @@ def _tensors(checkpoint: Any, source: str) -> dict[str, Tensor]:
     state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
     if not isinstance(state, Mapping):
         kind = type(checkpoint if state is None else state).__name__
-        raise ValueError(f"'{source}' holds {kind} instead of weights; expected a state dict")
+        raise ValueError(f"'{source}' holds no weights but {kind}; expected a state dict")
     tensors = {
         re.sub(r'^module\.', '', str(k)): v for k, v in state.items() if isinstance(v, Tensor)
     }

@@ -53,7 +53,7 @@ def test_keys_that_lead_nowhere_are_refused(cfg, key, message):
         ({'param_scheduler.0': 3}, r'0 would replace an element.*param_scheduler\.0\.KEY=VALUE'),
         ({'0': 1}, "The option 0: '0' cannot be a key of a config"),
         ({'model.backbone.class': 1}, "'class' cannot be a key of a config"),
-        ({f'param_scheduler.{"9" * 5000}.end': 3}, 'in place of an index into a list of 1'),
+        ({f'param_scheduler.{"9" * 5000}.end': 3}, 'not an index into a list of 1'),
     ],
 )
 def test_options_that_mmengine_cannot_merge_are_refused(cfg, options, message):
