@@ -1,9 +1,9 @@
 """Safe checkpoint loaders for MMEngine, which execute no code.
 
 MMEngine reads checkpoints in many places: ``load_from``, ``resume``, ``init_cfg=dict(type=
-'Pretrained')``, ``load_checkpoint``. All of them use ``CheckpointLoader``, which picks the first
+'Pretrained')``, ``load_checkpoint``. All of them ask ``CheckpointLoader``, which takes the first
 loader whose prefix, a regular expression, matches the name; prefixes are tried in reverse
-alphabetical order. The ones registered here come before MMEngine's own for the same names.
+alphabetical order. Those registered here come before MMEngine's own for the same names.
 """
 
 from __future__ import annotations
