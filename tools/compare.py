@@ -1,8 +1,8 @@
-"""Trains and tests configs for several embedded CLIPs and prints one table of means.
+"""Train and test configs with several bundled CLIPs and print a table of means.
 
     python tools/compare.py configs/pixelclip/resnet_synthetic.py configs/pixelclip/ablations/*.py
 
-A row that is finished is not computed again: call it again after an interruption.
+Finished rows are not computed again: after an interruption, run the same command again.
 """
 
 import argparse
@@ -20,10 +20,10 @@ import torch
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
-    parser.add_argument('configs', nargs='+', help='the first one also gives the untrained row')
+    parser.add_argument('configs', nargs='+', help='the first one also yields the untrained row')
     parser.add_argument('--clip-seeds', nargs='+', type=seed_int, default=[0, 1, 2])
     parser.add_argument('--clip', default='embedded:clip_resnet_tiny_seed{seed}')
-    parser.add_argument('--split', default='test', help="'tune' to choose settings")
+    parser.add_argument('--split', default='test', help="test split; 'tune' to choose settings")
     parser.add_argument('--work-dir', default='work_dirs/compare')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, default={})
     return parser.parse_args(argv)
@@ -45,7 +45,7 @@ def compare_seed(args: argparse.Namespace, seed: int) -> list[ComparisonRow]:
 
 
 def print_table(by_seed: list[list[ComparisonRow]]) -> str:
-    """Markdown table: mean (and each seed) of both mIoUs, gain over CLIP."""
+    """Return a Markdown table: mean (and each seed) of both mIoUs, gain over CLIP."""
     lines = [
         '| run | mIoU raw | gain | mIoU centered | gain | training, s |',
         '|---|---|---|---|---|---|',
@@ -64,7 +64,7 @@ def print_table(by_seed: list[list[ComparisonRow]]) -> str:
 
 
 def print_groups(by_seed: list[list[ComparisonRow]], kind: str) -> str:
-    """Markdown table over all, known and unknown classes: mean (and each seed)."""
+    """Return a Markdown table of all, known and unknown classes: mean (and each seed)."""
     lines = [
         f'| {kind} | all | known | unknown | harmonic |',
         '|---|---|---|---|---|',

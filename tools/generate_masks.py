@@ -1,13 +1,13 @@
-"""Makes masks or region maps for a folder, a list, or a tar of images; no labels needed.
+"""Generate class-agnostic masks or region maps for a folder, list or tar of images.
 
     python tools/generate_masks.py data/photos/images data/photos/masks
     python tools/generate_masks.py data/photos/images data/photos/regions --format regions
     python tools/generate_masks.py sa_000020.tar masks --generator sam --shard 3/8 \
         --options model=vit_h checkpoint=sam_vit_h_4b8939.pth points_per_batch=256
 
-One file per image, in the same tree. Files that are complete are left alone, so interrupted runs
-resume where they stopped; files of another origin are never overwritten. docs/masks.md
-explains the formats and the generators.
+No labels are needed. One file per image, in the same folder tree. Complete files are kept, so
+interrupted runs resume where they stopped; files of another origin are never overwritten.
+docs/masks.md explains the formats and the generators.
 """
 
 import argparse
@@ -25,9 +25,9 @@ import torch
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument(
-        'input', metavar='INPUT', type=Path, help='folder of images, tar, or text file of paths'
+        'input', metavar='INPUT', type=Path, help='image folder, tar archive, or file list'
     )
-    parser.add_argument('out', metavar='OUT', type=Path, help='folder of the files to make')
+    parser.add_argument('out', metavar='OUT', type=Path, help='output folder')
     parser.add_argument('--generator', choices=GENERATORS, default='felzenszwalb')
     parser.add_argument(
         '--format',
@@ -41,18 +41,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action=ConfigOptions,
         default={},
         metavar='KEY=VALUE',
-        help="the generator's settings, see docs/masks.md",
+        help='options of the generator, see docs/masks.md',
     )
     parser.add_argument(
-        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='a part: 0/N to N-1/N'
+        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='shard: 0/N to N-1/N'
     )
     parser.add_argument(
-        '--root', type=Path, help="folder that a list's paths lie in; default: the list's own"
+        '--root', type=Path, help='base folder of listed paths; default: that of the list'
     )
     parser.add_argument(
         '--device',
         default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='where sam and dino compute; default: %(default)s',
+        help='device of sam and dino; default: %(default)s',
     )
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     return parser.parse_args(argv)

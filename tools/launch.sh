@@ -2,17 +2,17 @@
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export PYTHONPATH="$(dirname "$tools")${PYTHONPATH:+:$PYTHONPATH}"
 
-# Print the usage and end: usage WORDS
+# Print the usage and exit: usage TEXT
 usage() {
     echo "usage: $0 $1" >&2
     exit 2
 }
 
-# Bash runs commands that stand within a number, such as a[$(command)], so numbers are checked before
-# any arithmetic: check_number NAME VALUE LOWEST
+# Bash arithmetic executes commands within a value, such as a[$(command)], so numbers are checked
+# first: check_number NAME VALUE LOWEST
 check_number() {
     if ! [[ $2 =~ ^(0|[1-9][0-9]{0,5})$ ]] || (($2 < $3)); then
-        echo "$0: $1 is '$2', expected an integer from $3 on" >&2
+        echo "$0: $1 is '$2', expected an integer of at least $3" >&2
         exit 2
     fi
 }
@@ -23,7 +23,7 @@ run_distributed() {
     check_number PROCESSES "$1" 1
     check_number NNODES "${NNODES:-1}" 1
     check_number NODE_RANK "${NODE_RANK:-0}" 0
-    # Idle OpenMP threads that spin slow CPU processes down 5 to 20 times.
+    # Spinning idle OpenMP threads slow CPU processes down 5 to 20 times.
     export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
     exec python -m torch.distributed.run \
         --nnodes="${NNODES:-1}" \
@@ -35,7 +35,7 @@ run_distributed() {
 }
 
 # Start a tool under Slurm: run_slurm PARTITION JOB_NAME TOOL ARGUMENTS
-# Environment: GPUS (all nodes together), GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS (a list of words).
+# Environment: GPUS (all nodes together), GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS (separated by spaces).
 run_slurm() {
     local gpus=${GPUS:-4}
     check_number GPUS "$gpus" 1

@@ -1,7 +1,7 @@
-"""Evaluates embeddings without words: ``python tools/test_unsupervised.py CONFIG [CHECKPOINT]``.
+"""Evaluate embeddings without text: ``python tools/test_unsupervised.py CONFIG [CHECKPOINT]``.
 
 k-means over the embeddings with Hungarian matching, or nearest-neighbor retrieval. Prints the
-mIoU together with the protocol in words (docs/clips4_evaluation.md).
+mIoU together with a description of the protocol (docs/clips4_evaluation.md).
 """
 
 import argparse
@@ -41,28 +41,28 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--protocol', choices=['kmeans', 'retrieval'], default='kmeans')
     parser.add_argument(
-        '--clusters', type=positive_int, help='k-means: default the number of classes'
+        '--clusters', type=positive_int, help='k-means: clusters; default: number of classes'
     )
     parser.add_argument(
-        '--points', type=positive_int, default=50_000, help='k-means: cells clustered'
+        '--points', type=positive_int, default=50_000, help='k-means: cells to cluster'
     )
-    parser.add_argument('--seed', type=seed_int, default=0, help='k-means: of points and centroids')
+    parser.add_argument('--seed', type=seed_int, default=0, help='k-means: random seed')
     parser.add_argument(
-        '--neighbors', type=positive_int, default=20, help='retrieval: how many vote'
+        '--neighbors', type=positive_int, default=20, help='retrieval: number of neighbors'
     )
     parser.add_argument(
         '--memory-split',
         nargs='+',
         action=ConfigOptions,
         metavar='KEY=VALUE',
-        help='retrieval: what makes the test dataset the labeled one that is looked up, e.g. '
+        help='retrieval: options that turn the test dataset into the labeled memory, e.g. '
         "ann_file=ImageSets/Segmentation/train.txt; default: the config's memory_split",
     )
     parser.add_argument(
         '--memory-images',
         type=positive_int,
         default=2000,
-        help='retrieval: at most so many images, evenly spaced over the memory split',
+        help='retrieval: maximum number of images, evenly spaced over the memory split',
     )
     parser.add_argument('--work-dir', help='folder for the log')
     add_benchmark_option(parser)
@@ -78,11 +78,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoader:
-    """Loader of the labeled images that are looked up: the test loader on another split."""
+    """Build the loader of the labeled memory: the test loader on another split."""
     changes = changes or cfg.get('memory_split')
     if not changes:
         raise ValueError(
-            f'{cfg.filename} has no `memory_split`: say with --memory-split KEY=VALUE what turns '
+            f'{cfg.filename} has no `memory_split`: give --memory-split KEY=VALUE, which turns '
             'its test_dataloader.dataset into the labeled training split.'
         )
     loader = Config(dict(dataset=cfg.test_dataloader.dataset.to_dict()))

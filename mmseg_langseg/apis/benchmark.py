@@ -9,24 +9,24 @@ from mmengine.config import Config
 from .config_file import read_config
 
 DATASET_CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
-# What a dataset config says about the test besides the class prompts.
+# Keys of a dataset config that define the test, besides the class prompts.
 _KEYS = ('test_dataloader', 'test_evaluator', 'test_pipeline', 'tta_pipeline', 'memory_split')
 
 
 def use_benchmark(cfg: Config, benchmark: str) -> None:
-    """Replace the test of a config by that of a benchmark, in place.
+    """Replace the test settings of a config with those of a benchmark, in place.
 
-    Dataset, test and TTA pipelines, metrics and class prompts become the benchmark's.
+    This sets the dataset, the test and TTA pipelines, the metrics and the class prompts.
 
     Args:
         cfg: Config of any segmentor.
         benchmark: Name of a file in ``configs/_base_/datasets``, e.g. ``'ade20k'``, or path of a
             config with a ``test_dataloader``, a ``test_evaluator`` and, optionally, the
-            ``vocabulary`` of its class prompts. Without a vocabulary they are the class names of
-            the dataset.
+            ``vocabulary`` of its class prompts. Without a vocabulary, the class names of the
+            dataset are used.
 
     Raises:
-        ValueError: There is no such benchmark, or the file tests nothing.
+        ValueError: The benchmark is unknown, or the file defines no test.
         FileNotFoundError: There is no such file.
     """
     source = read_config(_find(benchmark))
@@ -47,7 +47,7 @@ def use_benchmark(cfg: Config, benchmark: str) -> None:
 
 
 def list_benchmarks() -> list[str]:
-    """Names of the dataset configs that are for testing alone."""
+    """Return the names of the dataset configs that are used for testing only."""
     configs = {file.stem: read_config(file) for file in sorted(DATASET_CONFIGS.glob('*.py'))}
     return [
         name

@@ -1,4 +1,4 @@
-"""The Runner of our commands, whose console shows what a person must know."""
+"""Runner with a concise console log."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
-# Warnings about each frozen parameter, about a metric without the prefix that only several metrics
-# need, and about MMEngine's own use of MMEngine.
+# Suppressed: one warning per frozen parameter, the missing prefix of a metric (needed only with
+# several metrics), and deprecations within MMEngine itself.
 _NOWHERE = (
     'is skipped since its requires_grad=False',
     'The prefix is not set in metric class',
     '"FileClient" will be deprecated in future',
     '"HardDiskBackend" is the alias of "LocalBackend"',
 )
-# Long, and wanted when something went wrong.
+# Long, and needed only when something goes wrong.
 _LOG_FILE_ONLY = (
     'System environment:',
     'Config:\n',
@@ -30,19 +30,19 @@ _LOG_FILE_ONLY = (
 
 
 class CommandRunner(Runner):
-    """MMEngine's Runner; its console leaves out what the log file holds.
+    """Runner that keeps the console concise and logs details to the log file only.
 
-    Environment, config, hooks and the options of each parameter go to the log file alone, whose
-    path is the first line. Instead of a warning for each frozen parameter, one line says how much
-    is trained. Everything else is MMEngine's.
+    Environment, config, hooks and per-parameter options go to the log file only; its path is the
+    first line on the console. One line with the number of trained parameters replaces a warning
+    per frozen parameter. Everything else is as in MMEngine's ``Runner``.
     """
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Build MMEngine's logger with the filters."""
+        """Build MMEngine's logger and add the filters."""
         logger = super().build_logger(*args, **kwargs)
         logger.addFilter(lambda record: not _holds(record, _NOWHERE))
         for handler in logger.handlers:
-            # A file name need not be text.
+            # File names may be invalid text.
             if isinstance(getattr(handler, 'stream', None), io.TextIOWrapper):
                 handler.stream.reconfigure(errors='backslashreplace')
             if not isinstance(handler, logging.FileHandler):
@@ -51,7 +51,7 @@ class CommandRunner(Runner):
         return logger
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> OptimWrapper | OptimWrapperDict:
-        """Build the optimizer and say how much of the model it trains."""
+        """Build the optimizer wrapper and log the number of trained parameters."""
         built = super().build_optim_wrapper(optim_wrapper)
         sizes = [(p.numel(), p.requires_grad) for p in self.model.parameters()]
         trained, total = sum(n for n, learns in sizes if learns), sum(n for n, _ in sizes)
@@ -59,7 +59,7 @@ class CommandRunner(Runner):
         return built
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
-        """Register hooks; one that draws only on demand (``--show-dir``) is no reason to warn."""
+        """Register hooks, without the warning about drawing on demand only (``--show-dir``)."""
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', message='The draw is False')
             super().register_hooks(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Comparison of configs under one protocol: plain logits and centered logits."""
+"""Compare configs and zero-shot CLIP under one protocol: plain and centered logits."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .train import run_training
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One line of a comparison.
+    """One row of a comparison table.
 
     Attributes:
-        name: What was tested.
-        raw: mIoU in percent with the logits as they are.
+        name: Name of the tested model.
+        raw: mIoU in percent with plain logits.
         centered: mIoU in percent after per-class centering on unlabeled training images.
         seconds: Training time, 0 for an untrained model.
         checkpoint: Path of the trained weights, None for an untrained model.
-        groups: With a ``KnownUnknownIoUMetric``, under ``raw`` and ``centered`` the mIoU over the
-            ``known`` and the ``unknown`` classes and their ``harmonic`` mean, in percent.
+        groups: With a ``KnownUnknownIoUMetric``: for ``raw`` and ``centered`` logits, the mIoU of
+            the ``known`` and ``unknown`` classes and their ``harmonic`` mean, in percent.
     """
 
     name: str
@@ -46,12 +46,12 @@ def test_both(
     work_dir: str,
     cfg_options: dict[str, Any] | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Tests a model with plain and with centered logits.
+    """Test a model with plain and with centered logits.
 
-    The config says in ``centering_dataset`` which unlabeled images the means are taken on.
+    ``centering_dataset`` in the config defines the unlabeled images for the mean logits.
 
     Returns:
-        The metrics of both, in percent.
+        The metrics of both tests, in percent.
     """
     scores = []
     for centered in (False, True):
@@ -73,7 +73,7 @@ def compare_untrained(
     work_dir: str,
     cfg_options: dict[str, Any] | None = None,
 ) -> ComparisonRow:
-    """Scores the untrained model of a config, that is its CLIP, or reads an earlier score."""
+    """Test the untrained model of a config, i.e. zero-shot CLIP, or read a stored row."""
     return _once(name, work_dir, lambda: (None, 0.0), config, cfg_options)
 
 
@@ -83,7 +83,7 @@ def compare_trained(
     work_dir: str,
     cfg_options: dict[str, Any] | None = None,
 ) -> ComparisonRow:
-    """Trains the model of a config and scores it, or reads an earlier score."""
+    """Train and test the model of a config, or read a stored row."""
 
     def train() -> tuple[str, float]:
         start = time.time()
@@ -96,13 +96,13 @@ def compare_trained(
 def settings_key(
     config: str | Path | Config, work_dir: str, cfg_options: dict[str, Any] | None = None
 ) -> str:
-    """Short hash over the whole config with its options."""
+    """Return a short hash of the whole config with its options."""
     text = load_config(config, work_dir, cfg_options).pretty_text
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
-    """A finished row is not computed again, so a comparison that was cut off goes on."""
+    """Compute a row unless it is stored, so that interrupted comparisons resume."""
     file = Path(work_dir) / 'row.json'
     key = settings_key(config, work_dir, cfg_options)
     if file.is_file():

@@ -16,13 +16,13 @@ _DEEPEST = 50
 
 
 class ConfigOptions(DictAction):
-    """MMEngine's ``DictAction``, except that words and paths arrive as typed.
+    """``DictAction`` that keeps class names and paths as typed.
 
-    The toolbox's documented values are read as they are there: numbers, ``True``, ``None``,
-    strings, ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every blank and splits
-    at every comma, which turns ``person; dog, puppy`` into other words. Here a string with blanks
-    or semicolons outside brackets is kept whole, commas included, and so is one in quotes. Within
-    brackets, elements keep their inner blanks: ``[traffic light, dog]``.
+    Values documented in MMSegmentation are parsed as there: numbers, ``True``, ``None``, strings,
+    ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every space and splits at every
+    comma, which corrupts ``person; dog, puppy``. Here a string with spaces or semicolons outside
+    brackets is kept whole, including its commas, and so is a quoted string. Within brackets,
+    elements keep their inner spaces: ``[traffic light, dog]``.
     """
 
     def __call__(
@@ -39,7 +39,7 @@ class ConfigOptions(DictAction):
             if not equals or not key.strip():
                 raise argparse.ArgumentError(
                     self,
-                    f'expected KEY=VALUE, got {show_value(text)} (a value with blanks needs '
+                    f'expected KEY=VALUE, got {show_value(text)} (a value with spaces needs '
                     'quotes: "KEY=some words")',
                 )
             try:
@@ -50,7 +50,7 @@ class ConfigOptions(DictAction):
 
 
 def parse_value(text: str) -> Any:
-    """Read the value of an option.
+    """Parse the value of an option.
 
     Raises:
         ValueError: Brackets or quotes do not match, or are nested too deeply.
@@ -87,12 +87,12 @@ def _is_quoted(text: str) -> bool:
 
 
 def _in_brackets(text: str) -> bool:
-    """Whether one pair of brackets encloses all of a text."""
+    """Whether one pair of brackets encloses the whole text."""
     return text[:1] in BRACKETS and _closing(text) == len(text) - 1
 
 
 def _matches(text: str) -> bool:
-    """Whether every bracket of a text has its partner."""
+    """Whether all brackets of a text match."""
     while text:
         if text[0] in BRACKETS:
             end = _closing(text)
@@ -106,7 +106,7 @@ def _matches(text: str) -> bool:
 
 
 def _closing(text: str) -> int | None:
-    """Index of the bracket that closes the first character's, None without one."""
+    """Return the index of the bracket that closes the first one, or None."""
     awaited: list[str] = []
     quote = None
     for index, character in enumerate(text):
@@ -127,7 +127,7 @@ def _closing(text: str) -> int | None:
 
 
 def _split(text: str) -> list:
-    """Parsed elements of a comma list; commas in brackets and quotes do not separate."""
+    """Parse a comma-separated list; commas in brackets and quotes do not separate."""
     elements = []
     rest = text.strip()
     while rest:

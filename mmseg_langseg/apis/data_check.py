@@ -1,4 +1,4 @@
-"""Checks of a config's labeled data before its model is built and its weights are read."""
+"""Check the labeled data of a config before its model is built and weights are loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mmseg_langseg.masks.runs import GenerationManifest
 
 from .config_checks import check_folders
 
-# Where launchers tell a process its number and that of all.
+# Environment variables of launchers for the rank and the world size.
 _RANKS = dict(
     pytorch=('RANK', 'WORLD_SIZE'),
     slurm=('SLURM_PROCID', 'SLURM_NTASKS'),
@@ -32,10 +32,10 @@ def check_data(cfg: Config, loader: str) -> BaseDataset | None:
 
     Args:
         cfg: Config of a run.
-        loader: Its key of the data, e.g. ``test_dataloader``.
+        loader: Key of the dataloader, e.g. ``test_dataloader``.
 
     Returns:
-        The dataset; None if the config has no such data.
+        The dataset; None if the config has no such dataloader.
 
     Raises:
         OSError: Data are missing.
@@ -58,7 +58,7 @@ def _build(settings: ConfigDict) -> BaseDataset:
     try:
         return DATASETS.build(settings)
     except ValueError as error:
-        # MMEngine's failure to store an empty list.
+        # MMEngine's error for a dataset without images.
         if 'at least one array' not in str(error):
             raise
         raise ValueError(
@@ -68,10 +68,10 @@ def _build(settings: ConfigDict) -> BaseDataset:
 
 
 def check_not_among_data(folder: str, dataset: BaseDataset, option: str) -> None:
-    """Make sure that a folder to write to is not among a dataset's images or label maps.
+    """Check that an output folder is not among the images or label maps of a dataset.
 
     Raises:
-        ValueError: It is such a folder, or below one.
+        ValueError: It is such a folder or inside one.
     """
     target = Path(folder).resolve()
     for part in dataset_parts(dataset):
@@ -85,30 +85,30 @@ def check_not_among_data(folder: str, dataset: BaseDataset, option: str) -> None
 
 
 def check_drawable(folder: str, dataset: BaseDataset | None) -> None:
-    """Make sure that OpenCV can write a picture for each image of a dataset into a folder.
+    """Check that OpenCV can write drawings of all images of a dataset into a folder.
 
-    It ends the process by a signal where a name holds bytes that are no UTF-8.
+    OpenCV kills the process by a signal if a file name is not valid UTF-8.
 
     Raises:
-        ValueError: The name of the folder or of an image is no text.
+        ValueError: The name of the folder or of an image is not valid UTF-8.
     """
     parts = [] if dataset is None else dataset_parts(dataset)
     paths = (part.get_data_info(i).get('img_path', '') for part in parts for i in range(len(part)))
     for name in itertools.chain([os.path.abspath(folder)], map(os.path.basename, paths)):
         if name != name.encode(errors='replace').decode():
             raise ValueError(
-                f'{name!r} is a name that is no text in UTF-8, so that no picture of it can be '
-                'written: rename it, or test without --show and --show-dir'
+                f'{name!r} is not valid UTF-8, so OpenCV cannot write a drawing of it: rename it, '
+                'or test without --show and --show-dir'
             )
 
 
 def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:
-    """Get a folder ready for predicted label maps.
+    """Prepare a folder for predicted label maps.
 
     Files of an earlier test with the same classes are replaced; files of another origin never.
 
     Args:
-        out: The folder.
+        out: Output folder.
         dataset: Dataset to test on.
 
     Returns:
@@ -116,7 +116,7 @@ def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:
 
     Raises:
         ValueError: The folder is among the images or label maps, holds files of another origin or
-            of a test with other classes, or two images would have the same label map.
+            of a test with other classes, or two images would share a label map.
     """
     check_not_among_data(out, dataset, '--out')
     roots = [part.data_prefix.get('img_path') or '' for part in dataset_parts(dataset)]

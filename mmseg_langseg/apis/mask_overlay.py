@@ -1,4 +1,4 @@
-"""Masks and regions painted over an image."""
+"""Draw masks and regions over an image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .overlay import class_colors
 
 
 def draw_masks(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Paint masks over an image: large ones first, each with its outline.
+    """Draw masks over an image: large ones first, each with its outline.
 
     Args:
         image: uint8 (H, W, 3) RGB.
@@ -31,11 +31,11 @@ def draw_masks(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def draw_regions(image: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """Paint regions over an image, each in the color of its id.
+    """Draw regions over an image, each in the color of its id.
 
     Args:
         image: uint8 (H, W, 3) RGB.
-        regions: int (H, W), ids from 0 on; -1: not painted.
+        regions: int (H, W), non-negative ids; -1: not drawn.
 
     Returns:
         uint8 (H, W, 3), a copy.

@@ -1,4 +1,4 @@
-"""A label map painted over its image, with a legend."""
+"""Draw a label map over its image, with a legend."""
 
 import colorsys
 
@@ -9,8 +9,8 @@ from .inferencer import SegmentationResult
 
 
 def class_colors(num_classes: int) -> np.ndarray:
-    """Return ``(num_classes, 3)`` uint8 RGB colors; neighbors in the list look unlike."""
-    # Steps of the golden ratio round the color wheel never come close to a color soon again.
+    """Return ``(num_classes, 3)`` uint8 RGB colors; consecutive colors differ clearly."""
+    # Golden-ratio steps around the color wheel keep consecutive hues far apart.
     hues = (np.arange(num_classes) * 0.618033988749895) % 1.0
     tones = [(0.85, 0.95), (0.55, 0.95), (0.9, 0.65)]
     rgb = [colorsys.hsv_to_rgb(hue, *tones[i % len(tones)]) for i, hue in enumerate(hues)]
@@ -18,15 +18,15 @@ def class_colors(num_classes: int) -> np.ndarray:
 
 
 def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Image:
-    """Paint a result over its image, with a legend of the found classes at its right.
+    """Draw a segmentation result over its image, with a legend of the found classes on the right.
 
     Args:
-        result: What the inferencer answered, image ``(H, W, 3)``.
-        opacity: Of the class colors, 0 (image only) to 1 (colors only).
+        result: Result of the inferencer, image ``(H, W, 3)``.
+        opacity: Opacity of the class colors, 0 (image only) to 1 (colors only).
 
     Returns:
-        The picture, wider than the image by the legend; the legend lists the found classes from
-        the largest to the smallest, each with its share of the pixels.
+        The image extended by the legend, which lists the found classes from the largest to the
+        smallest, each with its share of the pixels.
 
     Raises:
         ValueError: If ``opacity`` is outside 0 to 1.
@@ -49,7 +49,7 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
 
 
 def _draw_legend(lines: list[tuple[str, tuple[int, ...]]], height: int) -> Image.Image:
-    """Draw one swatch and text a line, at least ``height`` pixels high."""
+    """Draw one color swatch and text per line, at least ``height`` pixels high."""
     font = ImageFont.load_default(size=min(max(height / 28, 11), 32))
     row = round(font.size * 1.6)
     pad = row // 2

@@ -1,4 +1,4 @@
-"""The checkpoint that a training is resumed from."""
+"""Find the checkpoint to resume a training from."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ LAST = 'last_checkpoint'
 
 
 def given_checkpoint(path: str, cfg: Config, trust: bool = False) -> str:
-    """Return ``path`` if a training can be resumed from it; an URL is not looked into.
+    """Return ``path`` if a training can be resumed from it; URLs are not checked.
 
     Args:
-        path: The checkpoint.
+        path: Checkpoint.
         cfg: Config of the training.
-        trust: Unpickle the file with all that it holds, see :func:`trusted_checkpoint`.
+        trust: Unpickle the file without restrictions, see :func:`trusted_checkpoint`.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is empty, cut, no checkpoint, holds more than data, or weights only.
+        ValueError: It is empty, truncated, not a checkpoint, holds more than data or only weights.
     """
     check_checkpoint(path)
     if '://' not in path:
@@ -35,7 +35,7 @@ def given_checkpoint(path: str, cfg: Config, trust: bool = False) -> str:
             _check(path, cfg, trust)
         except ValueError as error:
             raise ValueError(
-                f'{str(error).rstrip(".")}. To resume, give a checkpoint that a training wrote, or '
+                f'{str(error).rstrip(".")}. To resume, give a checkpoint written by a training, or '
                 '--resume without a value for the newest one of the work folder; to start a new '
                 'training from weights, give them as load_from in --cfg-options.'
             ) from error
@@ -43,14 +43,14 @@ def given_checkpoint(path: str, cfg: Config, trust: bool = False) -> str:
 
 
 def newest_checkpoint(cfg: Config, trust: bool = False) -> tuple[str | None, list[str]]:
-    """Newest checkpoint in the config's work folder that a training can be resumed from.
+    """Find the newest checkpoint in the work folder that a training can be resumed from.
 
-    The one that ``last_checkpoint`` names comes first, whatever folder that file says: a moved or
-    copied work folder is resumed from its own files. The others follow by their iterations. If the
-    config saves to another storage than a local disk, only MMEngine's own record is followed.
+    The one named in ``last_checkpoint`` comes first, regardless of the folder given there: a moved
+    or copied work folder resumes from its own files. The others follow, latest iteration first. If
+    the config saves to a storage other than a local disk, only MMEngine's own record is used.
 
     Returns:
-        Its path, None if the folder holds no checkpoint; and what was passed over, and why.
+        Its path, or None if the folder holds no checkpoint; and the reasons for skipped ones.
 
     Raises:
         ValueError: The folder holds checkpoints, but none of them is usable.
@@ -70,13 +70,13 @@ def newest_checkpoint(cfg: Config, trust: bool = False) -> tuple[str | None, lis
     if names:
         raise ValueError(
             f"No checkpoint in '{folder}' can be resumed from: {'; '.join(skipped)}. Resume from "
-            'another file with --resume FILE, or start anew in another --work-dir.'
+            'another file with --resume FILE, or start a new training in another --work-dir.'
         )
     return None, skipped
 
 
 def _candidates(cfg: Config) -> tuple[list[str], list[str]]:
-    """Names of the checkpoints, the best to resume from first, and what is wrong so far."""
+    """Return checkpoint names, the best to resume from first, and the problems found so far."""
     folder, wrong = _checkpoint_folder(cfg), []
     pattern = re.compile(re.escape(_template(cfg)).replace(r'\{\}', r'(\d+)'))
     matches = map(pattern.fullmatch, os.listdir(folder) if folder.is_dir() else [])
@@ -100,13 +100,13 @@ def _hook(cfg: Config) -> dict[str, Any]:
 
 
 def _checkpoint_folder(cfg: Config) -> Path:
-    """Where the checkpoint hook writes to."""
+    """Return the folder that the checkpoint hook writes to."""
     out_dir = _hook(cfg).get('out_dir')
     return Path(out_dir, Path(cfg.work_dir).name) if out_dir else Path(cfg.work_dir)
 
 
 def _template(cfg: Config) -> str:
-    """How the checkpoint hook names its files."""
+    """Return the file name template of the checkpoint hook."""
     hook = _hook(cfg)
     default = 'epoch_{}.pth' if hook.get('by_epoch', True) else 'iter_{}.pth'
     return hook.get('filename_tmpl') or default
@@ -117,7 +117,7 @@ def _check(path: str, cfg: Config, trust: bool) -> None:
     with trusted_checkpoint(path if trust else None):
         checkpoint = read_checkpoint(path, mmap=True)
     if not isinstance(checkpoint, dict):
-        raise ValueError(f"'{path}' is no checkpoint: it holds a {type(checkpoint).__name__}")
+        raise ValueError(f"'{path}' is not a checkpoint: it holds a {type(checkpoint).__name__}")
     needed = ['meta', 'state_dict', 'message_hub']
     if _hook(cfg).get('save_optimizer', True):
         needed.append('optimizer')
@@ -126,6 +126,5 @@ def _check(path: str, cfg: Config, trust: bool) -> None:
         missing = [f'meta.{key}' for key in ('epoch', 'iter') if key not in checkpoint['meta']]
     if missing:
         raise ValueError(
-            f"'{path}' holds weights, but not the state of a training: it lacks "
-            f'{", ".join(missing)}'
+            f"'{path}' holds weights, but no training state: it lacks {', '.join(missing)}"
         )

@@ -1,4 +1,4 @@
-"""One training in a work folder at a time."""
+"""Lock that allows one training per work folder at a time."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 @contextmanager
 def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterator[None]:
-    """Keep other trainings out of a work folder; two would remove each other's checkpoints.
+    """Lock a work folder for one training; two would remove each other's checkpoints.
 
-    The lock is of the operating system, which releases it whenever its process ends. Of a
-    distributed training, the main process alone holds it.
+    The operating system releases the lock whenever its process ends. In a distributed training,
+    only the main process holds it.
 
     Args:
-        work_dir: The folder; is made if needed.
+        work_dir: Work folder; created if needed.
         launcher: How the processes were started, see :func:`run_training`.
 
     Raises:
-        RuntimeError: Another training uses the folder; names its process.
+        RuntimeError: Another training uses the folder; the message names its process.
     """
     if not _is_main(launcher):
         yield
@@ -45,8 +45,8 @@ def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterat
         lock.acquire(timeout=0)
     except Timeout:
         raise RuntimeError(
-            f"Another training uses the work folder '{folder}': {_read(owner)}. Wait until it has "
-            'ended, end it, or give this one a folder of its own with --work-dir.'
+            f"Another training uses the work folder '{folder}': {_read(owner)}. Wait until it "
+            'ends, stop it, or choose another folder with --work-dir.'
         ) from None
     except (NotImplementedError, OSError) as error:
         # Some cluster file systems are mounted without locks.
@@ -60,7 +60,7 @@ def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterat
 
 
 def _is_main(launcher: str) -> bool:
-    """Whether this is the main process, also before the processes are connected."""
+    """Whether this is the main process, even before the process group is initialized."""
     return get_rank() == 0 and int(os.environ.get(_RANKS.get(launcher, ''), 0)) == 0
 
 

@@ -1,4 +1,4 @@
-"""Check that a checkpoint holds what its model needs."""
+"""Check that a checkpoint holds the tensors of its model, by name and shape."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _UNUSED_IN_TEST = ('auxiliary_head.',)
 
 
 def load_trained_weights(model: nn.Module, path: str) -> None:
-    """Load a checkpoint that holds all that a model trains.
+    """Load a checkpoint that must hold all trained parameters of a model.
 
     Args:
         model: Model on the CPU.
-        path: File or address, as MMEngine takes it.
+        path: File or URL, as accepted by MMEngine.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no whole checkpoint, holds more than data, or does not fit.
+        ValueError: The file is not a complete checkpoint, holds more than data, or does not fit.
     """
     checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     check_checkpoint_fit(model, checkpoint, path, trained=True)
@@ -35,17 +35,17 @@ def check_checkpoint_fit(
 ) -> tuple[int, int]:
     """Check that a checkpoint has the model's tensors, by name and shape.
 
-    What is frozen is not saved, so a checkpoint without it is complete. Auxiliary heads serve
-    training only.
+    Frozen modules are not saved, so a checkpoint without them is complete. Auxiliary heads are used
+    in training only.
 
     Args:
-        model: Model that will load the checkpoint, also inside wrappers.
-        checkpoint: What the file holds: a state dict, bare or under ``'state_dict'``.
-        source: File name for the error.
-        trained: True: every parameter that the model trains must be there; False: any tensor.
+        model: Model that will load the checkpoint, possibly inside wrappers.
+        checkpoint: Content of the file: a state dict, bare or under ``'state_dict'``.
+        source: File name for the error message.
+        trained: Require all trained parameters of the model; otherwise, any one tensor suffices.
 
     Returns:
-        How many tensors of the checkpoint fit, and how many it has.
+        The number of fitting tensors, and the number of all tensors in the checkpoint.
 
     Raises:
         ValueError: The checkpoint does not fit.
@@ -53,7 +53,7 @@ def check_checkpoint_fit(
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     tensors = _tensors(checkpoint, source)
-    # What is frozen is in no state dict, but can be loaded.
+    # Frozen tensors are not in the state dict, but can be loaded.
     own = {**dict(model.named_parameters()), **dict(model.named_buffers()), **model.state_dict()}
     fitting = {k for k, v in tensors.items() if k in own and own[k].shape == v.shape}
     if not fitting:
@@ -81,7 +81,7 @@ def check_checkpoint_fit(
 
 
 def _tensors(checkpoint: Any, source: str) -> dict[str, Tensor]:
-    """Tensors by the names that MMEngine will look up."""
+    """Return the tensors under the names that MMEngine looks up."""
     state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
     if not isinstance(state, Mapping):
         kind = type(checkpoint if state is None else state).__name__

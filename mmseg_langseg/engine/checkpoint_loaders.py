@@ -1,4 +1,4 @@
-"""MMEngine's checkpoint loading, with a reader that runs nothing.
+"""Safe checkpoint loaders for MMEngine, which execute no code.
 
 MMEngine reads checkpoints in many places: ``load_from``, ``resume``, ``init_cfg=dict(type=
 'Pretrained')``, ``load_checkpoint``. All of them ask ``CheckpointLoader``, which takes the first
@@ -31,21 +31,21 @@ def load_from_data_file(filename: str, map_location: Any = None) -> Any:
     """Read a local checkpoint, see :func:`~mmseg_langseg.fileio.read_checkpoint`."""
     checkpoint = read_checkpoint(filename, map_location)
     if isinstance(checkpoint, dict) and isinstance(checkpoint.get('meta'), dict):
-        # Of old versions: resuming runs this text as a Python config.
+        # Written by old versions: resuming would execute this text as a Python config.
         checkpoint['meta'].pop('config', None)
     return checkpoint
 
 
 @CheckpointLoader.register_scheme(prefixes='https?://')
 def load_from_data_url(filename: str, map_location: Any = None) -> Any:
-    """Download a checkpoint into torch's cache, unless it is there, and read it.
+    """Download a checkpoint to torch's cache, unless it is there, and read it.
 
     Raises:
         OSError: The download failed.
     """
     folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
     path = os.path.join(folder, os.path.basename(urlparse(filename).path))
-    # Processes of one machine share the cache; the others find the file, or load their own.
+    # Processes of one machine share the cache; those on other machines download their own copy.
     if is_main_process():
         _download(filename, path)
     barrier()
@@ -55,13 +55,13 @@ def load_from_data_url(filename: str, map_location: Any = None) -> Any:
 
 @CheckpointLoader.register_scheme(prefixes=['torchvision:/{2}', 'modelzoo:/{2}'])
 def load_from_data_torchvision(filename: str, map_location: Any = None) -> Any:
-    """Read weights that torchvision publishes."""
+    """Read weights published by torchvision."""
     return load_from_data_url(_look_up(filename, get_torchvision_models()), map_location)
 
 
 @CheckpointLoader.register_scheme(prefixes=['open-mmlab:/{2}', 'openmmlab:/{2}'])
 def load_from_data_openmmlab(filename: str, map_location: Any = None) -> Any:
-    """Read weights that OpenMMLab publishes."""
+    """Read weights published by OpenMMLab."""
     scheme, name = filename.split('://')
     name = get_deprecated_model_names().get(name, name)
     return load_from_data_url(_look_up(f'{scheme}://{name}', get_external_models()), map_location)
@@ -90,7 +90,7 @@ def refuse_remote_storage(filename: str, map_location: Any = None) -> Any:
 def _look_up(filename: str, urls: dict[str, str]) -> str:
     name = filename.split('://')[1]
     if name not in urls:
-        raise ValueError(f"'{filename}' names no weights; known are e.g. {sorted(urls)[:5]}")
+        raise ValueError(f"'{filename}' is unknown; known weights are e.g. {sorted(urls)[:5]}")
     return urls[name]
 
 

@@ -1,4 +1,4 @@
-"""Unsupervised segmentation by look-up: each segment takes the label of its nearest neighbors."""
+"""Unsupervised segmentation: nearest-neighbor retrieval of segment labels."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ CHUNK = 256
 
 
 def retrieve_labels(queries: Tensor, memory: Tensor, labels: Tensor, neighbors: int) -> Tensor:
-    """Majority label of the nearest rows of a memory.
+    """Return the majority label of the nearest neighbors in a memory.
 
-    Of labels that are equally frequent the one with the larger sum of cosines wins.
+    Of equally frequent labels, the one with the larger sum of cosines wins.
 
     Args:
         queries: ``(Q, D)`` of norm 1.
         memory: ``(M, D)`` of norm 1.
         labels: ``(M,)`` int64, at least 0.
-        neighbors: How many rows, those of the largest cosine, vote; all if there are fewer.
+        neighbors: Number of rows with the largest cosine to use; all if there are fewer.
 
     Returns:
         ``(Q,)`` int64.
 
     Raises:
-        ValueError: If the memory is empty, or no neighbor is asked for.
+        ValueError: If the memory is empty, or ``neighbors`` is below 1.
     """
     if neighbors < 1 or not len(memory):
         raise ValueError(
@@ -48,7 +48,7 @@ def retrieve_labels(queries: Tensor, memory: Tensor, labels: Tensor, neighbors: 
             'each; is the memory split labeled?'
         )
     votes = []
-    # In parts: the cosines with the whole memory are the largest thing here.
+    # In chunks, as the cosines with the whole memory need the most space.
     for part in queries.split(CHUNK):
         cosines, nearest = (part @ memory.T).topk(min(neighbors, len(memory)), dim=1)
         found = labels[nearest]
@@ -63,14 +63,14 @@ def retrieve_labels(queries: Tensor, memory: Tensor, labels: Tensor, neighbors: 
 def find_image_segments(
     model: EncoderDecoder, batch: EmbeddedBatch
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Segments of whole images by k-means, at the size of the labels.
+    """Segment whole images by k-means, at the size of the labels.
 
     Returns:
-        Segment embeddings ``(S, D)``, and for each image its labels and its segments, both
+        Segment embeddings ``(S, D)`` and, for each image, its labels and its segments, both
         ``(H, W)``.
     """
     shape = (len(batch.samples), *batch.embeddings.shape[2:])
-    # One region: nothing but the embeddings and their location divides an image.
+    # One region: only the embeddings and their location divide an image.
     regions = torch.zeros(shape, dtype=torch.long, device=batch.embeddings.device)
     segments = find_segments(batch.embeddings, regions, GRID, ITERATIONS)
     images = torch.arange(len(batch.samples), device=regions.device)
@@ -82,7 +82,7 @@ def find_image_segments(
 
 
 def build_memory(model: EncoderDecoder, loader: DataLoader) -> tuple[Tensor, Tensor]:
-    """Embeddings ``(M, D)`` and majority labels ``(M,)`` of all segments with a labeled pixel."""
+    """Return embeddings ``(M, D)`` and majority labels ``(M,)`` of all labeled segments."""
     num_classes = len(class_names(loader.dataset))
     rows, labels = [], []
     for batch in embed_images(model, loader):
@@ -98,20 +98,20 @@ def build_memory(model: EncoderDecoder, loader: DataLoader) -> tuple[Tensor, Ten
 def evaluate_retrieval(
     model: EncoderDecoder, loader: DataLoader, memory_loader: DataLoader, neighbors: int = 20
 ) -> ProtocolResult:
-    """Labels the segments of a data set by look-up in the labeled segments of another.
+    """Label the segments of a dataset by retrieval from the labeled segments of another one.
 
     The protocol of SegSort and HSG: k-means within each image, then the majority label of the
-    nearest labeled segments. CLIP-S⁴'s own protocol is not known. Keeps one row of D numbers for
-    each segment of the memory (at most 36 an image) and one batch of images.
+    nearest labeled segments. CLIP-S⁴'s own protocol is not known. Keeps one row of D numbers per
+    segment of the memory (at most 36 per image) and one batch of images.
 
     Args:
         model: See :func:`embed_images`.
         loader: Test images with labels.
-        memory_loader: Images whose labels are looked up, of the same classes.
-        neighbors: Number of neighbors that vote.
+        memory_loader: Labeled images of the same classes to retrieve from.
+        neighbors: Number of nearest neighbors.
 
     Raises:
-        ValueError: If the classes of both data sets differ.
+        ValueError: If the classes of both datasets differ.
     """
     classes = class_names(loader.dataset)
     if class_names(memory_loader.dataset) != classes:
@@ -125,12 +125,12 @@ def evaluate_retrieval(
             confusion += count_pixels(label, found[ids], len(classes), len(classes))
     words = (
         f'retrieval. Unit embeddings ({memory.shape[1]} dimensions) of '
-        f'{describe_images(loader.dataset)}, whole images, one scale, no flip; each image cut into '
-        f'segments by spherical k-means on embeddings with location, {GRID[0]}x{GRID[1]} clusters, '
+        f'{describe_images(loader.dataset)}, whole images, one scale, no flip; segments of each '
+        f'image by spherical k-means on embeddings with location, {GRID[0]}x{GRID[1]} clusters, '
         f'{ITERATIONS} iterations; each segment takes the majority label of its {neighbors} '
         f'nearest by cosine among {len(memory)} segments of '
         f'{describe_images(memory_loader.dataset)}, which have the majority label of their pixels; '
-        'segments upsampled bilinearly, arg-max. Labels serve for the look-up and the score only; '
+        'segments upsampled bilinearly, argmax. Labels are used for retrieval and score only; '
         'nothing is trained on them.'
     )
     return ProtocolResult(class_iou(confusion), words)

@@ -97,7 +97,7 @@ def test_bounds_are_included_and_named():
 
 @pytest.mark.parametrize('text', ['-0.1', '1.1', 'nan', 'inf', '-inf'])
 def test_numbers_out_of_bounds_are_refused(text):
-    with pytest.raises(argparse.ArgumentTypeError, match=r'from 0 on and at most 1, got'):
+    with pytest.raises(argparse.ArgumentTypeError, match=r'of at least 0 and at most 1, got'):
         number_in(0, 1)(text)
 
 

@@ -29,9 +29,9 @@ def cfg():
         ('model.bakcbone.depth', "no 'bakcbone'. Did you mean 'backbone'"),
         ('modle.type', "no 'modle'. Did you mean 'model'"),
         ('train_dataloder.batch_size', "Did you mean 'train_dataloader'"),
-        ('param_scheduler.1.end', "'1' is in place of an index into a list of 1"),
-        ('param_scheduler.end', "'end' is in place of an index"),
-        ('param_scheduler.x.end', "'x' is in place of an index"),
+        ('param_scheduler.1.end', "'1' is not an index into a list of 1"),
+        ('param_scheduler.end', "'end' is not an index"),
+        ('param_scheduler.x.end', "'x' is not an index"),
         ('model.backbone.depth.x', 'model.backbone.depth is 1 and has no keys'),
         ('model.backbone.depth.x.y', 'model.backbone.depth, which is 1'),
         ('model.teacher.type', 'leads through model.teacher, which is None'),
@@ -53,7 +53,7 @@ def test_keys_that_lead_nowhere_are_refused(cfg, key, message):
         ({'param_scheduler.0': 3}, r'0 would replace an element.*param_scheduler\.0\.KEY=VALUE'),
         ({'0': 1}, "The option 0: '0' cannot be a key of a config"),
         ({'model.backbone.class': 1}, "'class' cannot be a key of a config"),
-        ({f'param_scheduler.{"9" * 5000}.end': 3}, 'in place of an index into a list of 1'),
+        ({f'param_scheduler.{"9" * 5000}.end': 3}, 'not an index into a list of 1'),
     ],
 )
 def test_options_that_mmengine_cannot_merge_are_refused(cfg, options, message):
@@ -65,7 +65,7 @@ def test_options_that_mmengine_cannot_merge_are_refused(cfg, options, message):
 @pytest.mark.parametrize(
     ('key', 'message'),
     [
-        ('train_batch_size', 'Nothing may read it'),
+        ('train_batch_size', 'It may have no effect'),
         ('modle', "Did you mean 'model'"),
         ('load_frm', "Did you mean 'load_from'"),
         ('train_dataloader.batchsize', "Did you mean 'batch_size'"),

@@ -52,7 +52,7 @@ def test_words_under_test_and_dataset_names_are_joined(tmp_path):
 
 
 def test_known_words_that_are_no_class_are_named():
-    with pytest.raises(ValueError, match=r'--known: zebra, okapi: no class of Synthetic.*ring'):
+    with pytest.raises(ValueError, match=r'--known: zebra, okapi: not in Synthetic.*ring'):
         set_known(read(), 'ring; zebra; okapi')
 
 
@@ -69,7 +69,7 @@ def test_known_words_without_a_split_may_be_any():
 def test_models_without_words_are_refused(tiny_config):
     with pytest.raises(ValueError, match='--known is for CLIP-S4 and MaskCLIP'):
         set_known(read(ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'), 'ring; star')
-    with pytest.raises(ValueError, match='--texts needs a model that reads words; the FCNHead'):
+    with pytest.raises(ValueError, match='needs a model that uses class names; the FCNHead'):
         set_texts(read(tiny_config), 'ring; star')
     for change in (set_known, set_texts):
         with pytest.raises(ValueError, match='occurs twice'):

@@ -122,7 +122,7 @@ def test_tested_with_all_names_known_and_unknown(config, whole, tmp_path):
 def test_known_words_other_than_the_metrics_stop_before_training(config, tmp_path):
     for known, message in (
         ('ring; star', 'the metric counts as unknown: star'),
-        ('ring; zebra', 'zebra are no classes of Synthetic'),
+        ('ring; zebra', 'zebra are not in Synthetic'),
     ):
         cfg = Config.fromfile(config)
         cfg.model.decode_head.known = known

@@ -127,7 +127,7 @@ def test_numbers_out_of_range_are_refused_at_once(name, option, value, call):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['model.bakcbone.x=1'], r"no place.*'bakcbone'. Did you mean 'backbone'"),
+        (['model.bakcbone.x=1'], r"does not match.*'bakcbone'. Did you mean 'backbone'"),
         (['train_cfg=3', 'train_cfg.x=1'], None),
         (['param_scheduler.9.end=1'], r'list of 1|list of'),
         (['train_dataloader.batch_size.x=1'], r'batch_size.*has no keys'),

@@ -131,7 +131,7 @@ def test_bad_mat_files_are_named_and_cost_nothing_else(tmp_path):
     assert lines[0] == '3 files cannot be used:'
     assert 'a.mat: LabelMap holds numbers 460 to 460: expected 0 to 459' in lines[1]
     assert 'b.mat: holds no label map' in lines[2]
-    assert 'c.mat: no readable .mat file' in lines[3]
+    assert 'c.mat: not a readable .mat file' in lines[3]
     assert [p.name for p in (tmp_path / 'SegmentationContext459').iterdir()] == ['d.png']
     with pytest.raises(FileNotFoundError, match=r'no \.mat file in'):
         CONTEXT.main([str(tmp_path / 'gone')])

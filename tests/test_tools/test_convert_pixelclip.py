@@ -190,7 +190,7 @@ def test_bad_input(tool, tmp_path):
     torch.save({'state_dict': {}}, tmp_path / 'other.pth')
     refuse(tool, "no 'model'", tmp_path / 'other.pth', target)
     torch.save({'model': {'backbone.x': torch.zeros(1)}}, tmp_path / 'model.pth')
-    refuse(tool, r'no official.*backbone\.x', tmp_path / 'model.pth', target)
+    refuse(tool, r'not an official.*backbone\.x', tmp_path / 'model.pth', target)
     assert not target.exists()
 
 

@@ -119,7 +119,7 @@ def test_viewer_draws_and_counts(viewer, images, tmp_path, capsys):
     viewer.main([*arguments, str(tmp_path / 'drawn'), '--max', '2'])
     printed = capsys.readouterr().out
     assert 'bad.jpg: ' in printed
-    assert 'masks an image    mean 1.0, median 1, from 0 to 2; 1 images have none' in printed
+    assert 'masks per image   mean 1.0, median 1, from 0 to 2; 1 images have none' in printed
     assert 'coverage          mean 33.3%, from 0.0% to 50.0%' in printed
     # 16 of 768 pixels, and two halves.
     assert '1.00% to  10.00%        1  33.3%' in printed

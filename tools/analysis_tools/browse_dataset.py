@@ -1,13 +1,13 @@
-"""Draws samples as the training of a config gets them.
+"""Draw training samples of a config as its pipeline yields them.
 
     python tools/analysis_tools/browse_dataset.py configs/pixelclip/vit-b16_photos.py OUT
     python tools/analysis_tools/browse_dataset.py configs/clips4/r50_photos.py OUT --max 8 --seed 3
 
-One PNG per sample; existing files are overwritten with --overwrite only, and files of the dataset
-never. Of masks (PixelCLIP): the weak view, the weak view with its masks, the strong view with the
-same. Of views (CLIP-S4, MaskCLIP+): the un-augmented image with a frame where each view
-was cut and the regions that the views see there, carried back by the views' matrices; then each
-view without and with its regions. A region has one color everywhere.
+One PNG per sample. Existing files are overwritten only with --overwrite, files of the dataset
+never. Masks (PixelCLIP): the weak view, the weak view with its masks, the strong view with the same
+masks. Views (CLIP-S4, MaskCLIP+): the image before augmentation with the frames of the views and
+their regions, mapped back by the matrices of the views; then each view without and with its
+regions. A region has the same color everywhere.
 """
 
 import os
@@ -37,7 +37,7 @@ HEIGHT, GAP = 320, 4
 
 
 def draw_sample(sample: dict) -> list[np.ndarray]:
-    """Pictures of a packed sample, uint8 (H, W, 3) RGB of different sizes.
+    """Draw a packed sample as uint8 (H, W, 3) RGB pictures of different sizes.
 
     Raises:
         ValueError: If the sample was packed by neither PackMaskInputs nor PackViews.
@@ -49,7 +49,7 @@ def draw_sample(sample: dict) -> list[np.ndarray]:
         return _draw_view_sample(inputs, sample['data_samples'])
     raise ValueError(
         "its training pipeline ends in neither 'PackMaskInputs' nor 'PackViews'; for labeled data "
-        "MMSegmentation's own tools/analysis_tools/browse_dataset.py"
+        "use MMSegmentation's tools/analysis_tools/browse_dataset.py"
     )
 
 
@@ -71,7 +71,7 @@ def _draw_view_sample(inputs: dict, data_sample) -> list[np.ndarray]:
     matrices = data_sample.matrices.numpy()
     regions = data_sample.regions.numpy() if 'regions' in data_sample else None
     pictures = []
-    # Without the image there are features in its place.
+    # Precomputed features may replace the image.
     if 'image' in inputs:
         image = _to_rgb(inputs['image'])
         if regions is not None:
@@ -85,15 +85,15 @@ def _draw_view_sample(inputs: dict, data_sample) -> list[np.ndarray]:
 
 
 def carry_back(regions: np.ndarray, matrices: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Regions of an image as its views see them.
+    """Map the regions of views back to their image.
 
     Args:
-        regions: int (V, h, w), of the views.
-        matrices: (V, 2, 3), from the views' coordinates to the image's, see ``RandomView``.
+        regions: int (V, h, w), regions of the views.
+        matrices: (V, 2, 3), from view to image coordinates, see ``RandomView``.
         size: (H, W) of the image.
 
     Returns:
-        int (H, W), -1 where no view looks.
+        int (H, W), -1 outside all views.
     """
     y, x = (2 * (np.arange(side) + 0.5) / side - 1 for side in size)
     points = np.stack(np.meshgrid(x, y), -1)
@@ -109,7 +109,7 @@ def carry_back(regions: np.ndarray, matrices: np.ndarray, size: tuple[int, int])
 
 
 def draw_frames(image: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-    """Draws where each view was cut from an image."""
+    """Draw the frames of views on their image."""
     drawn = image.copy()
     height, width = image.shape[:2]
     corners = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]])
@@ -122,7 +122,7 @@ def draw_frames(image: np.ndarray, matrices: np.ndarray) -> np.ndarray:
 
 
 def _to_rgb(image: torch.Tensor) -> np.ndarray:
-    """An image (3, H, W) in the loader's order, BGR, as (H, W, 3)."""
+    """Convert a BGR image (3, H, W) to RGB (H, W, 3)."""
     return np.ascontiguousarray(image.numpy().transpose(1, 2, 0)[..., ::-1])
 
 
@@ -143,23 +143,23 @@ def browse(
     cfg_options: dict | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Draws the first samples of a config's training set.
+    """Draw the first samples of the training set of a config.
 
     Args:
         config: Config file.
-        out: Folder, made if needed.
-        limit: Samples to draw.
-        seed: Of the augmentations; each sample has its own numbers, whatever was drawn before.
+        out: Output folder, created if needed.
+        limit: Number of samples to draw.
+        seed: Seed of the augmentations; each sample is seeded on its own.
         cfg_options: Dotted keys and values that override the config.
         overwrite: Replace files that exist.
 
     Returns:
-        The files.
+        Paths of the drawings.
 
     Raises:
         ValueError: If the pipeline packs other samples, the data cannot be used, or a file of the
             dataset would be overwritten.
-        FileExistsError: If a drawing exists, and is not to be replaced.
+        FileExistsError: If a drawing exists and ``overwrite`` is False.
         OSError: If a file is missing or cannot be written.
     """
     cfg = load_config(config, cfg_options=cfg_options)
@@ -189,7 +189,7 @@ def browse(
 
 
 def _input_files(dataset: BaseDataset) -> list[str]:
-    """PNGs that the dataset reads; a drawing is none of them."""
+    """Return the PNG files of the dataset, which no drawing may replace."""
     infos = (dataset.get_data_info(index) for index in range(len(dataset)))
     paths = (info.get(key) for info in infos for key in ('img_path', 'mask_path'))
     return [path for path in paths if path and path.endswith('.png')]
@@ -198,9 +198,9 @@ def _input_files(dataset: BaseDataset) -> list[str]:
 def main(argv: list[str] | None = None) -> None:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('config', metavar='CONFIG', help='training config')
-    parser.add_argument('out', metavar='OUT', type=Path, help='folder to draw to')
-    parser.add_argument('--max', type=positive_int, default=16, help='samples to draw')
-    parser.add_argument('--seed', type=seed_int, default=0, help='of the augmentations')
+    parser.add_argument('out', metavar='OUT', type=Path, help='output folder')
+    parser.add_argument('--max', type=positive_int, default=16, help='number of samples to draw')
+    parser.add_argument('--seed', type=seed_int, default=0, help='seed of the augmentations')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier drawings')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     args = parser.parse_args(argv)

@@ -1,11 +1,11 @@
-"""Draws masks or regions over their images, and prints how many and how large they are.
+"""Draw masks or regions over their images and print statistics of their number and size.
 
     python tools/analysis_tools/browse_masks.py IMAGES MASKS OUT
     python tools/analysis_tools/browse_masks.py IMAGES REGIONS sheet.png --sheet --max 24
 
-MASKS is a folder of tools/generate_masks.py or any other of the same layout: for images/a/1.jpg
-masks/a/1.json (SA-1B's JSON) or masks/a/1.png (a region map). Existing files are overwritten with
---overwrite only, and images and masks never.
+MASKS is an output folder of tools/generate_masks.py or any other of the same layout: for
+images/a/1.jpg, masks/a/1.json (SA-1B's JSON) or masks/a/1.png (a region map). Existing files are
+overwritten only with --overwrite, images and masks never.
 """
 
 import os
@@ -35,7 +35,7 @@ from mmseg_langseg.masks.generators import regions_to_rles
 import cv2
 import numpy as np
 
-# Upper bounds of the areas, as shares of the image.
+# Upper bounds of the area bins, as shares of the image.
 AREAS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 SHEET_WIDTH, CELL = 6, 320
 # Longest side of a picture.
@@ -43,7 +43,7 @@ LONGEST = 1600
 
 
 def find_masks(root: Path, name: str) -> Path:
-    """The mask file of an image: JSON or, if there is none, PNG.
+    """Return the mask file of an image: JSON or, if there is none, PNG.
 
     Raises:
         BadFileError: If there is neither.
@@ -56,10 +56,10 @@ def find_masks(root: Path, name: str) -> Path:
 
 
 def load_masks(path: Path, size: tuple[int, int]) -> list[dict]:
-    """Reads the masks of an image of a height and width as COCO RLEs.
+    """Read the masks of an image of a height and width as COCO RLEs.
 
     Raises:
-        BadFileError: If the file is damaged or of another image.
+        BadFileError: If the file is damaged or belongs to another image.
     """
     if path.suffix == '.json':
         return read_mask_file(path, size)
@@ -67,7 +67,7 @@ def load_masks(path: Path, size: tuple[int, int]) -> list[dict]:
 
 
 class Statistics:
-    """Counts masks, their areas, and the share of each image that is in a mask."""
+    """Statistics of masks: number, areas, and coverage of the images."""
 
     def __init__(self) -> None:
         self.counts: list[int] = []
@@ -75,7 +75,7 @@ class Statistics:
         self.coverages: list[float] = []
 
     def add(self, rles: list[dict], size: tuple[int, int]) -> None:
-        """Adds the masks of an image of a height and width."""
+        """Add the masks of an image of a height and width."""
         pixels = size[0] * size[1]
         self.counts.append(len(rles))
         self.shares += [rle_area(rle) / pixels for rle in rles]
@@ -83,12 +83,12 @@ class Statistics:
         self.coverages.append(covered / pixels)
 
     def __str__(self) -> str:
-        """A few lines."""
+        """Return the statistics as a few lines of text."""
         counts = np.array(self.counts)
         lines = [
             f'images            {len(counts)}',
             f'masks             {counts.sum()}',
-            f'masks an image    mean {counts.mean():.1f}, median {np.median(counts):.0f}, '
+            f'masks per image   mean {counts.mean():.1f}, median {np.median(counts):.0f}, '
             f'from {counts.min()} to {counts.max()}; {(counts == 0).sum()} images have none',
             f'coverage          mean {np.mean(self.coverages):.1%}, '
             f'from {min(self.coverages):.1%} to {max(self.coverages):.1%}',
@@ -110,20 +110,20 @@ def browse(
     limit: int = 100,
     overwrite: bool = False,
 ) -> Statistics:
-    """Draws images until the limit, and counts the masks of all.
+    """Draw images up to a limit and compute statistics of all masks.
 
     Args:
-        source: The images.
+        source: Image source.
         masks: Folder of the mask files.
-        out: Folder, or file of the contact sheet; ``None`` draws nothing.
+        out: Output folder, or file of the contact sheet; ``None`` draws nothing.
         sheet: Draw one contact sheet.
-        limit: Images to draw.
+        limit: Number of images to draw.
         overwrite: Replace files that exist.
 
     Raises:
-        FileExistsError: If a drawing exists, and is not to be replaced.
-        ValueError: If no image has usable masks, the sheet is to be another kind of file, or an
-            image or a mask file would be overwritten.
+        FileExistsError: If a drawing exists and ``overwrite`` is False.
+        ValueError: If no image has usable masks, the sheet has an unsupported suffix, or an image
+            or a mask file would be overwritten.
     """
     if sheet and (out is None or out.suffix not in ('.png', '.jpg')):
         raise ValueError(f"the sheet should be a .png or .jpg file, got '{out}'")
@@ -162,7 +162,7 @@ def browse(
 
 
 def _draw(image: np.ndarray, rles: list[dict], longest: int) -> np.ndarray:
-    """The image, smaller if it is larger than that, with its masks."""
+    """Draw masks over an image, downscaled to the longest side if it is larger."""
     factor = min(1, longest / max(image.shape[:2]))
     height, width = (max(1, round(side * factor)) for side in image.shape[:2])
     rows, cols = (
@@ -174,7 +174,7 @@ def _draw(image: np.ndarray, rles: list[dict], longest: int) -> np.ndarray:
 
 
 def _cell(image: np.ndarray) -> np.ndarray:
-    """The image in the middle of a square."""
+    """Center an image in a square."""
     cell = np.full((CELL, CELL, 3), 255, np.uint8)
     top, left = ((CELL - side) // 2 for side in image.shape[:2])
     cell[top : top + image.shape[0], left : left + image.shape[1]] = image
@@ -195,7 +195,7 @@ def _drawing(out: Path, name: str) -> Path:
 def _check_drawings(
     drawings: list[Path], source: ImageSource, masks: Path, overwrite: bool
 ) -> None:
-    """Make sure that nothing is lost."""
+    """Check that no file would be lost."""
     stems = [masks / PurePosixPath(name) for name in source.names]
     inputs = [stem.with_suffix(suffix) for stem in stems for suffix in ('.json', '.png')]
     if source.root is not None:
@@ -214,18 +214,18 @@ def _write_image(path: Path, image: np.ndarray, overwrite: bool) -> None:
 def main(argv: list[str] | None = None) -> None:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument(
-        'images', metavar='IMAGES', type=Path, help='folder of images, tar, or text file of paths'
+        'images', metavar='IMAGES', type=Path, help='image folder, tar archive, or file list'
     )
     parser.add_argument('masks', metavar='MASKS', type=Path, help='folder of the mask files')
     parser.add_argument(
-        'out', metavar='OUT', type=Path, nargs='?', help='folder to draw to; default: only count'
+        'out', metavar='OUT', type=Path, nargs='?', help='output folder; default: statistics only'
     )
-    parser.add_argument('--sheet', action='store_true', help='OUT is one picture of all')
+    parser.add_argument('--sheet', action='store_true', help='draw one contact sheet to OUT')
     parser.add_argument(
-        '--max', type=positive_int, default=100, help='images to draw; all are counted'
+        '--max', type=positive_int, default=100, help='images to draw; statistics cover all'
     )
     parser.add_argument('--overwrite', action='store_true', help='replace earlier drawings in OUT')
-    parser.add_argument('--root', type=Path, help="folder that a list's paths lie in")
+    parser.add_argument('--root', type=Path, help='base folder of listed paths')
     args = parser.parse_args(argv)
     source = open_image_source(args.images, args.root, exclude=args.masks)
     if args.out is not None:

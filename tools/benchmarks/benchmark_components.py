@@ -1,4 +1,4 @@
-"""What tools/benchmarks/benchmark_training.py measures without a config, and how it measures."""
+"""Timing and component benchmarks for tools/benchmarks/benchmark_training.py."""
 
 import argparse
 import resource
@@ -25,7 +25,7 @@ NUM_VIEWS = 2
 
 
 def peak_memory(device: str) -> float:
-    """Peak memory of this process in MiB: the GPU's, or on a CPU the resident set's."""
+    """Return the peak memory of this process in MiB: on the GPU, or the resident set on a CPU."""
     if device.startswith('cuda'):
         return torch.cuda.max_memory_allocated(device) / 2**20
     # In KiB on Linux, in bytes on macOS.
@@ -35,7 +35,7 @@ def peak_memory(device: str) -> float:
 
 
 def measure(step: Callable[[], object], images: int, steps: int, device: str) -> dict[str, float]:
-    """Time ``steps`` calls after a warm-up of one, and read the peak memory before and after."""
+    """Time ``steps`` calls after one warm-up call; read the peak memory before and after."""
     memory_before = peak_memory(device)
     for number in range(WARM_UP + steps):
         if number == WARM_UP:
@@ -70,7 +70,7 @@ def random_masks(number: int, size: tuple[int, int]) -> torch.Tensor:
 
 
 def random_regions(number: int, size: tuple[int, int], regions: int) -> torch.Tensor:
-    """Return ``(number, H, W)`` int32 maps: every pixel belongs to the nearest of random places."""
+    """Return ``(number, H, W)`` int32 maps: every pixel belongs to the nearest of random points."""
     axes = [torch.linspace(0, 1, length) for length in size]
     pixels = torch.stack(torch.meshgrid(*axes, indexing='ij'), dim=-1).flatten(0, 1)
     places = torch.rand(number, regions, 2)
@@ -78,7 +78,7 @@ def random_regions(number: int, size: tuple[int, int], regions: int) -> torch.Te
 
 
 def pooling_inputs(args: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Features ``(B, D, h, w)``, masks ``(B n, H, W)`` and the image of each mask."""
+    """Return features ``(B, D, h, w)``, masks ``(B n, H, W)`` and the image of each mask."""
     features = torch.randn(args.batch_size, args.channels, *args.grid, device=args.device)
     masks = random_masks(args.batch_size * args.masks, tuple(args.mask_size)).to(args.device)
     image_index = torch.arange(args.batch_size, device=args.device).repeat_interleave(args.masks)
@@ -86,7 +86,7 @@ def pooling_inputs(args: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor
 
 
 def pool_upsampled(features: torch.Tensor, masks: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
-    """Mean over each mask by building the features at mask resolution: what we avoid."""
+    """Average the features upsampled to mask resolution over each mask, the costly baseline."""
     large = F.interpolate(features, masks.shape[1:], mode='bilinear', align_corners=False)
     weights = masks.view(len(features), -1, masks[0].numel()).float()
     total = torch.bmm(weights, large.flatten(2).transpose(1, 2))
@@ -94,30 +94,30 @@ def pool_upsampled(features: torch.Tensor, masks: torch.Tensor, _: torch.Tensor)
 
 
 def measure_pooling(args: argparse.Namespace, transposed: bool) -> dict[str, float]:
-    """Mean features of all masks of a batch, by the transposed operator or upsampled."""
+    """Measure mask pooling of a batch, by the transposed operator or on upsampled features."""
     inputs = pooling_inputs(args)
     pool = mask_pool if transposed else pool_upsampled
     with torch.no_grad():
         figures = measure(lambda: pool(*inputs), args.batch_size, args.steps, args.device)
         if transposed:
-            # A slice, so that the check does not count as memory that we need; after the figures.
+            # On a slice and after the measurement, so that the check adds no memory to it.
             part = [inputs[0][:1], inputs[1][: args.masks], inputs[2][: args.masks]]
             figures['max_difference'] = (pool(*part) - pool_upsampled(*part)).abs().max().item()
     return figures
 
 
 def embedded_views(args: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embeddings ``(N, D, h, w)`` and regions ``(N, h, w)`` of the views of a batch."""
+    """Return embeddings ``(N, D, h, w)`` and regions ``(N, h, w)`` of the views of a batch."""
     count = NUM_VIEWS * args.batch_size
     embeddings = torch.randn(count, args.channels, *args.grid, device=args.device)
     return embeddings, random_regions(count, tuple(args.grid), args.regions).to(args.device)
 
 
 def measure_contrast(args: argparse.Namespace) -> dict[str, float]:
-    """CLIP-S4's contrast, forward and backward, from the pixel embeddings on."""
+    """Measure CLIP-S4's contrastive loss, forward and backward, from the pixel embeddings on."""
     embeddings, regions = embedded_views(args)
-    # Few channels, so that finding the segments leaves no peak. Noise gives more of them than
-    # embeddings that are smooth: an upper bound.
+    # Few channels, so that finding the segments does not set the peak. Noise yields more of them
+    # than smooth embeddings: an upper bound.
     segments = find_segments(embeddings[:, :8], regions)
     image_index = torch.arange(args.batch_size, device=args.device).repeat_interleave(NUM_VIEWS)
     labels = region_labels(segments, image_index)
@@ -134,13 +134,13 @@ def measure_contrast(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_segments(args: argparse.Namespace) -> dict[str, float]:
-    """CLIP-S4's k-means of all views of a batch, cut at the regions."""
+    """Measure CLIP-S4's k-means segments of all views of a batch, split by the regions."""
     views = embedded_views(args)
     return measure(lambda: find_segments(*views), args.batch_size, args.steps, args.device)
 
 
 def measure_warping(args: argparse.Namespace) -> dict[str, float]:
-    """The teacher's features of a batch (32x32) on the grids of the views."""
+    """Measure warping the teacher's features of a batch (32x32) to the grids of the views."""
     features = torch.randn(args.batch_size, args.channels, 32, 32, device=args.device)
     matrices = torch.eye(2, 3, device=args.device).repeat(args.batch_size, NUM_VIEWS, 1, 1)
     size = tuple(args.grid)
@@ -150,7 +150,7 @@ def measure_warping(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_regions(args: argparse.Namespace) -> dict[str, float]:
-    """Regions on the fly, on the CPU, of blotches that are about as busy as a photo."""
+    """Measure regions on the fly, on the CPU, on random images about as detailed as photos."""
     coarse = torch.rand(args.batch_size, 3, 40, 40) * 255
     images = F.interpolate(coarse, size=tuple(args.image_size), mode='bicubic').clamp(0, 255)
     images = images.permute(0, 2, 3, 1).byte().numpy()

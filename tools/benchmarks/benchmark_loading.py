@@ -1,15 +1,15 @@
-"""Samples a second and core of the mask pipeline, against decoding every mask.
+"""Benchmark the mask pipeline against decoding every mask, in samples per second per core.
 
     python tools/benchmarks/benchmark_loading.py
     python tools/benchmarks/benchmark_loading.py --masks 50 --size 750 1125 --images 8
 
-Makes images and masks of SA-1B's kind in a temporary folder and loads them in two ways:
+Creates images and masks similar to SA-1B in a temporary folder and loads them in two ways:
 
 * lookup: this package's pipeline. The masks stay encoded and are looked up at the final pixels.
-* decode: pycocotools decodes all masks, unchecked; each then goes through the same Resize,
-  RandomCrop and RandomFlip as a label map of its own.
+* decode: pycocotools decodes all masks, unchecked; each is then transformed by the same Resize,
+  RandomCrop and RandomFlip as a separate label map.
 
-All other steps are the same, and both get the same random numbers. The samples must be equal, or
+All other steps are the same, and both use the same random numbers. The samples must be equal, or
 the benchmark fails. Times are CPU times of one process with one thread, medians over the samples.
 """
 
@@ -47,10 +47,10 @@ Steps = list[tuple[str, Callable[[dict], dict]]]
 
 
 class DecodeMasks:
-    """Decodes all masks; they travel as so many label maps."""
+    """Decode all masks, each into a separate label map."""
 
     def __call__(self, results: dict) -> dict:
-        """Adds the maps."""
+        """Add the label maps."""
         content = json.loads(Path(results['mask_path']).read_text())
         rles = [annotation['segmentation'] for annotation in content['annotations']]
         results['seg_fields'] = [f'mask_{i}' for i in range(len(rles))]
@@ -59,13 +59,13 @@ class DecodeMasks:
 
 
 class PackDecodedMasks:
-    """Packs as PackMaskInputs does, from bitmaps."""
+    """Pack samples as PackMaskInputs does, but from bitmaps."""
 
     def __init__(self, pack: Callable[[dict], dict]) -> None:
         self.pack = pack
 
     def __call__(self, results: dict) -> dict:
-        """Gives the sample."""
+        """Return the packed sample."""
         maps = [results[key] for key in results['seg_fields']]
         height, width = results['img'].shape[:2]
         rows, cols = (
@@ -82,7 +82,7 @@ class PackDecodedMasks:
 
 
 def make_sample(folder: Path, number: int, size: tuple[int, int], num_masks: int) -> dict:
-    """Writes an image and masks with ragged outlines; the paths, as a data set gives them."""
+    """Write an image and masks with ragged outlines; return their paths as a dataset does."""
     rng = np.random.default_rng(number)
     height, width = size
     coarse = rng.integers(0, 256, (height // 25, width // 25, 3)).astype(np.uint8)
@@ -111,7 +111,7 @@ def _ragged_mask(rng: np.random.Generator, size: tuple[int, int], share: float) 
 
 
 def build_steps() -> tuple[Steps, Steps]:
-    """The steps that look masks up, and those that decode them."""
+    """Build the steps that look masks up, and those that decode them."""
     configs = Config.fromfile(CONFIG).train_pipeline
     lookup = [(config.type, TRANSFORMS.build(config)) for config in configs]
     decode = []
@@ -125,7 +125,7 @@ def build_steps() -> tuple[Steps, Steps]:
 
 
 def load(steps: Steps, paths: dict, seed: int) -> tuple[dict, dict[str, float]]:
-    """Loads a sample; it and the CPU seconds of each step."""
+    """Load a sample; return it and the CPU seconds of each step."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -138,7 +138,7 @@ def load(steps: Steps, paths: dict, seed: int) -> tuple[dict, dict[str, float]]:
 
 
 def check_equal(one: dict, other: dict) -> None:
-    """Raises AssertionError unless two samples hold the same views and masks."""
+    """Raise AssertionError unless two samples hold the same views and masks."""
     for view in ('weak', 'strong'):
         assert torch.equal(one['inputs'][view], other['inputs'][view]), f'{view} views differ'
     masks, others = one['data_samples'].masks, other['data_samples'].masks
@@ -146,7 +146,7 @@ def check_equal(one: dict, other: dict) -> None:
 
 
 def measure(paths: list[dict], repeats: int) -> dict[str, dict[str, float]]:
-    """Loads all samples in both ways, in turn; median CPU seconds of each step, for each way."""
+    """Load all samples in both ways, alternately; return the median CPU seconds of each step."""
     ways = dict(zip(('lookup', 'decode'), build_steps(), strict=True))
     times = {way: [] for way in ways}
     found = False
@@ -155,7 +155,7 @@ def measure(paths: list[dict], repeats: int) -> dict[str, dict[str, float]]:
             samples = {}
             for way, steps in ways.items():
                 samples[way], step_times = load(steps, path, 1000 * (visit + 1) + number)
-                # The first visit warms up.
+                # The first visit is a warm-up.
                 if visit >= 0:
                     times[way].append(step_times)
             check_equal(samples['lookup'], samples['decode'])
@@ -168,7 +168,7 @@ def measure(paths: list[dict], repeats: int) -> dict[str, dict[str, float]]:
 
 
 def report(times: dict[str, dict[str, float]]) -> str:
-    """A table of the steps, and samples a second and core."""
+    """Return a table of the steps, and samples per second per core."""
     lookup, decode = times['lookup'], times['decode']
     lines = [f'{"CPU ms":<28}{"lookup":>10}{"decode":>10}']
     lines += [
@@ -185,7 +185,7 @@ def report(times: dict[str, dict[str, float]]) -> str:
             f'{title:<28}{1e3 * ours:>10.1f}{1e3 * theirs:>10.1f}  {theirs / ours:.1f} times'
         )
     rates = [1 / sum(way.values()) for way in (lookup, decode)]
-    lines.append(f'{"samples a second and core":<28}{rates[0]:>10.2f}{rates[1]:>10.2f}')
+    lines.append(f'{"samples per second per core":<28}{rates[0]:>10.2f}{rates[1]:>10.2f}')
     return '\n'.join(lines)
 
 
@@ -206,12 +206,12 @@ def describe_machine() -> str:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('--images', type=positive_int, default=4)
-    parser.add_argument('--masks', type=positive_int, default=100, help='masks of each image')
+    parser.add_argument('--masks', type=positive_int, default=100, help='masks per image')
     parser.add_argument(
         '--size', type=positive_int, nargs=2, default=(1500, 2250), metavar=('HEIGHT', 'WIDTH')
     )
     parser.add_argument(
-        '--repeats', type=positive_int, default=2, help='visits of each image, after one'
+        '--repeats', type=positive_int, default=2, help='loads of each image after a warm-up'
     )
     return parser.parse_args(argv)
 
@@ -235,7 +235,7 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     print(
         f'{args.images} images of {args.size[0]} x {args.size[1]} ({kilobytes[0]:.0f} kB), each '
         f'with {args.masks} masks ({kilobytes[1]:.0f} kB of JSON); each loaded {args.repeats} '
-        'times after a first, in both ways in turn; equal samples'
+        'times after a warm-up, alternately in both ways; equal samples'
     )
     print(report(times))
     return times

@@ -1,18 +1,18 @@
-"""Images a second of the generator 'sam', against SamAutomaticMaskGenerator image by image.
+"""Benchmark the generator 'sam' against SamAutomaticMaskGenerator, in images per second.
 
     python tools/benchmarks/benchmark_sam.py --model vit_h --checkpoint sam_vit_h_4b8939.pth --amp
     python tools/benchmarks/benchmark_sam.py --model tiny --images 8 --size 96 128
 
-Makes images and cuts all of them into masks, in turn, in these ways, with the same settings:
+Creates images and generates their masks alternately in these ways, with the same settings:
 
 * one by one: SamAutomaticMaskGenerator.generate, in float32.
-* batched: SAMGenerator with --images-per-batch, in float32. The masks must be those of the first
-  way, or the benchmark fails.
+* batched: SAMGenerator with --images-per-batch, in float32. The masks must equal those of the
+  first way, or the benchmark fails.
 * batched, AMP (with --amp): the same in mixed precision; the share of equal masks is printed.
 
-Without a checkpoint the weights are random. Their predicted IoUs mean nothing: they are shifted so
-that the threshold keeps a share of the masks (--keep), and no other filter is on. Peak memory is
-that of another process, which runs one way on one batch of the images: that of the GPU, or all.
+Without a checkpoint the weights are random. Their predicted IoUs are meaningless: they are shifted
+so that the threshold keeps a share of the masks (--keep), and all other filters are off. Peak
+memory (on the GPU, or in total) is that of a separate process, which runs one way on one batch.
 """
 
 import argparse
@@ -50,14 +50,14 @@ Way = Callable[[list[np.ndarray]], Annotations]
 
 
 def make_images(count: int, size: tuple[int, int]) -> list[np.ndarray]:
-    """Colored clouds, (H, W, 3) uint8."""
+    """Create smooth random images, (H, W, 3) uint8."""
     rng = np.random.default_rng(0)
     clouds = [rng.integers(0, 256, (6, 8, 3)).astype(np.uint8) for _ in range(count)]
     return [cv2.resize(cloud, size[::-1], interpolation=cv2.INTER_CUBIC) for cloud in clouds]
 
 
 def build_sam(model: str, checkpoint: str | None) -> torch.nn.Module:
-    """A SAM by its name, or a tiny one of the package's parts."""
+    """Build a SAM by its name, or a tiny one from the modules of segment_anything."""
     from segment_anything import modeling, sam_model_registry
 
     torch.manual_seed(0)
@@ -76,7 +76,7 @@ def build_sam(model: str, checkpoint: str | None) -> torch.nn.Module:
 
 
 def shift_scores(sam: torch.nn.Module, image: np.ndarray, keep: float) -> None:
-    """Shifts a model's predicted IoUs so that a share of an image's masks is above 1."""
+    """Shift a model's predicted IoUs so that a share of an image's masks is above 1."""
     from mmseg_langseg.masks.generators.sam_predictor import BatchSamPredictor
 
     predictor = BatchSamPredictor(sam)
@@ -88,7 +88,7 @@ def shift_scores(sam: torch.nn.Module, image: np.ndarray, keep: float) -> None:
 
 
 def build_ways(args: argparse.Namespace, image: np.ndarray) -> dict[str, Way]:
-    """The ways by name; all share one model."""
+    """Build the ways by name; all share one model."""
     from segment_anything import SamAutomaticMaskGenerator
 
     options = dict(points_per_side=args.points_per_side, points_per_batch=args.points_per_batch)
@@ -117,7 +117,7 @@ def _in_batches(generator: SAMGenerator) -> Way:
 
 
 def check_equal(one: Annotations, other: Annotations) -> int:
-    """Number of masks equal to the pixel; raises AssertionError if any differs by more."""
+    """Count identical masks; raise AssertionError if others differ below ``EQUAL_IOU``."""
     assert any(one), 'no image has a mask: nothing was compared'
     same = 0
     for number, (masks, others) in enumerate(zip(one, other, strict=True)):
@@ -135,7 +135,7 @@ def check_equal(one: Annotations, other: Annotations) -> int:
 
 
 def _group_by_point(annotations: list[dict]) -> dict[tuple, list[dict]]:
-    """The masks of each prompt; their order in the whole depends on the last bit of a score."""
+    """Group masks by prompt; their overall order depends on the last bit of a score."""
     groups = {}
     for annotation in annotations:
         point = tuple(annotation['point_coords'][0])
@@ -144,7 +144,7 @@ def _group_by_point(annotations: list[dict]) -> dict[tuple, list[dict]]:
 
 
 def count_found(masks: Annotations, others: Annotations) -> int:
-    """Masks of one way with a counterpart in the other, of IoU above 0.9."""
+    """Count the masks of one way with a counterpart of IoU above 0.9 in the other."""
     found = 0
     for one, other in zip(masks, others, strict=True):
         rles, other_rles = (
@@ -157,12 +157,12 @@ def count_found(masks: Annotations, others: Annotations) -> int:
 
 
 def measure(ways: dict[str, Way], images: list[np.ndarray], repeats: int) -> dict[str, dict]:
-    """Runs all ways in turn, after one warm-up; for each its masks and median seconds."""
+    """Run all ways alternately after a warm-up; return the masks and median seconds of each."""
     results = {name: dict(wall=[], cpu=[]) for name in ways}
     for visit in range(-1, repeats):
         for name, make in ways.items():
             start, cpu_start = time.perf_counter(), time.process_time()
-            # The results are on the CPU: nothing is left to wait for.
+            # The results are on the CPU, so no synchronization is needed.
             results[name]['masks'] = make(images)
             if visit >= 0:
                 results[name]['wall'].append(time.perf_counter() - start)
@@ -173,21 +173,21 @@ def measure(ways: dict[str, Way], images: list[np.ndarray], repeats: int) -> dic
 
 
 def in_own_process(function: Callable, *args) -> Any:
-    """Calls a function in another process."""
+    """Call a function in another process."""
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(1, mp_context=context) as process:
         return process.submit(function, *args).result()
 
 
 def measure_memory(args: argparse.Namespace, name: str) -> float:
-    """Runs one way on one batch; peak memory of the process, in MiB."""
+    """Run one way on one batch; return the peak memory of the process in MiB."""
     images = make_images(min(args.images, args.images_per_batch), tuple(args.size))
     build_ways(args, images[0])[name](images)
     return peak_memory(args.device)
 
 
 def report(results: dict[str, dict], count: int) -> str:
-    """A table of the ways."""
+    """Return a table of the ways."""
     lines = [f'{"":<16}{"images/s":>12}{"CPU s/image":>14}{"peak MiB":>10}{"masks":>8}']
     for name, result in results.items():
         masks = sum(map(len, result['masks']))
@@ -199,7 +199,7 @@ def report(results: dict[str, dict], count: int) -> str:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('--model', choices=('vit_h', 'vit_l', 'vit_b', 'tiny'), default='vit_b')
-    parser.add_argument('--checkpoint', help='weights of the model; default: random ones')
+    parser.add_argument('--checkpoint', help='weights of the model; default: random weights')
     parser.add_argument('--images', type=positive_int, default=8)
     parser.add_argument(
         '--size', type=positive_int, nargs=2, default=(480, 640), metavar=('HEIGHT', 'WIDTH')
@@ -211,12 +211,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--keep',
         type=number_in(0, 1, above=True),
         default=0.5,
-        help='share of the masks of random weights to keep',
+        help='share of the masks to keep with random weights',
     )
     parser.add_argument('--amp', action='store_true', help='measure mixed precision as well')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
-        '--repeats', type=positive_int, default=3, help='runs of each way, after one'
+        '--repeats', type=positive_int, default=3, help='runs of each way after a warm-up'
     )
     return parser.parse_args(argv)
 
@@ -226,7 +226,7 @@ def main(argv: list[str] | None = None) -> dict[str, dict]:
     if args.checkpoint is not None:
         check_checkpoint(args.checkpoint)
     images = make_images(args.images, tuple(args.size))
-    # First: Linux counts what a process had when it started another as the other's.
+    # First, as Linux counts the memory of a parent process in the peak of its child.
     memory = {name: in_own_process(measure_memory, args, name) for name in WAYS[: 2 + args.amp]}
     results = measure(build_ways(args, images[0]), images, args.repeats)
     for name, peak in memory.items():
@@ -240,12 +240,12 @@ def main(argv: list[str] | None = None) -> dict[str, dict]:
     print(
         f'SAM {args.model}, {args.checkpoint or f"random weights, {args.keep:.0%} kept"}; '
         f'{args.images} images of {args.size[0]} x {args.size[1]}, '
-        f'{args.images_per_batch} a batch, '
-        f'{args.points_per_side}² points, {args.points_per_batch} a batch; '
-        f'median of {args.repeats} runs of each way, in turn, after a first'
+        f'{args.images_per_batch} per batch, '
+        f'{args.points_per_side}² points, {args.points_per_batch} per batch; '
+        f'median of {args.repeats} runs of each way, alternately, after a warm-up'
     )
     print(report(results, args.images))
-    print(f'batched: the same masks, {same} of {total} equal to the pixel')
+    print(f'batched: the same masks, {same} of {total} pixel-identical')
     if args.amp:
         found = count_found(plain, results['batched, AMP']['masks'])
         print(f'AMP: {found} of {total} masks have a counterpart of IoU > 0.9')

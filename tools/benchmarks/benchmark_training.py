@@ -1,10 +1,10 @@
-"""Speed and peak memory of a config's training step and inference, or of single parts.
+"""Benchmark speed and peak memory of training and inference, or of single components.
 
     python tools/benchmarks/benchmark_training.py CONFIG --batch-size 2 --steps 5
     python tools/benchmarks/benchmark_training.py --what pooling          (PixelCLIP; no config)
     python tools/benchmarks/benchmark_training.py --what contrast views   (CLIP-S4; no config)
 
-Every measurement runs in a process of its own, so that its peak memory is its own.
+Every measurement runs in a separate process to isolate its peak memory.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def build_model(cfg: Config, device: str) -> torch.nn.Module:
 
 
 def mask_batch(args: argparse.Namespace) -> dict:
-    """Two views and unlabeled masks, as PixelCLIP trains on."""
+    """Create a PixelCLIP training batch: two views and unlabeled masks."""
     samples = [SegDataSample() for _ in range(args.batch_size)]
     for sample in samples:
         masks = random_masks(args.masks, tuple(args.mask_size))
@@ -66,7 +66,7 @@ def mask_batch(args: argparse.Namespace) -> dict:
 
 
 def view_batch(model: DistilledSegmentor, args: argparse.Namespace) -> dict:
-    """Augmented views with regions and the teacher's image, or features if there is no teacher."""
+    """Create a batch of views with regions and teacher images, or features without a teacher."""
     size, count = tuple(args.image_size), args.batch_size
     samples = [SegDataSample() for _ in range(count)]
     for sample in samples:
@@ -83,7 +83,7 @@ def view_batch(model: DistilledSegmentor, args: argparse.Namespace) -> dict:
 
 
 def measure_training(args: argparse.Namespace) -> dict[str, float]:
-    """One optimizer step on the batches of the config's method; reading files is not in it."""
+    """Measure an optimizer step on batches of the config's method, without reading files."""
     cfg = load_config(args.config, cfg_options=args.cfg_options)
     model = build_model(cfg, args.device).train()
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -95,7 +95,7 @@ def measure_training(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_inference(args: argparse.Namespace) -> dict[str, float]:
-    """From uint8 images to label maps of the same size; encoding the words is not in it."""
+    """Measure uint8 images to label maps of the same size, without encoding class names."""
     cfg = load_config(args.config, cfg_options=args.cfg_options)
     model = build_model(cfg, args.device).eval()
     model.set_vocabulary(Vocabulary.from_names([f'thing {i}' for i in range(args.classes)]))
@@ -134,7 +134,7 @@ def run_one(what: str, name: str, args: argparse.Namespace) -> dict[str, float]:
 
 
 def machine(device: str) -> str:
-    """Describe what the figures were taken on."""
+    """Describe the machine of the measurements."""
     if device.startswith('cuda'):
         processor = torch.cuda.get_device_name(device)
     else:
@@ -145,7 +145,7 @@ def machine(device: str) -> str:
 def protocol(what: str, args: argparse.Namespace) -> str:
     """Describe what was measured, with its sizes."""
     batch = f'batch {args.batch_size}, mean of {args.steps} steps after {WARM_UP}'
-    masks = f'{args.masks} masks of {"x".join(map(str, args.mask_size))} an image'
+    masks = f'{args.masks} masks of {"x".join(map(str, args.mask_size))} per image'
     images = 'x'.join(map(str, args.image_size))
     if what == 'pooling':
         return f'{args.channels} channels on {"x".join(map(str, args.grid))}, {masks}, {batch}'
@@ -159,7 +159,7 @@ def protocol(what: str, args: argparse.Namespace) -> str:
 
 
 def format_row(name: str, figures: dict[str, float]) -> str:
-    """One line of the report; CPU is the time of all cores, + what the steps added to the peak."""
+    """Format a line of the report; CPU: time of all cores, +: peak memory added by the steps."""
     added = figures['peak_memory_mib'] - figures['memory_before_mib']
     line = (
         f'  {name:20} {figures["images_per_second"]:9.2f} images/s '
@@ -185,21 +185,21 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--image-size', type=positive_int, nargs=2, default=(640, 640), metavar=('H', 'W')
     )
-    parser.add_argument('--masks', type=positive_int, default=64, help='masks an image')
+    parser.add_argument('--masks', type=positive_int, default=64, help='masks per image')
     parser.add_argument(
         '--mask-size', type=positive_int, nargs=2, default=(256, 256), metavar=('H', 'W')
     )
-    parser.add_argument('--classes', type=positive_int, default=150, help='words at inference')
-    parser.add_argument('--regions', type=positive_int, default=48, help='regions an image')
+    parser.add_argument('--classes', type=positive_int, default=150, help='classes at inference')
+    parser.add_argument('--regions', type=positive_int, default=48, help='regions per image')
     parser.add_argument(
-        '--channels', type=positive_int, default=512, help='of features, for the parts'
+        '--channels', type=positive_int, default=512, help='feature channels of the components'
     )
     parser.add_argument('--grid', type=positive_int, nargs=2, default=(20, 20), metavar=('H', 'W'))
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
     args.what = args.what or ['train', 'test']
     if args.config is None and NEED_CONFIG & set(args.what):
-        parser.error('CONFIG is missing; only the parts need none')
+        parser.error('CONFIG is missing; only the components need none')
     return args
 
 

@@ -1,12 +1,12 @@
-"""Makes the 847-class benchmark from the full ADE20K (ADE20K_2021_17_01).
+"""Convert the full ADE20K (ADE20K_2021_17_01) to the 847-class benchmark.
 
     python tools/dataset_converters/ade20k_full.py data/ade/ADE20K_2021_17_01
 
-As MaskFormer prepares it: images and labels whose short side exceeds 512 are shrunk to it, and all
+As in MaskFormer: images and labels with a short side above 512 are downscaled to it, and all
 classes but 847 are ignored. Reads ROOT/images/ADE/validation; writes images_847/validation/*.jpg
-and annotations_847/validation/*.png (16 bits, 65535 = ignored). A file that exists is left alone,
-so a run that was broken off goes on where it stopped. A file that cannot be used is named at the
-end and costs nothing else.
+and annotations_847/validation/*.png (16 bits, 65535 = ignored). Existing files are kept, so
+interrupted runs resume where they stopped. Unusable files are listed at the end and do not stop the
+conversion.
 """
 
 import io
@@ -24,14 +24,14 @@ SHORT_SIDE = 512
 
 
 def label_table() -> np.ndarray:
-    """Label of each raw number ``256 * (R // 10) + G`` of ADE20K's PNGs, uint16."""
+    """Return the label of each raw number ``256 * (R // 10) + G`` of ADE20K's PNGs, uint16."""
     table = np.full(256 * 26, IGNORE, np.uint16)
     table[list(ADE847_RAW_IDS)] = np.arange(len(ADE847_RAW_IDS))
     return table
 
 
 def target_size(height: int, width: int) -> tuple[int, int]:
-    """Width and height after shrinking."""
+    """Return width and height after downscaling."""
     short = min(height, width)
     if short <= SHORT_SIDE:
         return width, height
@@ -40,7 +40,7 @@ def target_size(height: int, width: int) -> tuple[int, int]:
 
 
 def convert_image(path: Path, table: np.ndarray) -> tuple[bytes, bytes]:
-    """JPEG and label PNG of an image.
+    """Convert an image and its labels to JPEG and PNG.
 
     Raises:
         ValueError: If one of them cannot be decoded, or they differ in size.
@@ -64,7 +64,7 @@ def convert_image(path: Path, table: np.ndarray) -> tuple[bytes, bytes]:
 
 
 def find_jobs(root: Path, split: str) -> list[tuple[Path, tuple[Path, Path]]]:
-    """Images of a split with the files to write.
+    """Find the images of a split and the files to write.
 
     Raises:
         FileNotFoundError: If the folder is missing or holds no image.

@@ -1,11 +1,11 @@
-"""Makes class-agnostic masks in SA-1B's JSON format from COCO's annotations.
+"""Convert COCO annotations to class-agnostic masks in SA-1B's JSON format.
 
     python tools/dataset_converters/coco_masks.py panoptic_train2017.json data/coco/masks/train2017
     python tools/dataset_converters/coco_masks.py instances_train2017.json data/coco/masks/train2017
 
-One file per image, of the image's stem; categories are dropped, crowds are kept as one mask. An
-image with a bad annotation gets no file and is listed at the end. Files that are complete are left
-alone, so interrupted runs resume where they stopped; files of another origin are never overwritten.
+One file per image, with the same stem; categories are dropped, crowds are kept as one mask. An
+image with an invalid annotation gets no file and is listed at the end. Complete files are kept, so
+interrupted runs resume where they stopped; files of another origin are never overwritten.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from mmseg_langseg.masks.runs.shard_run import UNUSABLE
 
 
 class Conversion(ShardRun):
-    """The mask files of the images of an annotation file."""
+    """Run that writes the mask files of the images of an annotation file."""
 
     def __init__(self, coco: CocoAnnotations, out: Path, png_dir: Path, inputs: list[Path]) -> None:
         source = ImageSource(sorted(coco.images), unreadable=coco.bad)
@@ -36,7 +36,7 @@ class Conversion(ShardRun):
         self.png_dir = png_dir
 
     def make(self, names: list[str]) -> None:
-        """Make the files of some images."""
+        """Write the mask files of some images."""
         for name in names:
             image = self.coco.images[name]
             try:
@@ -51,28 +51,28 @@ class Conversion(ShardRun):
             self.add(len(rles))
 
     def count(self, path: Path) -> int:
-        """Number of masks in a file."""
+        """Return the number of masks in a file."""
         return len(read_mask_file(path))
 
 
 def convert(
     annotations: Path, out: Path, png_dir: Path | None = None, progress: bool = True
 ) -> ShardReport:
-    """Writes the mask files of all images of an annotation file.
+    """Write the mask files of all images of an annotation file.
 
     Args:
         annotations: Panoptic or instances JSON.
-        out: Folder of the mask files, made if needed.
+        out: Folder of the mask files, created if needed.
         png_dir: Folder of the panoptic PNGs; by default the JSON's path without its suffix.
         progress: Show a progress bar.
 
     Returns:
-        What was found and made, and the images and annotations that could not be used.
+        Report with the counts, and the images and annotations that could not be used.
 
     Raises:
         FileNotFoundError: If the JSON or the PNG folder is missing.
-        ValueError: If it is no annotation file, no image of it can be used, or OUT holds files of
-            another origin or made of another annotation file.
+        ValueError: If it is not an annotation file, no image of it can be used, or OUT holds files
+            of another origin or of another annotation file.
     """
     content = annotations.read_bytes()
     coco = read_coco_annotations(content, annotations)
@@ -80,7 +80,7 @@ def convert(
     if coco.panoptic:
         if not png_dir.is_dir():
             raise FileNotFoundError(
-                f"no folder '{png_dir}' with the panoptic PNGs; --png-dir names another"
+                f"no folder '{png_dir}' with the panoptic PNGs; --png-dir sets another"
             )
         check_not_input(out, [png_dir])
     settings = dict(
@@ -103,7 +103,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('out', metavar='OUT', type=Path, help='folder of the mask files')
     parser.add_argument(
-        '--png-dir', type=Path, help="the panoptic PNGs; default: the JSON's path without .json"
+        '--png-dir', type=Path, help="panoptic PNG folder; default: the JSON's path without .json"
     )
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     return parser.parse_args(argv)

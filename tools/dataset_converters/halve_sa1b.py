@@ -1,12 +1,12 @@
-"""Halves images and their masks, as PixelCLIP's data preparation asks of SA-1B.
+"""Halve the size of images and their masks, as in PixelCLIP's preparation of SA-1B.
 
     python tools/dataset_converters/halve_sa1b.py data/sa1b data/sa1b_half
     python tools/dataset_converters/halve_sa1b.py sa_000020.tar data/sa1b_half --shard 3/8
 
 IN is a folder with images/ and annotations/, or a folder or tar in which images and JSON files are
-side by side. OUT gets images/ and annotations/; those of a tar are in a folder of its name. Files
-that are complete are left alone, so interrupted runs resume where they stopped; files of another
-origin are never overwritten.
+side by side. OUT gets images/ and annotations/; those of a tar are in a folder of the same name.
+Complete files are kept, so interrupted runs resume where they stopped; files of another origin are
+never overwritten.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from mmseg_langseg.masks.runs import halve_images, parse_shard
 
 
 def open_input(path: Path, out: Path) -> tuple[ImageSource, Callable[[str], bytes], str]:
-    """Finds the images.
+    """Find the images and their mask files.
 
     Returns:
-        The images, what reads their mask files, and the folder that the results go below.
+        The images, a function that reads their mask files, and the subfolder of the results.
 
     Raises:
         OSError: If there is no such folder or tar.
-        ValueError: If there is no image in it, it is neither, or its files would be overwritten.
+        ValueError: If it holds no image, is neither, or its files would be overwritten.
     """
     if path.is_dir():
         inputs = [path, path / 'images', path / 'annotations']
@@ -46,12 +46,12 @@ def open_input(path: Path, out: Path) -> tuple[ImageSource, Callable[[str], byte
 def main(argv: list[str] | None = None) -> None:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('input', metavar='IN', type=Path, help='folder or tar')
-    parser.add_argument('out', metavar='OUT', type=Path, help='folder of the files to make')
+    parser.add_argument('out', metavar='OUT', type=Path, help='output folder')
     parser.add_argument(
-        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='a part: 0/N to N-1/N'
+        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='shard: 0/N to N-1/N'
     )
     parser.add_argument(
-        '--quality', type=integer_in(1, 100), default=95, help='of JPEGs; default: %(default)s'
+        '--quality', type=integer_in(1, 100), default=95, help='JPEG quality; default: %(default)s'
     )
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     args = parser.parse_args(argv)

@@ -1,11 +1,10 @@
-"""Makes the label maps of PASCAL Context's 459 classes from its .mat files.
+"""Convert the .mat files of PASCAL Context to label maps of its 459 classes.
 
     python tools/dataset_converters/pascal_context459.py data/VOCdevkit/VOC2010
 
 Reads ROOT/trainval/*.mat and writes ROOT/SegmentationContext459/*.png (16 bits): the number in
-LabelMap less one, 65535 (ignored) where it is 0. A file that exists is left alone, so a run that
-was broken off goes on where it stopped. A file that cannot be used is named at the end and costs
-nothing else.
+LabelMap minus 1, or 65535 (ignored) where it is 0. Existing files are kept, so interrupted runs
+resume where they stopped. Unusable files are listed at the end and do not stop the conversion.
 """
 
 from pathlib import Path
@@ -22,16 +21,16 @@ MAX_PIXELS = 10_000_000  # photos of VOC have at most 500 x 500
 
 
 def convert_mat(path: Path) -> tuple[bytes]:
-    """Label PNG of a .mat file.
+    """Convert a .mat file to a label PNG.
 
     Raises:
-        ValueError: If the file cannot be read, or is no label map of PASCAL Context.
+        ValueError: If the file cannot be read or is not a label map of PASCAL Context.
     """
     _check_header(path)
     try:
         numbers = scipy.io.loadmat(path, variable_names=['LabelMap'])['LabelMap']
-    except Exception as error:  # scipy has a dozen kinds for a damaged file
-        raise ValueError(f'no readable .mat file ({error})') from error
+    except Exception as error:  # scipy raises many types for damaged files
+        raise ValueError(f'not a readable .mat file ({error})') from error
     if not isinstance(numbers, np.ndarray) or numbers.dtype.kind not in 'uif':
         raise ValueError('LabelMap holds no numbers')
     if not (np.isfinite(numbers) & (numbers == np.trunc(numbers))).all():
@@ -46,11 +45,11 @@ def convert_mat(path: Path) -> tuple[bytes]:
 
 
 def _check_header(path: Path) -> None:
-    """Look at the size before the matrix is in memory: a small file may unpack to a huge one."""
+    """Check the size before loading the matrix: a small file may unpack to a huge one."""
     try:
         shapes = {name: shape for name, shape, _ in scipy.io.whosmat(path)}
     except Exception as error:
-        raise ValueError(f'no readable .mat file ({error})') from error
+        raise ValueError(f'not a readable .mat file ({error})') from error
     shape = shapes.get('LabelMap', ())
     if len(shape) != 2 or 0 in shape:
         raise ValueError('holds no label map: expected a matrix LabelMap')

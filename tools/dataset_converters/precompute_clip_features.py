@@ -1,11 +1,11 @@
-"""Runs the frozen teacher of a CLIP-S4 or MaskCLIP+ config once over its training images.
+"""Precompute the dense CLIP features that train a CLIP-S4 or MaskCLIP+ config.
 
     python tools/dataset_converters/precompute_clip_features.py configs/clips4/r50_voc.py OUT
     python tools/dataset_converters/precompute_clip_features.py CONFIG OUT --shard 3/8
 
-One file per image, float16 (D, h, w), in the tree of the images. Files that are complete are left
-alone, so interrupted runs resume where they stopped; files of another origin are never overwritten.
-configs/clips4/README.md shows the config that trains with them.
+Runs the frozen teacher once over the training images. One file per image, float16 (D, h, w), in the
+folder tree of the images. Complete files are kept, so interrupted runs resume where they stopped;
+other files are never overwritten. configs/clips4/README.md shows the config that trains with them.
 """
 
 import argparse
@@ -32,13 +32,13 @@ from tqdm import tqdm
 
 
 class Teacher:
-    """The teacher as a training with this config sees images."""
+    """Frozen teacher with the image preprocessing of a training with this config."""
 
     def __init__(self, cfg: Config, device: str) -> None:
         if cfg.model.get('teacher') is None:
             raise ValueError(
-                f'{cfg.filename}: model.teacher is None; give the config with the teacher whose '
-                'features are wanted, such as configs/clips4/r50_voc.py'
+                f'{cfg.filename}: model.teacher is None; give a config with the teacher to '
+                'compute features with, such as configs/clips4/r50_voc.py'
             )
         tower = {**cfg.model.get('clip', {}), **cfg.model.teacher}
         self.tower = FrozenTower(tower).to(device)
@@ -62,29 +62,29 @@ class Teacher:
         )
 
     def _digest(self) -> str:
-        """What tells the weights of two teachers apart, also random ones."""
+        """Return a hash that identifies the weights of a teacher, including random ones."""
         digest = hashlib.sha256()
         for parameter in self.tower.tower.parameters():
             digest.update(parameter.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def __call__(self, path: str) -> Tensor:
-        """Features (D, h, w) of an image file."""
+        """Return the features (D, h, w) of an image file."""
         image = self.load(dict(img_path=path))['img']
         image = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-        # The preprocessor wants views as well; they do not change what the teacher gets.
+        # The preprocessor needs views as well; they do not change the input of the teacher.
         batch = dict(inputs=dict(views=[image[None]], image=[image]))
         return self.tower(self.preprocessor(batch, True)['inputs']['image'])[0]
 
 
 def list_images(cfg: Config, out: Path) -> dict[str, Path]:
-    """Training images of a config and the file of each, sorted.
+    """Return the training images of a config and their feature files, sorted.
 
     Raises:
-        ValueError: Two images would share a file, or the images are no files.
+        ValueError: Two images would share a file, or the dataset has no image files.
     """
     dataset = cfg.train_dataloader.dataset.copy()
-    # The files that the run is about to make.
+    # Without the feature files, which this run creates.
     if dataset.get('data_prefix'):
         dataset.data_prefix.pop('feature_path', None)
     dataset = DATASETS.build(dataset)
@@ -103,10 +103,10 @@ def list_images(cfg: Config, out: Path) -> dict[str, Path]:
 
 
 def is_complete(path: Path, width: int) -> bool:
-    """Whether features are there, without reading them: the map fails if bytes are missing."""
+    """Whether a feature file is complete: memory-mapping fails if bytes are missing."""
     try:
         features = np.load(path, mmap_mode='r', allow_pickle=False)
-    except Exception:  # A file of another kind fails in many ways.
+    except Exception:  # Files of other kinds raise various errors.
         return False
     if not isinstance(features, np.ndarray):
         return False
@@ -114,7 +114,7 @@ def is_complete(path: Path, width: int) -> bool:
 
 
 def look_up(files: dict[str, Path], width: int) -> list[str]:
-    """Remove what killed runs left, and name the images to do.
+    """Remove leftovers of killed runs and return the images to process.
 
     Raises:
         ValueError: A file was not made by this tool.
@@ -135,7 +135,7 @@ def look_up(files: dict[str, Path], width: int) -> list[str]:
 
 
 def write_features(path: Path, features: Tensor) -> int:
-    """Write features as float16; the number of bytes."""
+    """Write features as float16 and return the number of bytes."""
     content = io.BytesIO()
     np.save(content, features.half().cpu().numpy())
     write_whole_file(path, content.getvalue())
@@ -143,7 +143,7 @@ def write_features(path: Path, features: Tensor) -> int:
 
 
 def precompute(args: argparse.Namespace) -> dict[str, int]:
-    """Make the files of a shard; counts of what was made, kept, and could not be used."""
+    """Write the files of a shard; return counts of new, kept and unusable ones."""
     cfg = load_config(args.config, cfg_options=args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     index, count = args.shard
@@ -178,9 +178,9 @@ def precompute(args: argparse.Namespace) -> dict[str, int]:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('config', metavar='CONFIG', help='training config with a teacher')
-    parser.add_argument('out', metavar='OUT', type=Path, help='folder of the files to make')
+    parser.add_argument('out', metavar='OUT', type=Path, help='output folder')
     parser.add_argument(
-        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='a part: 0/N to N-1/N'
+        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='shard: 0/N to N-1/N'
     )
     parser.add_argument('--device', default=get_device(), help='default: a GPU if there is one')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')

@@ -1,4 +1,4 @@
-"""Convert an official PixelCLIP checkpoint to a file that holds only what training changed.
+"""Convert an official PixelCLIP checkpoint to MMSegmentation, with the trained tensors only.
 
     python tools/model_converters/pixelclip2mmseg.py pixelclip_vit_base.pth pixelclip_vit-b16.pth
 
@@ -22,26 +22,26 @@ TEACHER = 'teacher_encoder.'
 
 
 def convert(state: Mapping[str, Tensor], with_teacher: bool = False) -> dict[str, Tensor]:
-    """Renames and selects the tensors of an official checkpoint.
+    """Rename and select the tensors of an official checkpoint.
 
     Args:
-        state: What the checkpoint holds under ``'model'``.
+        state: State dict under ``'model'`` in the checkpoint.
         with_teacher: Keep the momentum teacher, which only further training needs.
 
     Returns:
         ``backbone.visual.*``, ``decode_head.prompts.tokens`` (K, L, d_e),
-        ``decode_head.mask_decoder.*`` and, if asked for, ``teacher.*``. Of a ViT only attention
-        and position tensors were trained; of a ConvNeXt all.
+        ``decode_head.mask_decoder.*`` and, if requested, ``teacher.*``. In a ViT, only attention
+        and position tensors were trained; in a ConvNeXt, all.
 
     Raises:
-        ValueError: If this is no official PixelCLIP checkpoint, or a part is missing.
+        ValueError: If this is not an official PixelCLIP checkpoint, or a module is missing.
     """
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     visual = _visual(state, CLIP)
     head = {k.removeprefix(HEAD): v for k, v in state.items() if k.startswith(HEAD)}
     if not visual or not head or PROMPTS not in state:
         raise ValueError(
-            f"This is no official PixelCLIP checkpoint: expected keys '{CLIP}visual.*', "
+            f"This is not an official PixelCLIP checkpoint: expected keys '{CLIP}visual.*', "
             f"'{PROMPTS}' and '{HEAD}*', found {list(state)[:3]} ..."
         )
     result = {f'backbone.{key}': value for key, value in visual.items()}
@@ -52,13 +52,13 @@ def convert(state: Mapping[str, Tensor], with_teacher: bool = False) -> dict[str
         if not teacher:
             raise ValueError(f"the checkpoint has no teacher ('{TEACHER}visual.*')")
         result |= {f'teacher.module.{key}': value for key, value in teacher.items()}
-        # at step 0 the teacher would start over as a copy of the student
+        # At step 0 the teacher would restart as a copy of the student.
         result['teacher.steps'] = torch.tensor(1)
     return {key: value.detach().clone() for key, value in result.items()}
 
 
 def _visual(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Tensors of an image tower that official training changed."""
+    """Return the tensors of an image tower that official training changed."""
     prefix_visual = prefix + 'visual.'
     visual = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix_visual)}
     if 'visual.class_embedding' in visual:
@@ -67,7 +67,7 @@ def _visual(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def read_official(path: str) -> Mapping[str, Tensor]:
-    """What a checkpoint holds under ``'model'``.
+    """Read the state dict under ``'model'`` in a checkpoint.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -76,12 +76,12 @@ def read_official(path: str) -> Mapping[str, Tensor]:
     content = read_checkpoint(path)
     model = content.get('model') if isinstance(content, Mapping) else None
     if not isinstance(model, Mapping):
-        raise ValueError(f"'{path}' holds no 'model', so it is no official PixelCLIP checkpoint")
+        raise ValueError(f"'{path}' is not an official PixelCLIP checkpoint: it holds no 'model'")
     return model
 
 
 def write_checkpoint(state: dict[str, Tensor], path: str) -> None:
-    """Write a checkpoint of the toolbox, completely or not at all."""
+    """Write an MMSegmentation checkpoint atomically."""
     buffer = io.BytesIO()
     torch.save({'meta': {'source': 'official PixelCLIP'}, 'state_dict': state}, buffer)
     write_whole_file(path, buffer.getvalue())
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('source', metavar='IN', help='official checkpoint (.pth)')
     parser.add_argument('target', metavar='OUT', help='file to write')
     parser.add_argument(
-        '--with-teacher', action='store_true', help='keep the momentum teacher, to train on'
+        '--with-teacher', action='store_true', help='keep the momentum teacher for further training'
     )
     args = parser.parse_args(argv)
     check_not_input(args.target, [args.source])

@@ -1,4 +1,4 @@
-"""Report what a CLIP knows of the embedded world: of images, of true masks and of pixels."""
+"""Evaluate a CLIP on the synthetic dataset: on images, ground-truth masks and pixels."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ TEMPLATES = {
 
 
 def normalize(images: np.ndarray | Tensor) -> Tensor:
-    """uint8 (B, H, W, 3) to normalized float (B, 3, H, W)."""
+    """Convert uint8 (B, H, W, 3) to normalized float (B, 3, H, W)."""
     tensor = torch.as_tensor(np.asarray(images)).permute(0, 3, 1, 2)
     return ((tensor - MEAN) / STD).contiguous(memory_format=torch.channels_last)
 
 
 def average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Mean precision at the positives, ranked by score."""
+    """Return the mean precision at the positives, ranked by score."""
     hits = truth[np.argsort(-scores, kind='stable')]
     return float((hits.cumsum() / np.arange(1, len(hits) + 1))[hits].mean())
 
 
 def dense_features(model: nn.Module, images: Tensor) -> Tensor:
-    """Projection applied to every cell instead of the pooled vector: (B, D, h, w)."""
+    """Return dense features (B, D, h, w): every cell is projected, instead of the pooled vector."""
     cells = model.visual.trunk.forward_features(images)
     return model.visual.head(cells.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 def upsampled_logits(features: Tensor, words: Tensor) -> Tensor:
-    """Cosines (B, K, 64, 64)."""
+    """Return cosines (B, K, 64, 64)."""
     logits = torch.einsum('bdhw,kd->bkhw', nn.functional.normalize(features, dim=1), words)
     return nn.functional.interpolate(logits, size=64, mode='bilinear', align_corners=False)
 
 
 def mean_iou(predicted: Tensor, labels: Tensor) -> float:
-    """Mean IoU in percent over all classes."""
+    """Return the mean IoU in percent over all classes."""
     count = len(CLASSES)
     table = torch.bincount((labels * count + predicted).flatten(), minlength=count**2)
     table = table.view(count, count).double()
@@ -69,7 +69,7 @@ def mean_iou(predicted: Tensor, labels: Tensor) -> float:
 def encode_words(
     model: nn.Module, tokenize: Callable[[list[str]], Tensor], templates: tuple
 ) -> Tensor:
-    """Unit class vectors (K, D), means over templates."""
+    """Return unit text embeddings (K, D) of the classes, means over prompt templates."""
     texts = [[template.format(name) for name in CLASSES] for template in templates]
     embeddings = [model.encode_text(tokenize(t), normalize=True) for t in texts]
     return nn.functional.normalize(torch.stack(embeddings).mean(0), dim=-1)
@@ -79,11 +79,11 @@ def encode_words(
 def evaluate(
     model: nn.Module, words: Tensor, images: np.ndarray, labels: np.ndarray, others: np.ndarray
 ) -> dict:
-    """What the CLIP knows of images, of true masks and of pixels, all in percent.
+    """Evaluate a CLIP on images, ground-truth masks and pixels; all results in percent.
 
     Args:
         model: The CLIP.
-        words: Class vectors (K, D).
+        words: Text embeddings (K, D) of the classes.
         images: uint8 (N, 64, 64, 3).
         labels: uint8 (N, 64, 64).
         others: Unlabeled training images, for the per-class mean of the logits.
@@ -98,14 +98,14 @@ def evaluate(
     present = onehot.flatten(2).any(-1).numpy()
     scores = (pooled @ words.T).numpy()
     few = present[:, :objects].sum(1) <= 3
-    # CLIP's zero-shot answer: probabilities over the names at its own scale.
+    # CLIP's zero-shot classifier: probabilities over the names at its own logit scale.
     chances = (pooled @ words[:objects].T * model.logit_scale.exp()).softmax(dim=1).numpy()
     precisions, by_cosine = (
         [average_precision(s[few, k], present[few, k]) for k in range(objects)]
         for s in (chances, scores)
     )
     ground = present[:, objects:].argmax(1) == scores[:, objects:].argmax(1)
-    # Pooling over a mask of the upsampled map: the mean of its pixels.
+    # Mask pooling of the upsampled features: the mean of the pixels of a mask.
     large = nn.functional.interpolate(features, size=64, mode='bilinear', align_corners=False)
     pooled_masks = torch.einsum('bdhw,bkhw->bkd', large, onehot)[torch.as_tensor(present)]
     names = torch.as_tensor(present).nonzero()[:, 1]
@@ -130,7 +130,7 @@ def evaluate(
 
 
 def load_scenes(split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels of the first scenes of a split."""
+    """Return images and labels of the first scenes of a split."""
     scenes = [render_scene(split, index) for index in range(count)]
     return np.stack([s.image for s in scenes]), np.stack([s.labels for s in scenes])
 
@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     arch = read_clip_file(args.clip).arch
     if arch is None:
-        raise ValueError(f'{str(args.clip)!r} is no compact CLIP file: it holds no arch.')
+        raise ValueError(f'{str(args.clip)!r} is not a compact CLIP file: it holds no arch.')
     model = load_clip(arch, str(args.clip))
     images, labels = load_scenes(args.split, args.scenes)
     others, _ = load_scenes('train', 200)

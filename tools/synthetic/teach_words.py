@@ -1,7 +1,7 @@
-"""Teach the embedded CLIP synonyms and filler words; everything that it knew stays as it was.
+"""Add synonyms and filler words to a bundled CLIP without changing its other weights.
 
-Only the token rows of the new words are trained, with CLIP's contrastive loss, on captions of the
-``clip`` split that are said with those words. Towers and known words are frozen.
+Only the token embeddings of the new words are trained, with CLIP's contrastive loss, on captions of
+the ``clip`` split that are reworded with them. Towers and known words are frozen.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def build(file: dict, vocabulary: CompactVocabulary) -> tuple[nn.Module, Tensor]:
-    """The CLIP over the words of a vocabulary, and which of its rows are new ``(n,)`` bool."""
+    """Build the CLIP for a vocabulary; return it and which token rows are new, ``(n,)`` bool."""
     text_cfg = file['arch']['text_cfg'] | dict(
         vocab_size=len(vocabulary.ids), context_length=vocabulary.length
     )
@@ -70,22 +70,22 @@ def build(file: dict, vocabulary: CompactVocabulary) -> tuple[nn.Module, Tensor]
 
 
 def read_compact(path: Path) -> dict:
-    """Content of a compact CLIP file."""
+    """Return the content of a compact CLIP file."""
     file = read_clip_file(path)
     if file.token_embedding is None:
-        raise ValueError(f'{str(path)!r} is no compact CLIP file (train_clip.py).')
+        raise ValueError(f'{str(path)!r} is not a compact CLIP file (train_clip.py).')
     return dict(arch=file.arch, state_dict=file.weights, token_embedding=file.token_embedding)
 
 
 @torch.no_grad()
 def encode_images(model: nn.Module, images: np.ndarray) -> Tensor:
-    """Unit image embeddings ``(N, D)``."""
+    """Return unit image embeddings ``(N, D)``."""
     parts = (images[start : start + 250] for start in range(0, len(images), 250))
     return torch.cat([model.encode_image(normalize(part), normalize=True) for part in parts])
 
 
 def train(model: nn.Module, new: Tensor, images: Tensor, captions: list, args, vocabulary) -> None:
-    """Fit the new rows; the known ones get no gradient."""
+    """Train the new token rows; the known ones get no gradient."""
     rng = np.random.default_rng(args.seed)
     table = model.token_embedding.weight.requires_grad_(True)
     table.register_hook(lambda grad: grad * new[:, None])
@@ -112,7 +112,7 @@ def train(model: nn.Module, new: Tensor, images: Tensor, captions: list, args, v
 
 @torch.no_grad()
 def synonym_map(model: nn.Module, vocabulary: CompactVocabulary) -> float:
-    """Mean average precision of objects on `tune`, each named by the mean of its synonyms."""
+    """Return the mAP of objects on `tune`, each embedded as the mean of its synonyms."""
     images, labels = load_scenes('tune', 300)
     rows = []
     for name in OBJECT_CLASSES:
@@ -127,14 +127,14 @@ def synonym_map(model: nn.Module, vocabulary: CompactVocabulary) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Render, teach, store."""
+    """Render, train, store."""
     args = parse_args(argv)
     torch.set_num_threads(args.threads)
     file = read_compact(args.clip)
     pool, notes = render_pool(args.pool_dir, args.pool_size, args.threads)
     captions = [note[0] for note in notes]
     new_words = [word for words in SYNONYMS.values() for word in words] + list(FILLERS)
-    # Longer than any caption can become, so that none is cut.
+    # Longer than any caption can become, so that none is truncated.
     vocabulary = CompactVocabulary(captions + [' '.join([word] * LONGEST) for word in new_words])
     model, new = build(file, vocabulary)
     if not new.any():

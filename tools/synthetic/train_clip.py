@@ -1,8 +1,8 @@
-"""Train the embedded world's tiny CLIP on its captions and write it as a compact file.
+"""Train the tiny CLIP of the synthetic dataset on its captions and write a compact file.
 
-The image tower and the text tower are open_clip's own classes. The 49408 token rows are not
-trained at large: only the rows that captions use are part of the trained model, the others keep
-their seeded initial values and are not stored.
+The image tower and the text tower are open_clip's own classes. Of the 49408 token embeddings, only
+those used by captions are part of the trained model; the others keep their seeded initial values
+and are not stored.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, required=True, help='file to write, *.pth')
     parser.add_argument('--seed', type=seed_int, default=0)
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument('--steps', type=positive_int, help='training steps (repeatable)')
+    length.add_argument('--steps', type=positive_int, help='training steps (reproducible)')
     length.add_argument(
         '--seconds', type=number_in(0, above=True), help='training time instead of a step count'
     )
@@ -64,7 +64,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def clip_arch(tower: str) -> dict:
-    """Arguments of ``open_clip.CLIP``."""
+    """Return the arguments of ``open_clip.CLIP``."""
     return dict(
         embed_dim=64,
         vision_cfg=dict(timm_model_name=tower, timm_pool='', timm_proj='linear', image_size=64),
@@ -85,11 +85,11 @@ def _render_chunk(split: str, start: int, count: int) -> tuple[np.ndarray, list]
 
 
 def render_pool(folder: Path, size: int, workers: int) -> tuple[np.ndarray, list]:
-    """Render the scenes once, into a file that is memory-mapped from then on.
+    """Render the scenes once into a file, which is memory-mapped from then on.
 
     Returns:
         Images uint8 (N, 64, 64, 3) and, for each, its caption, number of objects, and the row and
-        column of the middle of what is not background.
+        column of the center of everything but background.
     """
     sources = (Path(module.__file__) for module in (renderer, shapes))
     key = hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()[:12]
@@ -118,7 +118,7 @@ def render_pool(folder: Path, size: int, workers: int) -> tuple[np.ndarray, list
 
 
 class CompactVocabulary:
-    """The tokens that occur in a set of texts, renumbered in order so that end stays largest."""
+    """Tokens of a set of texts, renumbered in order so that the end token stays the largest."""
 
     def __init__(self, texts: list[str]) -> None:
         self._tokenize = open_clip.SimpleTokenizer()
@@ -127,7 +127,7 @@ class CompactVocabulary:
         self.length = int((tokens != 0).sum(dim=1).max())
 
     def __call__(self, texts: list[str]) -> Tensor:
-        """Token positions (N, length) in the compact vocabulary."""
+        """Return token positions (N, length) in the compact vocabulary."""
         tokens = self._tokenize(texts)[:, : self.length]
         positions = torch.searchsorted(self.ids, tokens)
         known = self.ids[positions.clamp_max(len(self.ids) - 1)] == tokens
@@ -155,7 +155,7 @@ def build(arch: dict, seed: int, vocabulary: CompactVocabulary) -> tuple[nn.Modu
 
 
 def compact_file(whole: nn.Module, small: nn.Module, arch: dict, seed: int, ids: Tensor) -> dict:
-    """Gather what is stored: matrices as float16, vectors and statistics as they are."""
+    """Collect the stored tensors: matrices as float16, vectors and statistics unchanged."""
 
     def stored(tensor: Tensor) -> Tensor:
         return tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor.clone()
@@ -173,7 +173,7 @@ def compact_file(whole: nn.Module, small: nn.Module, arch: dict, seed: int, ids:
 
 
 def round_trip(file: dict, small: nn.Module, length: int) -> None:
-    """Put the rounded weights back, so that what is evaluated is what is stored."""
+    """Load the rounded weights back, so that the evaluated model is the stored one."""
     weights = {name: value.float() for name, value in file['state_dict'].items()}
     weights['token_embedding.weight'] = file['token_embedding']['rows'].float()
     weights['positional_embedding'] = weights['positional_embedding'][:length]
@@ -181,14 +181,14 @@ def round_trip(file: dict, small: nn.Module, length: int) -> None:
 
 
 def close_up(images: np.ndarray, middles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Cut out 40 x 40 pixels around the given points (N, 2): less to compute, all to see."""
+    """Crop 40 x 40 pixels around the given points (N, 2), which saves computation."""
     corners = np.clip(middles - 20 + rng.integers(-4, 5, middles.shape), 0, 24)
     rows, columns = (corners[:, i, None] + np.arange(40) for i in (0, 1))
     return images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None]]
 
 
 def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
-    """Flip, shift by up to 4 pixels, swap and invert colors: none changes a class."""
+    """Flip, shift by up to 4 pixels, swap and invert colors; none changes a class."""
     flips = rng.random(len(images)) < 0.5
     images = np.where(flips[:, None, None, None], images[:, :, ::-1], images)
     if rng.random() < 0.5:
@@ -200,7 +200,7 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
 
 
 def contrastive_loss(model: nn.Module, images: Tensor, tokens: Tensor) -> Tensor:
-    """CLIP's symmetric loss; equal captions in a batch are positives of one another."""
+    """Compute CLIP's symmetric loss; equal captions in a batch are positives of one another."""
     image = model.encode_image(images, normalize=True)
     text = model.encode_text(tokens, normalize=True)
     logits = model.logit_scale.exp() * image @ text.T
@@ -211,7 +211,7 @@ def contrastive_loss(model: nn.Module, images: Tensor, tokens: Tensor) -> Tensor
 
 
 def make_optimizer(model: nn.Module, lr: float) -> torch.optim.Optimizer:
-    """AdamW; no decay on vectors, embeddings and the scale."""
+    """Build AdamW, without weight decay on vectors, embeddings and the scale."""
     plain = {'token_embedding.weight', 'positional_embedding'}
     decayed, free = [], []
     for name, parameter in model.named_parameters():
@@ -228,7 +228,7 @@ def train(
     args: argparse.Namespace,
     report: callable,
 ) -> None:
-    """Train; the first part on close-ups of scenes of one object only."""
+    """Train a CLIP; the first part uses close-ups of scenes with one object only."""
     rng = np.random.default_rng(args.seed)
     optimizer = make_optimizer(model, args.lr)
     single = np.flatnonzero(np.array([note[1] for note in notes]) == 1)

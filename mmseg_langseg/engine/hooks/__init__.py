@@ -1,4 +1,4 @@
-"""Hooks: clusters, vocabulary and labels of the test dataset, logits, checkpoints, logs."""
+"""Hooks for mask clusters, test vocabulary, label checks, logits, checkpoints and logs."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
 from .dataset_vocabulary_hook import DatasetVocabularyHook

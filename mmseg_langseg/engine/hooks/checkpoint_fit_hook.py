@@ -1,4 +1,4 @@
-"""Refuse checkpoints that do not fit the model."""
+"""Reject checkpoints that do not fit the model."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
 class CheckpointFitHook(Hook):
     """Hook that stops a run whose checkpoint would leave the model untrained.
 
-    MMEngine loads what fits and logs the rest, even if nothing fits. Here, tests and resumed
-    trainings need all tensors that the model trains, and ``load_from`` of a training, which may
-    come from another task, needs one.
+    MMEngine loads the tensors that fit and logs the others, even if none fits. With this hook,
+    tests and resumed trainings need all trained tensors of the model, and ``load_from`` of a
+    training, which may come from another task, needs at least one.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: Any) -> None:
-        """Check a checkpoint that was read, before it is loaded into the model.
+        """Check a checkpoint before it is loaded into the model.
 
         Args:
-            runner: Its ``cfg`` says whether the run resumes.
-            checkpoint: What the file holds.
+            runner: Runner; its ``cfg`` defines whether the run resumes.
+            checkpoint: Content of the file.
 
         Raises:
             ValueError: The checkpoint does not fit.

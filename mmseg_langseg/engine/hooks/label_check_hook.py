@@ -1,4 +1,4 @@
-"""Checks all labels before the first image is trained or tested on."""
+"""Check all labels before training or testing starts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mmseg_langseg.datasets.label_check import check_labels, find_label_loader
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):
-    """Ends a run whose labels cannot be used before it starts, not after an hour.
+    """Check the labels of a run before it starts and stop if they cannot be used.
 
     Every dataset that loads labels by ``LoadLabelMap`` is checked, see
     :func:`~mmseg_langseg.datasets.check_labels`: the training and validation data before training,
-    the test data before a test. The processes of a distributed run share the files. The ignored
-    label of a metric must be the loader's.
+    the test data before a test. The processes of a distributed run divide the files. The
+    ``ignore_index`` of a metric must be that of the loader.
     """
 
     def __init__(self) -> None:
@@ -66,10 +66,10 @@ def _check_ignored(metric: IoUMetric, labels: LoadLabelMap) -> None:
 
 
 def _check_files(metric: IoUMetric, dataset: Dataset) -> None:
-    """The toolbox's metric writes label maps of 8 bits, whatever their numbers are."""
+    """Reject more classes than 8 bits hold: the ``IoUMetric`` always writes 8-bit label maps."""
     classes = len(dataset.metainfo.get('classes') or ())
     if metric.output_dir is not None and classes + bool(dataset.reduce_zero_label) > 256:
         raise ValueError(
-            f'{type(metric).__name__} with output_dir writes label maps of 8 bits, too few for '
+            f'{type(metric).__name__} with output_dir writes 8-bit label maps, too few for '
             f'{classes} classes; use tools/test.py --out, or a LabelMapWriter as test_evaluator'
         )

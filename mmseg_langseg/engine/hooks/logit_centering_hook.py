@@ -1,4 +1,4 @@
-"""Per-class centering of the logits with means taken on unlabeled images."""
+"""Per-class logit centering with mean logits over unlabeled images."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .unwrap import unwrap_model
 
 @HOOKS.register_module()
 class LogitCenteringHook(Hook):
-    """Before a test, subtracts from each class its mean logit over unlabeled *training* images.
+    """Subtract from each class its mean logit over unlabeled *training* images before a test.
 
-    A label-free calibration that any zero-shot model can have, so a baseline that methods must be
-    compared with: classes whose text is close to every image no longer win everywhere.
+    A label-free calibration applicable to any zero-shot model, hence a baseline that methods must
+    be compared with: classes with a text embedding close to every image no longer win everywhere.
 
     Args:
         dataset: Config of the images: a *training* split with a test pipeline. Labels are not read.
-        num_images: Number of images that the means are taken over, from the start of the dataset.
-        batch_size: Images at a time.
+        num_images: Number of images for the means, from the start of the dataset.
+        batch_size: Images per batch.
     """
 
     # After DatasetVocabularyHook, which sets the classes.
@@ -37,7 +37,7 @@ class LogitCenteringHook(Hook):
         self.batch_size = batch_size
 
     def before_test(self, runner: Runner) -> None:
-        """Takes the means and sets the model's logit offset."""
+        """Compute the mean logits and set the logit offset of the model."""
         model = unwrap_model(runner.model, 'decode_head', type(self).__name__)
         dataset = DATASETS.build(self.dataset)
         images = Subset(dataset, range(min(self.num_images, len(dataset))))
@@ -71,7 +71,7 @@ class LogitCenteringHook(Hook):
 
 
 def _same_size(batch: dict) -> Iterator[dict]:
-    """Parts of a batch whose images have one size: padding would count as image."""
+    """Split a batch by image size, as padding would count as image content."""
     groups = defaultdict(list)
     for index, image in enumerate(batch['inputs']):
         groups[image.shape].append(index)
