@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import mmengine
+from PIL import Image
 
 Result = TypeVar('Result')
 
-EXPECTED_ERRORS = (FloatingPointError, ImportError, OSError, RuntimeError, ValueError)
+EXPECTED_ERRORS = (
+    FloatingPointError,
+    Image.DecompressionBombError,
+    ImportError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 """What bad input raises: the message says it all. Anything else is a fault of the program."""
 
 CONFIG_ERRORS = (AssertionError, AttributeError, LookupError, TypeError)
