@@ -119,11 +119,11 @@ def _check(
 ) -> None:
     dataset.full_init()
     samples = [_sample(dataset, index) for index in range(rank, len(dataset), world_size)]
-    key = _fingerprint(samples, loader)
-    if key in _checked:
-        return
     # The toolbox has loaders of other kinds of images, whose size their files may not tell.
     sized = isinstance(loader, LoadLabelMap) or any(map(is_plain_image_loader, _steps(dataset)))
+    key = _fingerprint(samples, (loader, sized))
+    if key in _checked:
+        return
     with ThreadPoolExecutor(_THREADS) as pool:
         looks = pool.map(lambda sample: _look(sample, loader, sized), samples)
         shown = dict(
@@ -187,9 +187,9 @@ def _look(
         sample.pop('gt_seg_map', None)
 
 
-def _fingerprint(samples: list[dict], loader: LoadLabelMap | ToolboxLabels) -> str:
+def _fingerprint(samples: list[dict], rules: tuple) -> str:
     """Changes with the files, and with what their values mean."""
-    state = hashlib.sha256(repr(loader).encode())
+    state = hashlib.sha256(repr(rules).encode())
     for sample in samples:
         files = (_state(sample['img_path']), _state(sample['seg_map_path']))
         meaning = [sample.get(k) for k in ('num_classes', 'label_map', 'reduce_zero_label')]
