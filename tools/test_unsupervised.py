@@ -17,7 +17,7 @@ from mmseg_langseg.apis.command_line import (
 )
 from mmseg_langseg.apis.config_checks import check_can_test
 from mmseg_langseg.apis.config_options import ConfigOptions
-from mmseg_langseg.apis.data_check import check_data
+from mmseg_langseg.apis.data_check import check_data, ignored_label
 from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
 from mmseg_langseg.datasets import check_labels
 from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
@@ -88,7 +88,7 @@ def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoa
     loader = Config(dict(dataset=cfg.test_dataloader.dataset.to_dict()))
     loader.merge_from_dict({f'dataset.{key}': value for key, value in changes.items()})
     dataset = DATASETS.build(loader.dataset)
-    check_labels(dataset)
+    check_labels(dataset, ignored=ignored_label(cfg, 'test_dataloader'))
     if max_images < len(dataset):
         dataset.get_subset_(np.linspace(0, len(dataset) - 1, max_images).astype(int).tolist())
     return Runner.build_dataloader({**cfg.test_dataloader, 'dataset': dataset})

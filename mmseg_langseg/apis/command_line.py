@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import mmengine
+from PIL import Image
 
 Result = TypeVar('Result')
 
-EXPECTED_ERRORS = (FloatingPointError, ImportError, OSError, RuntimeError, ValueError)
+EXPECTED_ERRORS = (
+    FloatingPointError,
+    Image.DecompressionBombError,
+    ImportError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 """Errors caused by bad input: the message suffices. Any other error is a bug."""
 
 CONFIG_ERRORS = (AssertionError, AttributeError, LookupError, TypeError)

@@ -50,8 +50,24 @@ def check_data(cfg: Config, loader: str) -> BaseDataset | None:
         int(os.environ.get(name, default))
         for name, default in zip(_RANKS.get(cfg.get('launcher'), ('', '')), (0, 1), strict=True)
     )
-    check_labels(dataset, rank, world_size)
+    check_labels(dataset, rank, world_size, ignored_label(cfg, loader))
     return dataset
+
+
+def ignored_label(cfg: Config, loader: str) -> int | None:
+    """The label that the metric of some data ignores, see ``datasets.check_labels``.
+
+    Args:
+        cfg: Config of a run.
+        loader: Key of the data, e.g. ``test_dataloader``.
+
+    Returns:
+        The label; None if the metric does not say.
+    """
+    metrics = cfg.get(loader.replace('_dataloader', '_evaluator')) or []
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    settings = [metric for metric in metrics if isinstance(metric, dict)]
+    return next((one['ignore_index'] for one in settings if 'ignore_index' in one), None)
 
 
 def _build(settings: ConfigDict) -> BaseDataset:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +13,7 @@ from mmseg.registry import DATASETS
 
 from mmseg_langseg.fileio import IMAGE_SUFFIXES, contained_path, show_value
 
+from .class_names import check_class_names, read_class_names
 from .label_files import WIDE_IGNORE, ignored_label
 
 _MOST_DIGITS = 20
@@ -39,13 +39,13 @@ class FolderSegDataset(BaseSegDataset):
         label_mapping: Maps values of the label maps to class indices or ignored values, if they
             differ from the line numbers. Keys may be strings, as in JSON.
         **kwargs: See ``BaseSegDataset``. ``ann_file`` lists image names relative to the image
-            folder, with or without suffix.
+            folder, with or without suffix. Without it, every label map needs an image.
 
     Raises:
         FileNotFoundError: The class file, the image folder or an image of ``ann_file`` is missing.
         ValueError: There is no class name, an empty or duplicate one, or no image; two images have
-            the same name and different suffixes; ``ignore_index`` or ``label_mapping`` is not a
-            value or label.
+            the same name and different suffixes; a label map has no image, or one of a suffix that
+            is not read; ``ignore_index`` or ``label_mapping`` is not a value or label.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class FolderSegDataset(BaseSegDataset):
     ) -> None:
         if isinstance(classes, str):
             source = Path(data_root or '.') / classes
-            names = _read_names(source)
+            names = read_class_names(source)
         else:
-            source, names = 'classes', list(classes)
-        _check_names(names, source)
+            source, names = None, list(classes)
+        check_class_names(names, source)
         super().__init__(
             metainfo=dict(classes=names),
             data_root=data_root,
@@ -95,6 +95,8 @@ class FolderSegDataset(BaseSegDataset):
             raise ValueError(f'no image in {folder}; expected files that end in {suffixes}')
         if self.ann_file:
             images = self._select(images)
+        else:
+            self._check_left_out(folder, images)
         labels = self.data_prefix.get('seg_map_path')
         return [self._sample(folder, labels, *image) for image in sorted(images.items())]
 
@@ -131,6 +133,46 @@ class FolderSegDataset(BaseSegDataset):
             return name.endswith(self.seg_map_suffix)
         return PurePosixPath(name).is_relative_to(below)
 
+    def _check_left_out(self, folder: str, images: dict[str, str]) -> None:
+        """Check that no label map is left out, which would silently change the score."""
+        labels = self.data_prefix.get('seg_map_path')
+        if labels is None or not os.path.isdir(labels):
+            return
+        stems = {n.removesuffix(self.seg_map_suffix) for n in self._label_names(labels)}
+        alone = stems - set(images)
+        unread = {
+            name: os.path.splitext(name)[0]
+            for name in fileio.list_dir_or_file(folder, list_dir=False, recursive=True)
+            if os.path.splitext(name)[0] in alone and not self._is_label(name)
+        }
+        alone = [stem + self.seg_map_suffix for stem in alone.difference(unread.values())]
+        remedy = 'or list the images to use in ann_file'
+        errors = []
+        if unread:
+            errors.append(
+                f'{folder}: {_some(unread)}: not read, although there is a label map of this name; '
+                f'read are {self.img_suffix or ", ".join(IMAGE_SUFFIXES)}: convert the image or '
+                f'remove the label map, {remedy}'
+            )
+        if alone:
+            errors.append(
+                f'{labels}: {_some(alone)}: label map without an image; add the image or remove '
+                f'the label map, {remedy}'
+            )
+        if errors:
+            raise ValueError('\n'.join(errors))
+
+    def _label_names(self, labels: str) -> list[str]:
+        """List the label maps below their folder, which may contain the images, too."""
+        images = os.path.relpath(self.data_prefix['img_path'], labels)
+        return [
+            name
+            for name in fileio.list_dir_or_file(labels, list_dir=False, recursive=True)
+            if name.endswith(self.seg_map_suffix)
+            and '/.' not in f'/{name}'
+            and (images == os.curdir or not PurePosixPath(name).is_relative_to(images))
+        ]
+
     def _select(self, images: dict[str, str]) -> dict[str, str]:
         """Select the images listed in ``ann_file``."""
         if not os.path.isfile(self.ann_file):
@@ -163,29 +205,13 @@ class FolderSegDataset(BaseSegDataset):
         return sample
 
 
-def _read_names(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'class file {path} does not exist; expected one class name per line'
-        )
-    # The byte-order mark that some editors write is not part of the first name.
-    try:
-        text = path.read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is not a UTF-8 text file ({error})') from error
-    return [line.strip() for line in text.rstrip().splitlines()]
-
-
-def _check_names(names: list[str], source: object) -> None:
-    if not names:
-        raise ValueError(f'{source} contains no class name')
-    if '' in names:
-        raise ValueError(f'{source}: class {names.index("")} (counted from 0) has an empty name')
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        more = f' and {len(twice) - _SHOWN} others' if len(twice) > _SHOWN else ''
-        shown = ', '.join(map(show_value, twice[:_SHOWN]))
-        raise ValueError(f'{source} contains duplicate class names: {shown}{more}')
+def _some(names: Iterable[str]) -> str:
+    """Describe files by their number and the first names."""
+    names = sorted(names)
+    more = ', ...' if len(names) > _SHOWN else ''
+    return (
+        f'{len(names)} {"file" if len(names) == 1 else "files"} ({", ".join(names[:_SHOWN])}{more})'
+    )
 
 
 def _label_map(
@@ -203,7 +229,8 @@ def _label_map(
     if mapping is not None and not isinstance(mapping, Mapping):
         raise ValueError(
             'label_mapping: expected a dict of values and their labels, e.g. {7: 0, 8: 1}, got '
-            f'{show_value(mapping)}'
+            f'{show_value(mapping)}; after --cfg-options each value is a key: label_mapping.7=0 '
+            'label_mapping.8=1'
         )
     mapped = set()
     for key, target in (mapping or {}).items():

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import mmengine.fileio as fileio
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from mmseg_langseg.fileio import BadFileError
 
@@ -63,6 +63,10 @@ def read_label_file(
                 raise ValueError('the PNG is truncated')
     except LabelFileError:
         raise
+    except UnidentifiedImageError as error:  # whose text names an object in memory
+        raise LabelFileError(
+            f'{path}: label map cannot be decoded: it is not an image file; expected a PNG'
+        ) from error
     except Exception as error:  # Pillow raises a dozen types for damaged or huge files
         raise LabelFileError(
             f'{path}: label map cannot be decoded ({type(error).__name__}: {error})'
@@ -97,6 +101,7 @@ def label_table(
     num_classes: int | None = None,
     label_map: tuple[tuple[int, int], ...] = (),
     reduce_zero_label: bool = False,
+    ignored: int | None = None,
 ) -> np.ndarray:
     """Build a lookup table from file values to labels, like mmseg's ``LoadAnnotations``.
 
@@ -109,6 +114,8 @@ def label_table(
         num_classes: Labels from this value on are invalid; None: those above ``ignore_index``.
         label_map: Pairs of a label and its new label.
         reduce_zero_label: Whether 0 is ignored and 1 becomes 0.
+        ignored: The label that the metric ignores, if it is another than ``ignore_index``, which
+            is then a label as any other.
 
     Returns:
         (size,) int32; :data:`UNKNOWN` for a value that is neither a class nor ignored.
@@ -122,7 +129,7 @@ def label_table(
     for old, new in label_map:
         mapped[labels == old] = new
     limit = ignore_index if num_classes is None else num_classes
-    mapped[(mapped >= limit) & (mapped != ignore_index)] = UNKNOWN
+    mapped[(mapped >= limit) & (mapped != (ignore_index if ignored is None else ignored))] = UNKNOWN
     mapped.flags.writeable = False
     return mapped
 
@@ -134,6 +141,7 @@ def map_labels(
     num_classes: int | None = None,
     label_map: Mapping[int, int] | None = None,
     reduce_zero_label: bool = False,
+    ignored: int | None = None,
 ) -> np.ndarray:
     """Convert the values of a label file to labels; see :func:`label_table`.
 
@@ -144,6 +152,7 @@ def map_labels(
         num_classes: Number of classes, if known.
         label_map: New label of each old label.
         reduce_zero_label: Whether 0 is ignored and 1 becomes 0.
+        ignored: The label that the metric ignores, if it is another.
 
     Returns:
         (H, W) uint8, or int32 if ``ignore_index`` does not fit a byte.
@@ -153,11 +162,13 @@ def map_labels(
     """
     size = 256 if values.dtype == np.uint8 else 65536
     pairs = tuple(sorted((label_map or {}).items()))
-    table = label_table(size, ignore_index, num_classes, pairs, bool(reduce_zero_label))
+    table = label_table(size, ignore_index, num_classes, pairs, bool(reduce_zero_label), ignored)
     labels = table[values]
     if labels.min() < 0:
-        expected = _expected(table, size, ignore_index)
-        raise LabelFileError(f'{path}: {_describe(values[labels < 0])}; {expected}')
+        bad = values[labels < 0]
+        not_counted = ignore_index if ignored is None else ignored
+        expected = _expected(table, not_counted, f'{bad.min()}', ignore_index)
+        raise LabelFileError(f'{path}: {_describe(bad)}; {expected}')
     return labels.astype(np.uint8) if ignore_index == NARROW_IGNORE else labels
 
 
@@ -169,13 +180,13 @@ def _describe(values: np.ndarray) -> str:
     return f'label value {shown}{more} is neither a class nor ignored'
 
 
-def _expected(table: np.ndarray, size: int, ignore_index: int) -> str:
-    classes = np.flatnonzero((table != UNKNOWN) & (table != ignore_index))
-    ignored = ', '.join(map(str, np.flatnonzero(table == ignore_index)[-_SHOWN:]))
+def _expected(table: np.ndarray, not_counted: int, value: str, target: int) -> str:
+    classes = np.flatnonzero((table != UNKNOWN) & (table != not_counted))
+    ignored = ', '.join(map(str, np.flatnonzero(table == not_counted)[-_SHOWN:]))
     span = f'{classes[0]} to {classes[-1]}' if len(classes) else 'no class at all'
     return (
         f'expected {span}, or an ignored value ({ignored or "none"}); add the missing class names, '
         'or ignore or map the value in the dataset config (FolderSegDataset: '
-        f'ignore_index=VALUE or label_mapping={{VALUE: {ignore_index}}}), or convert the label '
-        'maps again'
+        f'ignore_index={value} or label_mapping={{{value}: {target}}}, with --cfg-options '
+        f'...dataset.label_mapping.{value}={target}), or convert the label maps again'
     )

@@ -5,6 +5,7 @@ import os
 import pytest
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
+from PIL import Image
 
 from mmseg_langseg.apis.command_line import (
     command_parser,
@@ -52,6 +53,7 @@ def build(kind, **settings):
         (fail(FileNotFoundError(2, 'No such file or directory', 'a.txt')),
          "tool: No such file or directory: 'a.txt'"),
         (fail(ValueError()), 'tool: ValueError'),
+        (fail(Image.DecompressionBombError('too many pixels')), 'tool: too many pixels'),
     ],
 )  # fmt: skip
 def test_what_users_get_wrong_ends_in_a_message(main, message, monkeypatch, tmp_path):

@@ -78,7 +78,8 @@ def test_labels_beyond_the_names_stop_before_the_model_is_built(photos, monkeypa
         assert lines[0] == '3 of 3 images cannot be used:'
         assert f'{photos}/val/labels/a.png: label value 11 (' in lines[1]
         assert 'expected 0 to 10, or an ignored value (255); add the missing class' in lines[1]
-        assert 'ignore_index=VALUE or label_mapping={VALUE: 255}' in lines[1]
+        assert 'ignore_index=11 or label_mapping={11: 255}' in lines[1]
+        assert '--cfg-options ...dataset.label_mapping.11=255' in lines[1]
 
 
 @pytest.mark.parametrize('changes', [dict(label_mapping={11: 255}), dict(ignore_index=11)])
@@ -123,6 +124,32 @@ def test_the_toolboxs_way_checks_before_the_first_image(photos):
     cfg.launcher, cfg.test_evaluator.ignore_index = 'none', 0
     with pytest.raises(ValueError, match='IoUMetric ignores the label 0, but LoadLabelMap gives'):
         Runner.from_cfg(cfg).test()
+
+
+def toolbox_config(root, evaluator=None):
+    """Datasets of the toolbox alone."""
+    cfg = config(root)
+    data = cfg.test_dataloader.dataset
+    data.pipeline[2] = dict(type='LoadAnnotations')
+    for key in ('classes', 'ignore_index', 'label_mapping'):
+        data.pop(key, None)
+    data.update(type='BaseSegDataset', metainfo=dict(classes=NAMES), img_suffix='.png')
+    cfg.test_evaluator.update(evaluator or {})
+    cfg.launcher = 'none'
+    return cfg
+
+
+def test_datasets_of_the_toolbox_are_checked(photos, monkeypatch):
+    from mmengine.runner import Runner
+
+    assert run_test(toolbox_config(photos, dict(ignore_index=11)))['mIoU'] >= 0
+    message = r'a\.png: label value 11 .* expected [01] to 10'
+    for evaluator in ({}, dict(ignore_index=0)):
+        with pytest.raises(LabelFileError, match=message):
+            Runner.from_cfg(toolbox_config(photos, evaluator)).test()
+    monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
+    with pytest.raises(LabelFileError, match=message):
+        run_test(toolbox_config(photos))
 
 
 def test_the_toolboxs_label_maps_of_8_bits_are_refused(photos):

@@ -74,9 +74,12 @@ def test_folder_with_class_file(folder):
     [
         (dict(classes='gone.txt'), FileNotFoundError, r'class file .*gone\.txt does not exist'),
         (dict(classes=[]), ValueError, 'contains no class name'),
-        (dict(classes=['a', '', 'b']), ValueError, r'class 1 .* has an empty name'),
-        (dict(classes=['a', 'b', 'a']), ValueError, "duplicate class names: 'a'"),
-        (dict(classes=[*map(str, range(999))] * 2), ValueError, r"'100', '101' and 994 others$"),
+        (dict(classes=['a', '', 'b']), ValueError, 'classes, entry 2: .* has an empty name'),
+        (
+            dict(classes=['a', 'b', 'a']),
+            ValueError,
+            "entry 3: 'a' is a duplicate of number",
+        ),
         (dict(ignore_index=10**5000), ValueError, 'ignore_index: .* an integer of 16610 bits'),
         (dict(ignore_index='9' * 5000), ValueError, 'ignore_index: expected an integer'),
         (dict(label_mapping={'9' * 5000: 1}), ValueError, 'label_mapping, value'),

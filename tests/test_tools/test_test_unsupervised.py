@@ -45,6 +45,14 @@ def test_memory_split_changes_the_test_dataset():
     assert nested.dataset[0]['inputs'].shape == (3, 32, 32) and len(nested.dataset) == 600
 
 
+def test_a_memory_split_stays_in_its_folder(tiny_config, tmp_path):
+    tool = load_script('tools/test_unsupervised.py')
+    cfg = Config.fromfile(str(tiny_config))
+    (tmp_path / 'split.txt').write_text('0\n../images/0\n')
+    with pytest.raises(ValueError, match=r"split\.txt: '\.\./images/0\.png' does not name a file"):
+        tool.memory_loader(cfg, {'ann_file': str(tmp_path / 'split.txt')}, 3)
+
+
 def test_retrieval_without_a_memory_says_what_to_do():
     tool = load_script('tools/test_unsupervised.py')
     cfg = Config(dict(test_dataloader=dict(dataset=dict(type='BaseSegDataset'))))

@@ -13,17 +13,22 @@ from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader, Dataset
 
 from mmseg_langseg.datasets import LoadLabelMap
-from mmseg_langseg.datasets.label_check import check_labels, find_label_loader
+from mmseg_langseg.datasets.label_check import (
+    check_labels,
+    dataset_parts,
+    find_label_loader,
+)
 
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):
     """Check the labels of a run before it starts and stop if they cannot be used.
 
-    Every dataset that loads labels by ``LoadLabelMap`` is checked, see
+    Every dataset that loads labels by ``LoadLabelMap`` or ``LoadAnnotations`` is checked, see
     :func:`~mmseg_langseg.datasets.check_labels`: the training and validation data before training,
     the test data before a test. The processes of a distributed run divide the files. The
-    ``ignore_index`` of a metric must be that of the loader.
+    ``ignore_index`` of a metric must be that of ``LoadLabelMap``; with ``LoadAnnotations``, labels
+    must be classes or what the metric ignores.
     """
 
     def __init__(self) -> None:
@@ -46,13 +51,14 @@ class LabelCheckHook(Hook):
     def _check(self, loader: DataLoader, metrics: Sequence[BaseMetric] = ()) -> None:
         if any(loader.dataset is seen for seen in self._seen):
             return
-        check_labels(loader.dataset, *get_dist_info())
+        measures = [metric for metric in metrics if isinstance(metric, IoUMetric)]
+        ignored = measures[0].ignore_index if measures else None
+        check_labels(loader.dataset, *get_dist_info(), ignored)
         self._seen.append(loader.dataset)
-        labels = find_label_loader(loader.dataset)
-        for metric in metrics:
-            if isinstance(metric, IoUMetric):
-                _check_files(metric, loader.dataset)
-                if labels is not None:
+        for metric in measures:
+            _check_files(metric, loader.dataset)
+            for labels in map(find_label_loader, dataset_parts(loader.dataset)):
+                if isinstance(labels, LoadLabelMap):
                     _check_ignored(metric, labels)
 
 
