@@ -45,7 +45,7 @@ def test_a_bad_label_map_is_named_before_the_first_image(tmp_path, label, messag
 def test_a_text_file_is_named(tmp_path):
     write_folder(tmp_path)
     (tmp_path / 'labels/a.png').write_text('sky')
-    with pytest.raises(LabelFileError, match=r'labels/a\.png: .* it is no image file') as error:
+    with pytest.raises(LabelFileError, match=r'labels/a\.png: .* it is not an image file') as error:
         check_labels(build(tmp_path))
     assert 'BytesIO' not in str(error.value)
 
