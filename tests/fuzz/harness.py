@@ -24,9 +24,9 @@ from hypothesis import HealthCheck, Phase
 from tests.fuzz.target import OUTSIDE, Target
 
 MEMORY = 4 * 2**30
-"""Bytes that a process may take beyond what it has at the start."""
+"""Bytes of memory that a process may use beyond its size at the start."""
 PATIENCE = 60
-"""Seconds for one input."""
+"""Time limit per input in seconds."""
 CHUNK = 500
 """Inputs per process."""
 LONGEST_MESSAGE = 5000

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from tests.fuzz.strategies import mixed, mutated_bytes
 
 MARKER = 'FUZZ_MARKER'
-"""Environment variable with the path of a file that nothing may make."""
+"""Environment variable with the path of a file that must not be created."""
 _TOUCH = f'V: > "${MARKER}"\n'.encode()
 _PYTHON = f"Vopen(__import__('os').environ['{MARKER}'], 'w')\n".encode()
 _MAGIC = 0x1950A86A20F9469CFC6C

@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from tests.fuzz import targets
 
 OUTSIDE = '{outside}'
-"""In file names of hostile inputs: an absolute folder that nothing may be written to."""
+"""Placeholder in hostile file names for an absolute folder that must not be written to."""
 
 
 @dataclass(frozen=True)
