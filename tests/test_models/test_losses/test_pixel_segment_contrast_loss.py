@@ -94,7 +94,7 @@ def test_only_positives_give_zero(exclude_self):
         assert torch.equal(grad, torch.zeros_like(grad))
 
 
-def test_region_in_one_segment_falls_back_to_the_own():
+def test_region_in_one_segment_falls_back_to_its_own_segment():
     z, _, v, _ = _data(1)
     own, labels = torch.tensor([5]), torch.arange(8)
     exclude = pixel_segment_contrast(z, own, v, labels)
