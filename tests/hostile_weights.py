@@ -1,4 +1,4 @@
-"""Weight files that run a command when they are unpickled, or when torch.jit loads them."""
+"""Malicious weight files that run a command when unpickled or loaded by torch.jit."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import torch
 
 
 class Command:
-    """Unpickling it makes a file."""
+    """Creates a file when unpickled."""
 
     def __init__(self, marker):
         self.marker = marker
@@ -17,7 +17,7 @@ class Command:
 
 
 class Overwriting(torch.nn.Module):
-    """Loading its TorchScript archive overwrites a file."""
+    """Overwrites a file when its TorchScript archive is loaded."""
 
     def __init__(self, victim: str):
         super().__init__()
@@ -41,6 +41,6 @@ class Overwriting(torch.nn.Module):
 
 
 def write_command(path: Path, marker: Path, legacy: bool = False, **content) -> None:
-    """A checkpoint that touches ``marker`` when it is unpickled."""
+    """Write a checkpoint that touches ``marker`` when it is unpickled."""
     content = {'meta': {}, 'state_dict': {}, **content, 'x': Command(marker)}
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)

@@ -7,13 +7,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def tool_path(name: str) -> Path:
-    """The script of this name in ``tools/`` or one of its folders."""
+    """Return the path of a script in ``tools/`` or one of its subfolders."""
     (path,) = (ROOT / 'tools').rglob(f'{name}.py')
     return path
 
 
 def load_script(path: str):
-    """The module of a script, e.g. ``tools/quickstart.py``; its folder is not put on the path."""
+    """Import a script, e.g. ``tools/quickstart.py``, without adding its folder to sys.path."""
     file = ROOT / path
     spec = importlib.util.spec_from_file_location(f'script_{file.stem}', file)
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Every config loads, builds its model on tiny sizes without a download, and holds its numbers."""
+"""Every config loads, builds a tiny model without a download, and has the documented values."""
 
 import copy
 import functools
@@ -99,7 +99,7 @@ def test_config_is_short_complete_and_builds(name):
         check_training(cfg, model)
     assert all(hook.type in HOOKS for hook in cfg.custom_hooks)
     test = cfg.test_dataloader
-    # One's own photos have no labels: nothing is tested, but the inferencer reads the pipeline.
+    # Your own photos have no labels: no test, but the inferencer reads the pipeline.
     for step in cfg.test_pipeline if test is None else test.dataset.pipeline:
         TRANSFORMS.build(step)
     if test is None:
@@ -119,7 +119,7 @@ def check_training(cfg, model):
     assert {id(p) for p in model.parameters() if p.requires_grad} <= optimized
     if cfg.model.type == 'PixelCLIP':
         assert (model.teacher is None) == (cfg.model.momentum is None)
-        # Images without masks on disk need a generator, and the other way round.
+        # Images without masks on disk need a generator, and vice versa.
         if dataset.get('data_prefix') is not None:
             assert ('mask_path' in dataset.data_prefix) == (model.mask_generator is None)
         return
@@ -152,7 +152,7 @@ def test_numbers_of_the_official_code(name, scale, size):
 
 
 def optimized(name, arch):
-    """Name, module and optimizer group of every trained parameter."""
+    """Return name, module and optimizer group of every trained parameter."""
     cfg = load(name)
     model = MODELS.build(tiny_model(cfg, arch))
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -180,7 +180,7 @@ def test_each_group_has_its_learning_rate_and_norms_have_no_decay(tower, data):
         norms.add((prefix, norm))
         assert group['weight_decay'] == (0 if norm else pytest.approx(1e-4)), name
     assert seen == rates.keys()
-    # ConvNeXt trains its norms, the ViT does not; the decoder has both kinds.
+    # ConvNeXt trains its norms, the ViT does not; the decoder has both kinds of norms.
     assert (('backbone.visual.', True) in norms) == (tower == 'convnext-b')
     assert {('backbone.visual.', False), ('decode_head.mask_decoder.', True)} <= norms
 
@@ -241,7 +241,7 @@ def test_metafile_lists_every_training_config(method):
         assert model['Name'] == f'{method}_{Path(model["Config"]).stem}'
 
 
-# Images of a step: Sec. 4.1 of PixelCLIP, the official MaskCLIP+; ours for CLIP-S4.
+# Images per step: Sec. 4.1 of PixelCLIP, the official MaskCLIP+; our choice for CLIP-S4.
 STEP = {'pixelclip': 48, 'maskclip': 16, 'clips4': 8}
 
 
@@ -255,13 +255,13 @@ def test_eight_processes_train_at_the_global_batch(method):
             assert batch == listed, model['Name']
             continue
         assert cfg.auto_scale_lr.base_batch_size == listed == STEP[method]
-        # One's own photos are trained on by fewer processes.
+        # The configs for your own photos use fewer processes.
         processes = {'pixelclip_vit-b16_photos': 4, 'clips4_r50_photos': 1}.get(model['Name'], 8)
         assert processes * batch == STEP[method], model['Name']
 
 
 def words(name):
-    """Known names of a benchmark, and all, as the text encoder reads them, and the class count."""
+    """Return the known class names of a benchmark and its test vocabulary."""
     cfg = load(f'clips4/r50_{name}.py')
     known = cfg.model.decode_head.known
     test_words = cfg.model.decode_head.get('vocabulary') or 'ade150.json'
@@ -347,7 +347,7 @@ def test_one_option_line_turns_maskclips_refinements_on():
         assert model.encode_decode(torch.randn(1, 3, 32, 48), [{}]).shape == (1, 20, 4, 6)
 
 
-def test_features_computed_before_take_the_place_of_the_teacher():
+def test_precomputed_features_replace_the_teacher():
     text = (ROOT / 'clips4' / 'README.md').read_text(encoding='utf-8')
     (snippet,) = re.findall(r'```python\n(.*?)```', text, re.S)
     snippet = snippet.replace('./r50_voc.py', str(ROOT / 'clips4' / 'r50_voc.py'))

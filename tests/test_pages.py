@@ -1,4 +1,4 @@
-"""Pages link and name files that exist, and the data page has every dataset."""
+"""Files linked or named in the docs exist, and the data page lists every dataset."""
 
 import re
 from pathlib import Path

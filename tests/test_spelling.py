@@ -1,4 +1,4 @@
-"""American spelling, as in PyTorch and MMSegmentation, in prose, identifiers and file names."""
+"""American spelling in prose, identifiers and file names, as in PyTorch and MMSegmentation."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import sys
 from tests.scripts import ROOT
 
 SUFFIXES = ('.md', '.py', '.sh', '.toml', '.yaml', '.yml')
-# What codespell's list lacks.
+# Words missing from codespell's list.
 OTHERS = re.compile('(?i)unlabelled|centring|uncentred|learnt|spelt|recentre')
 
 

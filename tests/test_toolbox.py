@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmseg_langseg import _toolbox
 
 ROOT = Path(__file__).resolve().parents[1]
-# Loads scripts in a Python that has everything but the toolbox.
+# Runs scripts in a Python environment without the MMSegmentation stack.
 WITHOUT_TOOLBOX = """
 import os, runpy, sys
 
@@ -84,7 +84,7 @@ def test_other_failures_of_the_import(monkeypatch):
     assert 'compiled operators' in text
     text = advice(AssertionError('MMCV==2.2.0 is used but incompatible'), stack, monkeypatch)
     assert 'MMCV==2.2.0' in text and 'mmseg_langseg[classic]' in text
-    # Not ours to explain.
+    # Unrelated to the MMSegmentation stack: no advice.
     assert advice(ModuleNotFoundError('x', name='ftfy'), stack, monkeypatch) is None
 
 

@@ -1,4 +1,4 @@
-"""Any model is tested on any benchmark, chosen by name."""
+"""Any model can be tested on any benchmark, chosen by name."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_the_test_becomes_the_benchmarks(name):
         assert cfg.get(key) == source.get(key)
     assert cfg.model.decode_head.vocabulary == source.get('vocabulary')
     assert (source.get('vocabulary') is None) == (name == PHOTOS)
-    # What trains is as it was.
+    # The training settings are unchanged.
     assert cfg.train_dataloader == before.train_dataloader
     assert cfg.val_dataloader == before.val_dataloader
 

@@ -1,4 +1,4 @@
-"""What cannot work is told before anything is built."""
+"""Config checks: errors are reported before anything is built."""
 
 import pytest
 from mmengine.config import Config
@@ -47,7 +47,7 @@ def test_every_config_trains_or_tests():
 
 
 @pytest.mark.parametrize('run', [run_test, run_training])
-def test_missing_data_are_told_before_a_model_is_built(run, tmp_path, monkeypatch):
+def test_missing_data_is_reported_before_a_model_is_built(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r'missing: data/VOC\S+ \((train|test)_dataloader'):
         run(CONFIGS / 'clips4' / 'r50_voc.py', work_dir=str(tmp_path))

@@ -1,4 +1,4 @@
-"""Options that name no place in a config are told."""
+"""Config options: keys that do not exist in the config are reported."""
 
 import warnings
 

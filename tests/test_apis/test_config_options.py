@@ -1,4 +1,4 @@
-"""What is typed after --cfg-options arrives: as in the toolbox, except that nothing is dropped."""
+"""Parsing of --cfg-options: as in the toolbox, except that nothing is dropped."""
 
 import argparse
 
@@ -19,7 +19,7 @@ def value(text):
 
 
 def same(one, other):
-    """Equal, of the same types all the way down."""
+    """Compare for equality, including types, recursively."""
     if isinstance(one, (list, tuple)) and type(one) is type(other) and len(one) == len(other):
         return all(map(same, one, other))
     return type(one) is type(other) and one == other

@@ -1,4 +1,4 @@
-"""Labeled data from their files to the mIoU, and the label maps that a test writes."""
+"""Labeled data from files to mIoU, and the label maps that a test writes."""
 
 import json
 import os
@@ -22,7 +22,7 @@ SIZE = (24, 36)
 
 @pytest.fixture
 def photos(tmp_path):
-    """PNG photos, some in sub-folders, with labels 0 to 11 and 11 names: CamVid's form."""
+    """PNG photos, some in subfolders, with labels 0 to 11 and 11 names, as in CamVid."""
     (tmp_path / 'classes.txt').write_text('\n'.join(NAMES))
     rng = np.random.default_rng(0)
     for name in ('a', 'day/a', 'night/a'):
@@ -54,7 +54,7 @@ def read(path):
 
 
 def miou(root, out, void=11):
-    """By hand: void pixels do not count, nor do classes that neither occur nor are predicted."""
+    """Compute mIoU without void pixels and classes that neither occur nor are predicted."""
     names = ('a', 'day/a', 'night/a')
     truth = np.stack([read(root / f'val/labels/{name}.png') for name in names])
     found = np.stack([read(out / f'{name}.png') for name in names])
@@ -87,7 +87,7 @@ def test_with_their_mapping_the_miou_is_right(photos, changes):
     out = photos / 'out'
     figures = run_test(config(photos, **changes), out=str(out))
     assert figures['mIoU'] == pytest.approx(miou(photos, out), abs=0.006)
-    assert figures['mIoU'] > miou(photos, out, void=None) + 0.02  # what counting void would give
+    assert figures['mIoU'] > miou(photos, out, void=None) + 0.02  # as if void counted
     assert read(out / 'a.png').dtype == np.uint8
     assert not np.array_equal(read(out / 'a.png'), read(out / 'day/a.png'))
 
@@ -113,7 +113,7 @@ def test_processes_share_the_files(photos, monkeypatch, launcher, names):
 
 
 def test_the_toolboxs_way_checks_before_the_first_image(photos):
-    """A Runner alone, without our run_test: the hook of the configs."""
+    """A plain Runner without our run_test: the hook in the configs checks the data."""
     from mmengine.runner import Runner
 
     cfg = config(photos)
@@ -221,7 +221,7 @@ def test_a_second_test_replaces_its_label_maps_and_nothing_else(photos):
 
 @pytest.fixture
 def untouched(photos):
-    """The inputs are the same after a test as before."""
+    """Check that the inputs are the same after a test as before."""
 
     def contents():
         return {p: p.read_bytes() for p in photos.rglob('*') if p.is_file()}
@@ -266,7 +266,7 @@ def test_files_of_another_origin_are_never_replaced(photos):
 
 @pytest.mark.parametrize('what', ['image', 'folder'])
 def test_names_that_opencv_cannot_write_are_refused_before_drawing(photos, monkeypatch, what):
-    """OpenCV ends the process by a signal."""
+    """OpenCV would crash the process."""
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
     odd = os.fsdecode(b'\xff')
     if what == 'image':

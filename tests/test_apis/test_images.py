@@ -88,7 +88,7 @@ def test_pil_images_of_8_bits():
     gray_alpha = gray.copy()
     gray_alpha.putalpha(Image.fromarray(ALPHA))
     assert np.array_equal(to_rgb(image), RGB)
-    # Hidden colors count, as in files.
+    # Colors of transparent pixels count, as in files.
     assert np.array_equal(to_rgb(rgba), RGB)
     assert np.array_equal(to_rgb(gray), twin(GRAY))
     assert gray_alpha.mode == 'LA' and np.array_equal(to_rgb(gray_alpha), twin(GRAY))
@@ -122,7 +122,7 @@ def test_empty_and_truncated_pil_images(tmp_path):
 
 
 def save_all_kinds(folder):
-    """Image files of every kind that a user has, by name."""
+    """Save image files of all common formats; return them by name."""
     big = Image.fromarray(RNG.integers(0, 256, (20, 30, 3), np.uint8))
     rgba = big.copy()
     rgba.putalpha(100)
@@ -177,7 +177,7 @@ def test_files_with_unknown_ranges_are_refused(tmp_path):
 
 
 def bomb(side):
-    """A valid PNG of a few hundred bytes that claims ``side * side`` pixels."""
+    """Return a valid PNG of a few hundred bytes that claims ``side * side`` pixels."""
 
     def chunk(kind, content):
         check = zlib.crc32(kind + content)

@@ -17,7 +17,7 @@ TEXTS = 'ring; cross, plus; star'
 
 @pytest.fixture(scope='module')
 def config():
-    """The embedded config with random weights."""
+    """The bundled config with random weights."""
     cfg = Config.fromfile(CONFIG)
     cfg.model.clip.pretrained = None
     return cfg
@@ -54,7 +54,7 @@ def test_new_words_replace_the_old(inferencer, image):
     swapped = inferencer(image, 'star; ring; cross, plus')
     back = inferencer(image, TEXTS)
     assert np.array_equal(first.labels, back.labels)
-    # The same words in another order: the same map after renaming.
+    # The same names in another order: the same map after renaming.
     rename = np.array([swapped.classes.index(name) for name in first.classes])
     assert np.array_equal(rename[first.labels], swapped.labels)
 
@@ -70,7 +70,7 @@ def test_size_is_that_of_the_configs_test():
 
 
 def test_same_preprocessing_as_the_test(inferencer, image):
-    """The logits behind the answer are those of the model on the image squashed by the config."""
+    """The result's logits are the model's on the image resized by the config's pipeline."""
     bgr = np.asarray(Image.open(image))[..., ::-1].copy()
     model = inferencer.model
     inferencer(image, TEXTS)

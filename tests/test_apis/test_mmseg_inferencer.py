@@ -1,4 +1,4 @@
-"""Test configs hold the class names of their benchmark, so tools without our hooks can use them."""
+"""Test configs contain the benchmark's class names, so they work in tools without our hooks."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from mmseg_langseg.apis.benchmark import list_benchmarks
 from mmseg_langseg.models.text_encoders import Vocabulary
 from tests.test_configs import CONFIGS, load, tiny_model
 
-# Configs of a benchmark that they have by themselves, and PixelCLIP's on every benchmark.
+# Configs with a benchmark of their own, and PixelCLIP's configs on every benchmark.
 TESTED = [
     (name, None)
     for name in CONFIGS
@@ -25,8 +25,8 @@ TESTED += [
     for benchmark in list_benchmarks()
     if benchmark != 'photos_test'
 ]
-# Classes that the prompts call otherwise than the metainfo of the dataset: PixelCLIP's pc59.json,
-# MaskCLIP's spellings (whose lists test_splits.py holds), SCLIP's words.
+# Classes whose prompt names differ from the dataset's metainfo: PixelCLIP's pc59.json, MaskCLIP's
+# spellings (listed in test_splits.py), SCLIP's names.
 OTHER_NAMES = {
     'context59': {'table': 'diningtable'},
     'voc21_sclip': {'boat': 'ship', 'diningtable': 'table', 'tvmonitor': 'television monitor'},

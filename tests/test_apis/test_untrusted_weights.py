@@ -1,4 +1,4 @@
-"""Every way into the program for a weight file: none of them runs it."""
+"""Untrusted weight files: no code path that loads weights executes code from the file."""
 
 import re
 
@@ -24,7 +24,7 @@ REFUSED = r"hostile\.pth' holds '\w+\.system'"
 
 @pytest.fixture(params=['zip', 'legacy'])
 def hostile(tmp_path, request):
-    """A checkpoint with a command; the command must not have run at the end."""
+    """Checkpoint that contains a command, which must not have run by the end of the test."""
     path, marker = tmp_path / 'hostile.pth', tmp_path / 'ran'
     write_command(path, marker, request.param == 'legacy')
     yield path
@@ -83,7 +83,7 @@ def test_inferencer_and_demo(hostile, tmp_path):
 
 @pytest.mark.parametrize('resume', [False, True])
 def test_the_toolboxs_own_runner(hostile, tiny_config, tmp_path, resume):
-    """MMSegmentation's tools build it from our configs."""
+    """MMSegmentation's tools build its runner from our configs."""
     cfg = Config.fromfile(tiny_config)
     cfg.work_dir = str(tmp_path / 'work')
     if resume:
@@ -210,7 +210,7 @@ def test_official_checkpoint_to_convert(hostile, tmp_path):
 
 
 def test_configs_in_old_checkpoints_are_not_run(tiny_config, tmp_path):
-    """MMEngine runs ``meta['config']`` of a checkpoint that it resumes from."""
+    """MMEngine executes ``meta['config']`` of a checkpoint that it resumes from."""
     work, marker = tmp_path / 'work', tmp_path / 'ran'
     run_training(str(tiny_config), str(work))
     content = torch.load(work / 'iter_2.pth', weights_only=False)

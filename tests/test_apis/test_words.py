@@ -1,4 +1,4 @@
-"""Words given to a command reach the model, and the metric's split follows the known ones."""
+"""Class names given to a command reach the model, and known names set the metric's split."""
 
 import json
 
@@ -40,7 +40,7 @@ def test_known_words_of_a_file_and_of_maskclip_plus(tmp_path):
 
 
 def test_words_under_test_and_dataset_names_are_joined(tmp_path):
-    """VOC says 'pottedplant', MaskCLIP's vocabulary 'potted plant'."""
+    """VOC uses 'pottedplant', MaskCLIP's vocabulary 'potted plant'."""
     cfg = read(CLIPS4 / 'r50_voc.py')
     data = tmp_path / 'VOC2012'
     data.mkdir()
@@ -84,7 +84,7 @@ class Taken(Exception):
 
 @pytest.fixture
 def taken(monkeypatch):
-    """Configs that would have been run."""
+    """Collect the configs that would have been run."""
     configs = []
 
     def take(cfg):

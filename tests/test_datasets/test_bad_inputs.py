@@ -1,4 +1,4 @@
-"""Images and masks that are odd or broken, through the pipeline that trains PixelCLIP on SA-1B."""
+"""Odd and broken images and masks in the pipeline that trains PixelCLIP on SA-1B."""
 
 import json
 
@@ -18,7 +18,7 @@ from tests.scripts import ROOT
 @pytest.fixture(scope='module')
 def pipeline():
     steps = Config.fromfile(ROOT / 'configs/_base_/datasets/unlabeled_masks.py').train_pipeline
-    # Both halves of a flip are wanted in no test.
+    # No random flip in these tests.
     return [step for step in steps if step.type != 'RandomFlip']
 
 
@@ -29,7 +29,7 @@ def build(root, pipeline, **kwargs):
 
 
 def write(root, name, image, size=None, **options):
-    """An image and one mask: its upper left part."""
+    """Write an image and one mask that covers its upper left part."""
     (root / 'images').mkdir(exist_ok=True)
     path = root / 'images' / name
     if isinstance(image, np.ndarray):
@@ -116,7 +116,7 @@ def test_masks_of_another_image_are_refused(tmp_path, pipeline):
         dataset[1]
 
 
-def test_a_missing_score_is_told_once_for_all(tmp_path, pipeline):
+def test_a_missing_score_is_reported_once_for_all_samples(tmp_path, pipeline):
     write(tmp_path, 'x.png', colors())
     steps = [pipeline[0], dict(pipeline[1], mask_filter=dict(min_predicted_iou=0.9))]
     with pytest.raises(ValueError, match=r"all 1 samples .*x\.json.*'predicted_iou' is None"):
@@ -131,7 +131,7 @@ def test_images_of_one_stem(tmp_path, pipeline):
     assert names == ['a.jpg', 'b.jpg'] and dataset.num_skipped == 1
     with pytest.raises(ValueError, match=r'1 of 3 images have the same stem as another.*a\.png'):
         build(tmp_path, pipeline, on_bad_file='stop')
-    # Without files to share all are used.
+    # Without mask files, which they would share, all images are used.
     assert len(build(tmp_path, pipeline[:1], data_prefix=dict(img_path='images'))) == 3
     (tmp_path / 'list.txt').write_text('b.jpg\nb\nb.jpg\n')
     assert len(build(tmp_path, pipeline, ann_file='list.txt', on_bad_file='stop')) == 1

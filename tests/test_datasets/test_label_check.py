@@ -1,4 +1,4 @@
-"""Labeled folders: everything is checked once, before anything is tested on them."""
+"""Label check: all files of a labeled dataset are checked once before testing."""
 
 import re
 
@@ -17,7 +17,7 @@ SIZE = (12, 16)
 
 
 def write_folder(root, suffixes=('.jpg', '.jpg'), label=None, names='sky\ngrass\n'):
-    """Two images, a and b; ``label`` makes the label file of a."""
+    """Write two images, a and b; ``label`` makes the label file of a."""
     (root / 'images').mkdir(parents=True)
     (root / 'labels').mkdir()
     (root / 'classes.txt').write_text(names)
@@ -68,7 +68,7 @@ def test_a_bad_label_map_is_named_with_what_to_do(tmp_path, label, message):
     dataset = build(write_folder(tmp_path, label=label))
     with pytest.raises(LabelFileError, match=rf'labels/a\.png: .*{message}'):
         check_labels(dataset)
-    # The loader says the same, in a run without the check.
+    # Without the check, the loader raises the same error.
     with pytest.raises(LabelFileError, match=rf'labels/a\.png: .*{message}'):
         dataset[0]
     loaded(dataset, 1)

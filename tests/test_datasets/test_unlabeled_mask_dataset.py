@@ -209,7 +209,7 @@ WITH_FEATURES = dict(
 
 @pytest.fixture
 def features(root):
-    """One feature file for each image; the value tells which."""
+    """Write one feature file per image, with distinct values."""
     made = {}
     for number, image in enumerate(sorted((root / 'images').rglob('*.jpg'))):
         path = root / 'features' / image.relative_to(root / 'images').with_suffix('.npy')
@@ -241,7 +241,7 @@ def test_missing_and_damaged_feature_files(root, features):
     dataset = build(root, **WITH_FEATURES)
     assert len(dataset) == 2 and dataset.num_skipped == 1
     assert dataset[0]['img_path'].endswith('sa_30.jpg') and dataset.num_skipped == 2
-    # An image needs both of its files.
+    # An image needs both its mask and its feature file.
     both = dict(img_path='images', mask_path='masks', feature_path='features')
     dataset = build(root, data_prefix=both)
     assert [path.rsplit('/', 1)[1] for path in paths_of(dataset)] == ['sa_30.jpg']

@@ -65,7 +65,7 @@ def _offset_and_clusters(rank):
     runner = _collecting_runner(centroids, _batches(rank))
     MaskClusteringHook(init_batches=2).before_train(runner)
     centers = centroids.decode_head.prompts.centroids.detach()
-    # As arrays: a tensor cannot be read from the queue once the process that made it has ended.
+    # As arrays: a tensor cannot be read from the queue once its process has ended.
     offset = model.decode_head.logit_offset
     return offset.numpy(), centers.numpy(), runner.logger.info.call_args.args[0]
 

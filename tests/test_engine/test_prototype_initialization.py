@@ -1,4 +1,4 @@
-"""MaskClusteringHook and the prototypes of unknown classes."""
+"""MaskClusteringHook: initialization and updates of the prototypes for unknown classes."""
 
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -14,7 +14,7 @@ UNSURE = dict(type='SemanticConsistencyLoss', threshold=0.9)
 
 
 def fake_runner(model, batches, iteration=0):
-    """What the hook sees of a runner; the training's own loader must stay untouched."""
+    """Return a mock runner for the hook; the training's own data loader must stay untouched."""
     return SimpleNamespace(
         iter=iteration,
         model=model,
@@ -26,7 +26,7 @@ def fake_runner(model, batches, iteration=0):
     )
 
 
-def test_a_fresh_training_starts_from_regions_that_no_known_class_claims():
+def test_new_training_initializes_from_regions_assigned_to_no_known_class():
     model, expected = (clips4(loss_semantic=UNSURE).train() for _ in range(2))
     batches = [view_batch(count=2, seed=seed) for seed in range(3)]
     runner = fake_runner(model, batches)
@@ -70,7 +70,7 @@ def test_prototypes_follow_the_segments_of_each_iteration():
     model = clips4(loss_semantic=UNSURE).train()
     head, hook = model.decode_head, MaskClusteringHook(interval=2, histogram_interval=10)
     runner = fake_runner(model, [])
-    hook.after_train_iter(runner, 0)  # before the first loss there is nothing to follow
+    hook.after_train_iter(runner, 0)  # no assignments before the first loss
     assert int(head.clusterer.steps) == 0
     twin = UnknownPrototypes(5, 12)
     for step in range(2):

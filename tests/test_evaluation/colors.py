@@ -1,4 +1,4 @@
-"""Images of flat colors, one a class, and a segmentor whose embeddings are the colors."""
+"""Images of flat colors, one per class, and a segmentor whose embeddings are the colors."""
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ COLORS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
 
 
 class Colors(Dataset):
-    """Left half one color, right half the next; the upper rows have no label."""
+    """Dataset: left half one color, right half the next; the upper rows have no label."""
 
     metainfo = dict(classes=('red', 'green', 'blue'))
     ann_file = 'colors'
@@ -40,12 +40,12 @@ def collate(items):
 
 
 def color_loader(**options):
-    """Batches of two images."""
+    """Return a data loader with batches of two images."""
     return DataLoader(Colors(**options), batch_size=2, collate_fn=collate)
 
 
 class ColorEncoder(EncoderDecoder):
-    """Gives the mean color of each 2x2 pixels, not normalized."""
+    """Encoder that returns the mean color of each 2x2 block of pixels, not normalized."""
 
     def __init__(self):
         nn.Module.__init__(self)

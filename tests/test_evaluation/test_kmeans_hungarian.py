@@ -10,7 +10,7 @@ from tests.tiny import pixelclip
 
 
 def best_by_search(confusion):
-    """Largest mean IoU of all one-to-one matchings of a square matrix."""
+    """Return the largest mean IoU over all one-to-one matchings of a square matrix."""
     every = permutations(range(len(confusion)))
     return max(class_iou(confusion[:, list(order)]).mean() for order in every)
 
@@ -24,7 +24,7 @@ def test_no_other_matching_is_better(seed):
 
 
 def test_the_sum_of_iou_counts_and_not_the_pixels():
-    # By pixels the identity is best (100 + 0 against 98 + 1); by IoU the swap is.
+    # By pixel count the identity is best (100 + 0 against 98 + 1); by IoU the swap is.
     confusion = torch.tensor([[100, 98], [1, 0]])
     assert hungarian_iou(confusion)[1].tolist() == [1, 0]
 
@@ -36,7 +36,7 @@ def test_permuted_clusters_are_perfect():
 
 
 def test_clusters_left_over_join_the_class_of_most_pixels():
-    # Class 1 in three parts; class 2 does not occur and takes no cluster.
+    # Class 1 is split into three clusters; class 2 does not occur and gets no cluster.
     confusion = torch.tensor([[0, 8, 0, 1, 0], [6, 0, 4, 5, 0], [0, 0, 0, 0, 0]])
     iou, cluster_class = hungarian_iou(confusion)
     assert cluster_class.tolist()[:4] == [1, 0, 1, 1]
@@ -70,7 +70,7 @@ def test_colors_that_are_classes_score_all():
     assert 'left over' not in result.protocol
 
 
-def test_clusters_beyond_the_classes_are_said_and_few_points_suffice():
+def test_clusters_beyond_the_classes_are_reported_and_few_points_suffice():
     result = evaluate_kmeans(ColorEncoder(), color_loader(), num_clusters=4, max_points=12)
     assert '12 cells' in result.protocol and 'cluster left over (1)' in result.protocol
     assert result.miou == 100

@@ -26,7 +26,7 @@ def slow(queries, memory, labels, neighbors):
 
 @pytest.mark.parametrize('neighbors', [1, 4, 5, 1000])
 def test_labels_are_those_of_a_loop(neighbors):
-    # More queries than one chunk; with four neighbors of three labels there are ties.
+    # More queries than one chunk; four neighbors with three labels produce ties.
     queries, memory = rows(300, 4, 0), rows(40, 4, 1)
     labels = torch.randint(0, 3, (40,), generator=torch.Generator().manual_seed(2))
     expected = slow(queries, memory, labels, neighbors)
@@ -40,7 +40,7 @@ def test_a_tie_goes_to_the_nearer():
 
 
 @pytest.mark.parametrize(('neighbors', 'count'), [(0, 3), (5, 0)])
-def test_nothing_to_vote_is_refused(neighbors, count):
+def test_no_neighbors_and_empty_memory_are_refused(neighbors, count):
     with pytest.raises(ValueError, match=f'{neighbors} neighbors in a memory of {count} rows'):
         retrieve_labels(torch.eye(2), torch.ones(count, 2), torch.zeros(count).long(), neighbors)
 

@@ -1,4 +1,4 @@
-"""Known and unknown classes of configs/_base_/splits."""
+"""Splits into known and unknown classes in configs/_base_/splits."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ DATASETS = {
     'synthetic': SyntheticScenesDataset,
     'voc20': PascalVOC20Dataset,
 }
-# Indices of specs/clips4.md, section 3; Context's count from 1, where 0 is the background.
+# Indices from specs/clips4.md, section 3; Context's are 1-based, as 0 is the background.
 UNSEEN = {
     'voc20': [15, 16, 17, 18, 19],
     'context59': [i - 1 for i in (20, 34, 49, 15, 8, 25, 7, 55, 32, 1)],
@@ -68,7 +68,7 @@ def test_ade_takes_every_tenth_class():
     assert load('ade150').unknown == [ranks[rank] for rank in range(10, 151, 10)]
 
 
-def test_the_embedded_world_takes_every_third_object_and_the_third_background():
+def test_synthetic_takes_every_third_object_and_the_third_background():
     expected = [name for rank, name in enumerate(OBJECT_CLASSES, 1) if rank % 3 == 0]
     assert load('synthetic').unknown == [*expected, BACKGROUND_CLASSES[2]]
     assert len(load('synthetic').known) == 12

@@ -11,7 +11,7 @@ from mmseg_langseg.masks.formats import read_region_map
 
 
 def png(width, height, bits=8, color=0, rows=b''):
-    """A PNG that says more than it holds."""
+    """Return a PNG whose header claims a larger size than its data."""
     header = struct.pack('>IIBBBBB', width, height, bits, color, 0, 0, 0)
     blocks = (b'IHDR', header), (b'IDAT', zlib.compress(rows)), (b'IEND', b'')
     return b'\x89PNG\r\n\x1a\n' + b''.join(

@@ -64,7 +64,7 @@ def test_an_unreadable_folder_costs_nothing_else(images, tmp_path, monkeypatch):
             raise PermissionError(errno.EACCES, 'Permission denied', str(path))
         return real(path)
 
-    # The tests may run as root, whom permissions do not stop.
+    # The tests may run as root, who ignores permissions.
     monkeypatch.setattr(os, 'scandir', scandir)
     source = open_image_source(images)
     assert source.unreadable == [('a/deep', 'folder cannot be listed (Permission denied)')]

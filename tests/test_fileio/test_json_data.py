@@ -35,7 +35,7 @@ def test_values_are_shown_short():
     for _ in range(100_000):
         deep = [deep]
     assert len(show_value(deep)) < 100
-    # Freed level by level: Python's own way to free it is fine, too.
+    # Freed level by level: Python's own deallocation works too.
     while deep:
         deep = deep.pop()
 

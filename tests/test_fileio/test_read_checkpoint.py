@@ -52,7 +52,7 @@ def test_what_trainings_save_comes_back(tmp_path, legacy):
     restored = got['message_hub']['log_scalars']['loss']
     assert type(restored) is HistoryBuffer
     assert restored.mean() == history.mean() and restored.statistics('max') == 4
-    # What was read can be saved, and reads the same on the disk.
+    # The result can be saved again, and reads back equal.
     again = read_checkpoint(save(got, tmp_path / 'b.pth'), mmap=True)
     assert again['transposed'].equal(content['transposed'])
 
@@ -82,7 +82,7 @@ def test_a_trusted_file_is_unpickled_and_no_other(tmp_path, legacy):
 
 
 class Reduced:
-    """Pickles as a call of any function."""
+    """Pickles as a call of an arbitrary function."""
 
     def __init__(self, *reduced):
         self.reduced = reduced
@@ -173,7 +173,7 @@ def test_missing_file_and_home(tmp_path, monkeypatch):
 
 
 def change_zip(path, changes=(), packing=zipfile.ZIP_STORED):
-    """Write an archive again, with bytes of its pickle replaced."""
+    """Rewrite an archive with bytes of its pickle replaced."""
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, 'w', packing) as archive:
@@ -186,7 +186,7 @@ def change_zip(path, changes=(), packing=zipfile.ZIP_STORED):
 
 @pytest.mark.parametrize('mmap', [False, True])
 def test_numbers_that_are_not_in_the_file_are_not_read(tmp_path, mmap):
-    """Torch 2.5 reads what follows in memory, and ends by a signal."""
+    """Torch 2.5 reads beyond the storage's memory and crashes."""
     path = save(torch.ones(4), tmp_path / 'a.pth')
     size, shape = b'cpuq\x04K\x04', b'K\x00K\x04\x85'
     change_zip(path, [(old, old.replace(b'K\x04', b'J\0\0\0\x10')) for old in (size, shape)])
@@ -212,7 +212,7 @@ def test_a_small_archive_that_unpacks_to_a_large_one_is_refused(tmp_path):
 def test_a_few_bytes_do_not_fill_memory(tmp_path):
     path = tmp_path / 'a.pth'
     head = (0x1950A86A20F9469CFC6C, 1001, {'little_endian': True})
-    # "Keep this None as number 8,000,000", for which the unpickler in C makes a table.
+    # Memoizes None at index 8,000,000, for which the C unpickler would allocate a table.
     content = b'\x80\x02Nr\x00\x12\x7a\x00.' + pickle.dumps([], 2)
     path.write_bytes(b''.join(pickle.dumps(part, 2) for part in head) + content)
     tracemalloc.start()

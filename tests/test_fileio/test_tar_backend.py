@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from mmseg_langseg.fileio import BadFileError, ImageFileError, TarBackend
 from tests.test_datasets.test_unlabeled_mask_dataset import build, truncate, write_sample
 
-# Images and masks side by side, as SA-1B's tars have them.
+# Images and masks side by side, as in SA-1B's tar archives.
 TARRED = dict(data_prefix=dict(img_path='', mask_path=''))
 NAMES = ('sa_1', 'sa_2', 'sa_30')
 
@@ -121,7 +121,7 @@ def test_an_unreadable_folder_is_named(root, monkeypatch):
             raise PermissionError(13, 'Permission denied', str(path))
         return real(path)
 
-    # The tests may run as root, whom permissions do not stop.
+    # The tests may run as root, who ignores permissions.
     monkeypatch.setattr(os, 'scandir', scandir)
     for prefix in ('', 'tar://'):
         with pytest.raises(PermissionError, match=r"listed completely .*denied\): '.*sa_000001'"):

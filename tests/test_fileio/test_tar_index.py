@@ -47,7 +47,7 @@ def test_the_index_is_made_once_and_kept_whole(tar, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(tarfile, 'open', lambda *_, **__: pytest.fail('the tar was read again'))
         assert TarIndex(tar).read('sa_2.jpg') == FILES['./sa_2.jpg']
-    # A damaged index, and one of another tar, are made again.
+    # A damaged index, or one of another tar, is rebuilt.
     (tar.parent / 'a.tar.index.npz').write_bytes(made[:-30])
     (tar.parent / 'a.tar.index.npz.abcd.tmp').write_bytes(made[:30])
     assert TarIndex(tar).read('sa_2.jpg') == FILES['./sa_2.jpg']
@@ -57,7 +57,7 @@ def test_the_index_is_made_once_and_kept_whole(tar, monkeypatch):
     assert TarIndex(tar).names == ['sa_3.jpg']
 
 
-def test_where_nothing_can_be_written_it_is_told(tar, monkeypatch):
+def test_an_index_that_cannot_be_written_is_logged(tar, monkeypatch):
     def refuse(*_):
         raise OSError(30, 'Read-only file system', 'a.tar.index.npz')
 
@@ -85,7 +85,7 @@ def test_a_damaged_tar_is_named(tar, cut):
     content = tar.read_bytes()
     damaged = dict(
         within=content[:1024],
-        # sa_2.jpg: a block of header, five of content; then sa_10.jpg.
+        # sa_2.jpg: one header block, five content blocks; then sa_10.jpg.
         between=content[: 6 * 512],
         header=content[: 6 * 512] + b'x' * 512 + content[7 * 512 :],
         noise=b'x' * 3000,

@@ -27,7 +27,7 @@ def test_equals_scipy_from_the_same_start():
 
 
 def test_result_of_a_set_does_not_depend_on_its_batch():
-    # With a coarse tolerance the sets stop at different times, far from their fixed points.
+    # With a coarse tolerance the sets stop at different iterations, far from their fixed points.
     points = torch.cat([blobs(1, 300, 4, 9, seed=seed, spread=4.0) for seed in range(6)])
     init = points[:, :9]
     assignment, centroids = batched_kmeans(points, 9, tolerance=0.5, init=init)

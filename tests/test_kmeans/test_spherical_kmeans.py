@@ -1,4 +1,4 @@
-"""Spherical k-means against loops and on cases with a known answer."""
+"""Spherical k-means against loops and on cases with a known result."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from mmseg_langseg.kmeans import seed_centroids, spherical_kmeans
 
 
 def reference(points, init, iterations, valid):
-    """One set; lists of points."""
+    """Cluster one set, with points as lists."""
     points = [p / p.norm() for p in points]
     centroids = [c / c.norm() if c.norm() > 0 else None for c in init]
     for _ in range(iterations):
@@ -42,7 +42,7 @@ def test_slow_reference_on_each_set(iterations):
 def test_bundles_of_directions_are_found_from_seeds():
     generator = torch.Generator().manual_seed(1)
     axes = torch.eye(4).repeat_interleave(25, 0)
-    length = torch.rand(100, 1, generator=generator) * 9 + 1  # lengths have no influence
+    length = torch.rand(100, 1, generator=generator) * 9 + 1  # lengths must not matter
     points = length * (axes + 0.05 * torch.randn(100, 4, generator=generator))
     points = torch.stack([points, points.flip(0)])
     for seed in range(5):
@@ -91,7 +91,7 @@ def test_seeds_are_distinct_valid_points_and_leave_the_random_state():
 
 
 def reference_seeds(points, number, seed, valid):
-    """Places of the seeds of one set."""
+    """Return the indices of the seeds of one set."""
     draws = torch.rand(number, generator=torch.Generator().manual_seed(seed)).tolist()
     places = []
     for draw in draws:
@@ -118,7 +118,7 @@ def test_seeds_against_a_slow_reference():
 
 
 def test_seeds_follow_the_distance():
-    # The two bundles differ in size by far; k-means++ still takes one seed from each.
+    # The two bundles differ greatly in size; k-means++ still takes one seed from each.
     points = torch.cat([torch.tensor([[1.0, 0]]).expand(99, 2), torch.tensor([[0.0, 1]])])[None]
     for seed in range(10):
         assert seed_centroids(points, 2, seed)[0].sum(0).tolist() == [1, 1]

@@ -12,7 +12,7 @@ SIZE = (10, 20)
 
 
 def make(areas, **scores):
-    """Annotations of masks of these areas, with scores; 'area' lies, as it may in a file."""
+    """Make annotations with these mask areas and scores; the 'area' field is wrong on purpose."""
     annotations = []
     for i, area in enumerate(areas):
         mask = (np.arange(SIZE[0] * SIZE[1]) < area).astype(np.uint8).reshape(SIZE, order='F')
@@ -61,7 +61,7 @@ def test_the_cap_is_a_fixed_fair_choice():
     annotations = make([5] * 12)
     chosen = MaskFilter(max_masks=4, seed=3)(annotations, 'a.json')
     assert len(chosen) == 4 and ids(chosen) == sorted(set(ids(chosen)))
-    # Neither the global generators nor earlier images change it.
+    # It depends neither on global random state nor on earlier images.
     np.random.seed(1)
     again = MaskFilter(max_masks=4, seed=3)
     again(annotations, 'b.json')

@@ -50,7 +50,7 @@ def test_config_dict_arch_and_random_weights():
 
 
 class _Scripted(torch.nn.Module):
-    """Holds OpenAI's tensors and extra entries, as its archives do."""
+    """Module with OpenAI's tensors and extra entries, as in its archives."""
 
     def __init__(self, state):
         super().__init__()
@@ -143,7 +143,7 @@ def test_compact_file(files):
 
 
 def test_compact_file_of_other_heads_is_refused(files):
-    # all shapes agree: only the stored arch tells
+    # all shapes agree: only the stored arch differs
     arch = golden.vit_arch()
     arch['text_cfg']['heads'] = 2
     path, *_ = compact(files, arch=arch)

@@ -103,7 +103,7 @@ def test_masks_are_as_a_mask_generator_gives_them(scenes):
                 parts += len(inside) == 1 and mask.sum() < 0.9 * (labels == inside[0]).sum()
             else:
                 pytest.fail('a mask mixes object and background')
-    # each kind shows up in a good share of the scenes, none everywhere
+    # each kind of mask occurs in many scenes, none in all of them
     for count in (overlaps, parts, groups, whole_grounds, split_grounds):
         assert count > 0.1 * len(scenes)
     assert whole_grounds < 0.8 * len(scenes)
@@ -130,7 +130,7 @@ def test_captions_name_what_is_there(scenes):
 
 
 def test_color_does_not_give_the_class_away():
-    """The nearest class mean by an object's mean color stays near chance."""
+    """Nearest-class-mean classification by an object's mean color stays near chance."""
     features, names = [], []
     for index in range(500):
         scene = render_scene('train', index, num_objects=1)
@@ -191,7 +191,7 @@ def test_dataset_with_labels():
     assert dataset.metainfo['classes'] == CLASSES
     assert len(dataset.metainfo['palette']) == len(CLASSES)
     sample, scene = dataset[4], render_scene('test', 4)
-    # BGR, as the toolbox's loader gives it
+    # BGR, as returned by the toolbox's loader
     np.testing.assert_array_equal(
         sample['inputs'].numpy(), scene.image[..., ::-1].transpose(2, 0, 1)
     )

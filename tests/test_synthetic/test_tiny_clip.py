@@ -1,4 +1,4 @@
-"""The shipped tiny CLIPs."""
+"""The bundled tiny CLIP models."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ ARCH = dict(CONV, embed_dim=64, text_cfg=dict(CONV['text_cfg'], width=64, heads=
 
 @pytest.mark.parametrize('seed', [0, 1, 2])
 def test_it_knows_a_shape(seed):
-    """A plain ring and a plain star are told apart by their names."""
+    """Zero-shot classification recognizes the object of single-object scenes."""
     import numpy as np
 
     from mmseg_langseg.synthetic.renderer import CLASSES, render_scene

@@ -1,4 +1,4 @@
-"""Other words of the embedded world."""
+"""Synonyms and filler words of the bundled synthetic dataset."""
 
 import numpy as np
 import open_clip
@@ -38,8 +38,8 @@ def test_the_config_draws_from_the_learned_words():
 
 
 @pytest.mark.parametrize('seed', [0, 1, 2])
-def test_the_embedded_clips_have_learned_them(seed):
-    """A word stands closer to the name that it means than to the other names."""
+def test_the_bundled_clips_have_learned_the_synonyms(seed):
+    """A synonym's text embedding is closest to that of its own class name."""
     import torch
 
     from mmseg_langseg.models.text_encoders import OpenCLIPTextEncoder

@@ -12,7 +12,7 @@ ARGUMENTS += ['--points-per-side', '3', '--repeats', '1', '--device', 'cpu', '--
 def tool(monkeypatch):
     pytest.importorskip('segment_anything')
     monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'benchmarks'))
-    # By its own name, which its other processes import it by.
+    # Under its own name, by which its subprocesses import it.
     return importlib.import_module('benchmark_sam')
 
 

@@ -1,4 +1,4 @@
-"""Every command ends in its message: no traceback without --debug, and a status that is not 0."""
+"""Failing commands end with a message and a nonzero status; traceback only with --debug."""
 
 import os
 import re
@@ -12,12 +12,12 @@ from mmengine.logging import MMLogger
 from tests.scripts import ROOT, tool_path
 from tests.test_tools.test_train_and_test import free_port
 
-PARTS = {'benchmark_components'}  # imported by others
+PARTS = {'benchmark_components'}  # module imported by other scripts
 COMMANDS = sorted(
     path for folder in ('tools', 'demo') for path in (ROOT / folder).rglob('*.py')
     if path.stem not in PARTS
 )  # fmt: skip
-# Arguments of a command whose file or folder is not there.
+# Arguments of each command with a missing file or folder.
 MISSING = {
     'benchmark_training': ['gone.py', '--what', 'test'],
     'benchmark_loading': ['--images', '0'],
@@ -45,7 +45,7 @@ MISSING = {
 
 @pytest.fixture
 def call(monkeypatch, tmp_path, capsys):
-    """Runs a command as Python would, in an empty folder; gives its status and what it said."""
+    """Run a command as a script in an empty folder; return its exit status and output."""
 
     def run(path, *args):
         monkeypatch.chdir(tmp_path)
@@ -54,7 +54,7 @@ def call(monkeypatch, tmp_path, capsys):
         monkeypatch.setattr(sys, 'argv', [str(path), *map(str, args)])
         with pytest.raises(SystemExit) as ended:
             runpy.run_path(str(path), run_name='__main__')
-        # Python prints a code that is no number, and the status is 1.
+        # Python prints a code that is not a number and exits with status 1.
         code, said = ended.value.code, capsys.readouterr()
         if not isinstance(code, int):
             code, said = 1, f'{said.err}{code}'
@@ -63,7 +63,7 @@ def call(monkeypatch, tmp_path, capsys):
         return code, said
 
     (tmp_path / 'file').write_text('')
-    # Loggers keep the streams of the test that made them.
+    # Loggers keep the streams of the test that created them.
     MMLogger._instance_dict.clear()
     yield run
     MMLogger._instance_dict.clear()
@@ -180,7 +180,7 @@ def test_debug_shows_the_traceback(monkeypatch, tmp_path):
         ('test', ['none', '--show-dir', 'file/x'], "--show-dir 'file/x'"),
     ],
 )
-def test_files_in_place_of_folders_are_named(name, options, message, call):
+def test_files_instead_of_folders_are_named(name, options, message, call):
     code, said = call(tool_path(name), CONFIG, *options)
     assert code == 1 and message in said and 'Traceback' not in said
 
@@ -201,7 +201,7 @@ dist.barrier()
 
 @pytest.mark.multiprocess
 def test_an_error_on_one_process_ends_the_launch(tmp_path):
-    """The other process waits for it, and would for half an hour."""
+    """Otherwise the other process would wait for half an hour."""
     script = tmp_path / 'fails.py'
     script.write_text(FAILS_ON_ONE)
     launch = ['-m', 'torch.distributed.run', '--nproc-per-node=2', f'--master-port={free_port()}']

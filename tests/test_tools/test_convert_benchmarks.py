@@ -1,4 +1,4 @@
-"""Converters of the benchmarks that MMSegmentation has none for."""
+"""Converters for benchmarks that MMSegmentation has no converter for."""
 
 import errno
 import runpy
@@ -19,7 +19,7 @@ CONTEXT = load_script('tools/dataset_converters/pascal_context459.py')
 
 
 def write_ade(root, stem, size, scene='a/attic'):
-    """An image, and labels: wall, the class of the largest number, and a number of no class."""
+    """Write an image and labels: wall, the class with the largest ID, and an ID of no class."""
     folder = root / 'images/ADE/validation' / scene
     folder.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -27,7 +27,7 @@ def write_ade(root, stem, size, scene='a/attic'):
     raw = np.full(size, 2978)
     raw[:, size[1] // 2 :] = 3156
     raw[: size[0] // 4] = 1
-    # R holds 10 times the upper byte, plus what tells parts apart; B numbers the instances.
+    # R holds 10 times the upper byte, plus a part index; B numbers the instances.
     colors = np.stack([raw // 256 * 10 + 3, raw % 256, np.full(size, 77)], -1)
     Image.fromarray(colors.astype(np.uint8)).save(folder / f'{stem}_seg.png')
     Image.new('L', size[::-1]).save(folder / f'{stem}_parts_1.png')
@@ -64,7 +64,7 @@ def test_the_short_side_becomes_512(size, expected):
     assert ADE.target_size(*size) == expected
 
 
-def test_broken_off_ade_run_goes_on_and_overwrites_nothing(tmp_path, capsys):
+def test_interrupted_ade_run_resumes_and_overwrites_nothing(tmp_path, capsys):
     for index in (1, 2, 3):
         write_ade(tmp_path, f'ADE_val_0000000{index}', (20, 30))
     ADE.main([str(tmp_path)])

@@ -10,7 +10,7 @@ from mmseg_langseg.masks.formats import read_mask_file
 from tests.scripts import load_script
 
 SIZE = (12, 20)
-# A pixel's id is R + 256 G + 256^2 B: one id for each channel.
+# A pixel's ID is R + 256 G + 256^2 B: one ID for each channel.
 IDS = {'a': (7, 256 * 3, 65536 * 2 + 256 + 1), 'b': (9,)}
 
 
@@ -27,7 +27,7 @@ def image_list(stems):
 
 
 def id_map(stem):
-    """Void on top, then vertical stripes of the ids."""
+    """Return an ID map: void on top, vertical stripes of the IDs below."""
     pixels = np.zeros(SIZE, np.int64)
     for i, value in enumerate(IDS[stem]):
         pixels[2:, i * 5 : i * 5 + 4] = value
@@ -85,7 +85,7 @@ def numbers(report):
     return report.made, report.kept, len(report.unreadable)
 
 
-def test_interrupted_run_goes_on(tool, panoptic, tmp_path):
+def test_interrupted_run_resumes(tool, panoptic, tmp_path):
     out = tmp_path / 'masks'
     assert numbers(tool.convert(panoptic, out)) == (3, 0, 0)
     before = (out / 'b.json').read_bytes()
@@ -124,7 +124,7 @@ def test_instances_of_all_three_kinds(tool, tmp_path):
     rle = coco_mask.encode(np.asfortranarray(box, np.uint8))
     rle['counts'] = rle['counts'].decode()
     runs = dict(size=list(SIZE), counts=[10, 5, SIZE[0] * SIZE[1] - 15])
-    # Two polygons of one object are one mask.
+    # Two polygons of one object form one mask.
     polygons = [[2, 3, 6, 3, 6, 9, 2, 9], [10, 3, 14, 3, 14, 9, 10, 9]]
     out = tmp_path / 'masks'
     tool.convert(instances(tmp_path, polygons, rle, runs), out)

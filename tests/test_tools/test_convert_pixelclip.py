@@ -29,7 +29,7 @@ def tool():
 
 
 def official(tower):
-    """A checkpoint with the official keys."""
+    """Checkpoint with the official keys."""
     convnext = tower == 'convnext'
     state_dict = golden.convnext_state_dict if convnext else golden.vit_state_dict
     model = {f'sem_seg_head.predictor.clip_model.{k}': v for k, v in state_dict().items()}
@@ -143,7 +143,7 @@ def run_script(script, *arguments, cwd):
 
 
 def test_the_two_commands_of_the_page(tmp_path):
-    """Convert, then test: what the checkpoint may lack does not look like an error."""
+    """Convert, then test: keys that may be missing are not reported like errors."""
     page = (ROOT / 'configs/pixelclip/README.md').read_text(encoding='utf-8')
     convert, test = re.findall(
         r'^python (tools/\S+)(?: configs/\S+\.py)? .*pixelclip_vit-b16.pth(?: --benchmark \w+)?$',
@@ -195,7 +195,7 @@ def test_bad_input(tool, tmp_path):
 
 
 class Marker:
-    """Pickled, it makes a file when it is read."""
+    """Creates a file when unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -210,7 +210,7 @@ def test_a_checkpoint_is_data_and_runs_no_code(tool, tmp_path):
     refuse(tool, r'hostile\.pth', tmp_path / 'hostile.pth', tmp_path / 'out.pth')
     assert not marker.exists()
     torch.load(tmp_path / 'hostile.pth', weights_only=False)
-    assert marker.exists()  # the file would have done it
+    assert marker.exists()  # the attack works with plain unpickling
 
 
 def test_the_input_is_not_written_over(tool, tmp_path):

@@ -25,7 +25,7 @@ def load_demo():
 
 @pytest.fixture
 def random_config(tmp_path):
-    """The embedded config with random weights."""
+    """Write the bundled config with random weights."""
     path = tmp_path / 'random.py'
     path.write_text(f'_base_ = [{str(CONFIG)!r}]\nmodel = dict(clip=dict(pretrained=None))\n')
     return path
@@ -169,7 +169,7 @@ def test_benchmark_of_a_clips4_step_with_the_teacher_and_without(benchmark_modul
         assert 'ms/step (CPU ' in benchmark_module.format_row('training step', figures)
 
 
-def test_benchmark_of_the_parts_of_clips4(benchmark_module):
+def test_benchmark_of_the_components_of_clips4(benchmark_module):
     sizes = ['--channels', '16', '--grid', '8', '8', '--regions', '3', '--image-size', '40', '48']
     what = ['--what', 'contrast', 'views', '--batch-size', '1', '--steps', '1', '--device', 'cpu']
     args = benchmark_module.parse_args([*what, *sizes])
@@ -177,13 +177,13 @@ def test_benchmark_of_the_parts_of_clips4(benchmark_module):
         for name in benchmark_module.MEASUREMENTS[group]:
             figures = benchmark_module.run_one(group, name, args)
             assert figures['seconds'] > 0, name
-            # Two views of three regions, each cut into up to 16 clusters; noise is cut.
+            # Two views with three regions each; noise splits each into 2 to 16 clusters.
             assert 2 * 3 < figures.get('segments', 7) <= 2 * 3 * 16
     with pytest.raises(SystemExit):
         benchmark_module.parse_args(['--what', 'contrast', 'train'])
 
 
-def test_made_up_regions_are_the_cells_of_random_places(benchmark_module):
+def test_random_regions_are_voronoi_cells_of_random_points(benchmark_module):
     regions = benchmark_module.random_regions(2, (9, 12), 5)
     assert regions.shape == (2, 9, 12) and regions.dtype.is_signed
     assert not regions[0].equal(regions[1])

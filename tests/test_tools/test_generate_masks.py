@@ -79,7 +79,7 @@ def test_bad_inputs_end_with_one_line(tool, tmp_path):
 
 
 def start_shards(tmp_path, monkeypatch, *arguments, status=0):
-    """What the script would start; a stand-in for Python prints it."""
+    """Return the commands that the script starts, printed by a stand-in for Python."""
     python = tmp_path / 'python'
     python.write_text(f'#!/bin/sh\necho "[$CUDA_VISIBLE_DEVICES] $@"\nexit {status}\n')
     python.chmod(0o755)

@@ -58,7 +58,7 @@ def files_of(folder):
 
 
 def area_mean(mask, size):
-    """Share of each smaller pixel that is in the mask, by repeating and averaging."""
+    """Return the share of each smaller pixel covered by the mask, by repeating and averaging."""
     (height, width), (h, w) = mask.shape, size
     fine = mask.repeat(h, 0).repeat(w, 1).astype(float)
     return fine.reshape(h, height, w, width).mean((1, 3))
@@ -78,7 +78,7 @@ def test_masks_are_those_of_which_half_a_pixel_is_covered(size):
     for annotation in halved:
         found, share = coco_mask.decode(annotation['segmentation']), shares[annotation['id']]
         assert found.shape == small
-        # OpenCV's weights are rounded: a share of exactly one half may go either way at odd sizes.
+        # OpenCV rounds its weights: at odd sizes, a share of exactly one half may go either way.
         clear = np.abs(share - 0.5) > 0.005 if size[0] % 2 or size[1] % 2 else True
         assert ((found == (share >= 0.5)) | ~np.broadcast_to(clear, small)).all()
 
@@ -97,7 +97,7 @@ def test_a_folder(tool, source, tmp_path, capsys):
     mean = image.reshape(10, 2, 15, 2, 3).mean((1, 3))
     assert np.abs(cv2.imread(str(out / 'images/deep/sa_3.png')) - mean).max() <= 0.5
     first, whole = read_mask_annotations(out / 'annotations/sa_1.json', (10, 15), 'sa_1.jpg')
-    # 7 x 9 pixels: the last row and column are half covered, their corner less; a pixel is gone.
+    # 7 x 9 pixels: the last row and column are half covered, their corner less, so it is dropped.
     assert first['area'] == 4 * 5 - 1
     assert first['bbox'] == [0, 0, 5, 4] and whole['area'] == 150
     assert first['point_coords'] == [[6.0, 3.0]] and first['predicted_iou'] == 0.9

@@ -1,4 +1,4 @@
-"""Files that ended the tools by a signal or filled the memory, through their commands."""
+"""Commands on hostile mask files that used to crash the tools or exhaust memory."""
 
 import json
 import resource

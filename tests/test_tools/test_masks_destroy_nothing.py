@@ -1,4 +1,4 @@
-"""No tool that works on masks writes over what it reads, or over files that it did not make."""
+"""Mask tools never overwrite their inputs, or files that they did not create."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def tools():
 
 @pytest.fixture
 def work(tmp_path, monkeypatch):
-    """Photos, masks, maps and annotations in the current folder, which is what users name."""
+    """Current folder with photos, masks, region maps and annotations."""
     rng = np.random.default_rng(0)
     folder = tmp_path / 'work'
     for name in ('a.png', 'b.jpg', '0001_a.png'):
@@ -122,7 +122,7 @@ def test_files_of_another_origin_are_never_overwritten(
     if name == 'browse_dataset':
         arguments += ['--cfg-options', *DATA]
     if again:
-        # An earlier run has left its manifest, and the user a file of the same name.
+        # An earlier run left its manifest, and the user created a file of the same name.
         tools[name].main(arguments)
         if path.startswith('out/images'):
             (work / 'out/annotations/a.json').unlink()
@@ -135,7 +135,7 @@ def test_files_of_another_origin_are_never_overwritten(
     except (OSError, ValueError) as error:
         told = str(error)
     assert (work / path).read_bytes() == content
-    # Of several drawings the first is named.
+    # If several drawings exist, the first is named.
     assert 'exists' in told and (path in told or (again and 'browse' in name))
 
 

@@ -1,4 +1,4 @@
-"""The quickstart and the comparison, at a size that takes seconds."""
+"""Quickstart and method comparison at a size that takes seconds."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The script that taught the embedded CLIPs further words."""
+"""Script that added words to the vocabulary of the bundled CLIPs."""
 
 import sys
 

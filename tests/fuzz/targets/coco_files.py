@@ -1,4 +1,4 @@
-"""COCO's annotation files, instances and panoptic, through the converter."""
+"""Fuzz target: COCO annotation files (instances, panoptic), read by the converter."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COORDINATES = (0, 5, 29.5, -30, 60, 1e9, -1e9, float('nan'), float('inf'), 1e308
 
 
 def polygons() -> st.SearchStrategy:
-    """Polygons in and far outside the image."""
+    """Draw polygons inside and far outside of the image."""
     points = st.lists(st.sampled_from(COORDINATES), min_size=4, max_size=12)
     return st.lists(points, max_size=3)
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict:
-    """Valid annotation files of two images."""
+    """Draw valid annotation files of two images."""
     images = [
         dict(id=i, file_name=name, height=SIZE[0], width=SIZE[1])
         for i, name in enumerate(('x.jpg', 'y.jpg'))

@@ -1,4 +1,4 @@
-"""Images of all kinds, damaged and oversized, through the loader of the training."""
+"""Fuzz target: image files, damaged and oversized ones too, read by the training loader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = ('JPEG', 'PNG', 'BMP', 'TIFF', 'WEBP', 'GIF', 'PPM', 'JPEG2000')
 
 @st.composite
 def images(draw: st.DrawFn) -> bytes:
-    """Files that Pillow writes."""
+    """Draw image files written by Pillow."""
     kind = draw(st.sampled_from(KINDS))
     rng = np.random.default_rng(draw(st.integers(0, 9)))
     image = Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8))

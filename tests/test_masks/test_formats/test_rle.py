@@ -17,7 +17,7 @@ from tests.scripts import ROOT
 
 
 def random_rles(rng, num_masks, height, width):
-    """Blobs, noise, an empty and a full mask, encoded by pycocotools."""
+    """Return blobs, noise, an empty and a full mask, encoded by pycocotools."""
     masks = rng.random((num_masks, height, width)) < rng.random((num_masks, 1, 1))
     masks[0] = False
     masks[1] = True
@@ -96,7 +96,7 @@ def test_lookup_refuses_what_does_not_fit():
         ([2**63, -(2**63), 12], 'negative length -9223372036854775808'),
         ([0] * 20 + [12], '21 runs, more than pixels'),
         ('0' * 20, '20 runs, more than pixels'),
-        # One digit more than pycocotools shifts correctly.
+        # One digit more than pycocotools decodes correctly.
         ('P' * 6 + '0', 'too large'),
     ],
 )
@@ -106,7 +106,7 @@ def test_broken_counts_are_named(counts, message):
 
 
 def test_runs_that_wrap_around_are_refused():
-    """They sum to the area modulo 2**32 or 2**64, and pycocotools writes beyond its memory."""
+    """They sum to the area modulo 2**32 or 2**64, and pycocotools writes out of bounds."""
     for number in (50, 599):
         for step in (2**28, 2**29 - 1, 2**32 // number):
             counts = encode_runs([0, 1, 1] + [step] * (number - 3))
@@ -152,7 +152,7 @@ def test_checked_reading_equals_pycocotools():
 
 
 def test_pycocotools_is_behind_the_checks():
-    """Its functions take what they are given: only checked files may call them."""
+    """Its functions do not validate their input: only modules that check it may call them."""
     callers = {
         path.name
         for folder in ('mmseg_langseg', 'tools')

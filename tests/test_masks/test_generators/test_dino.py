@@ -57,7 +57,7 @@ def test_equals_direct_k_means_on_imagenet_normalized_tokens(checkpoint):
         normalize([122.7709383, 116.7460125, 104.09373615], [68.5005327, 66.6321579, 70.3231630]),
         (6, 6),
     )
-    # A fixed point of k-means: every token is nearest to the mean of its own mask.
+    # A fixed point of k-means: every token is closest to the mean of its own mask.
     means = torch.stack([tokens[mask.flatten()].mean(0) for mask in masks[0]])
     nearest = torch.cdist(tokens, means).argmin(1)
     assert torch.equal(F.one_hot(nearest, 2).T.bool(), masks[0].flatten(1))

@@ -15,7 +15,7 @@ from mmseg_langseg.masks.generators import SuperpixelGenerator, build_generator,
 from mmseg_langseg.masks.runs import generate_masks
 
 LOOSE = dict(points_per_side=3, pred_iou_thresh=-9.0, stability_score_thresh=0.0)
-# Smaller and larger than the tiny model's input of 64, upright and not.
+# Smaller and larger than the tiny model's input of 64, portrait and landscape.
 SIZES = [(20, 30), (30, 20), (64, 64), (90, 33), (7, 9)]
 
 
@@ -26,7 +26,7 @@ def tiny_sam():
 
 
 def build_tiny_sam(checkpoint=None):
-    """A SAM of the package's own parts, with global and windowed attention; as its builders do."""
+    """Build a tiny SAM from the package's modules, with global and windowed attention."""
     modeling = pytest.importorskip('segment_anything.modeling')
     encoder = modeling.ImageEncoderViT(
         img_size=64,
@@ -67,7 +67,7 @@ def folder(photos, tmp_path):
 
 @pytest.fixture
 def encoded(tiny_sam):
-    """Sizes of the batches that the image encoder gets."""
+    """Batch sizes that the image encoder receives."""
     sizes = []
     hook = tiny_sam.image_encoder.register_forward_pre_hook(
         lambda module, inputs: sizes.append(len(inputs[0]))
@@ -77,7 +77,7 @@ def encoded(tiny_sam):
 
 
 def alone(sam, image, **options):
-    """SamAutomaticMaskGenerator's own annotations of an image."""
+    """Return the annotations of SamAutomaticMaskGenerator for a single image."""
     from segment_anything import SamAutomaticMaskGenerator
 
     options = {**LOOSE, **options}
@@ -124,7 +124,7 @@ def test_masks_of_a_batch_are_those_of_each_image_alone(
         check_close(annotations, alone(tiny_sam, photo, points_per_batch=4))
 
 
-def test_an_image_gets_the_same_bits_in_any_company(tiny_sam, photos):
+def test_masks_do_not_depend_on_the_other_images_of_the_batch(tiny_sam, photos):
     generator = build_generator('sam', model=tiny_sam, images_per_batch=3, **LOOSE)
     together = generator.masks_of_batch(photos[:3])
     assert generator.masks_of_batch(photos[2::-1]) == together[::-1]
@@ -161,7 +161,7 @@ def test_dropped_masks_are_not_upsampled(tiny_sam, photos, monkeypatch, at_once,
     )
     scores = [one['predicted_iou'] for one in alone(tiny_sam, photos[0], box_nms_thresh=1.0)]
     sam = copy.deepcopy(tiny_sam)
-    # A random model's scores may be negative, and by such a threshold SAM does not filter.
+    # A random model's scores may be negative, and SAM does not filter by negative thresholds.
     sam.mask_decoder.iou_prediction_head.layers[-1].bias.data += 1 - min(scores)
     threshold = 1 - min(scores) + float(np.median(scores))
     options = dict(pred_iou_thresh=threshold, crop_n_layers=crops)
@@ -181,7 +181,7 @@ def test_dropped_masks_are_not_upsampled(tiny_sam, photos, monkeypatch, at_once,
     assert (max(ours) == 1) == (at_once == 1)
 
 
-def test_the_predictor_gives_out_once_what_it_holds(tiny_sam):
+def test_the_predictor_returns_held_masks_once(tiny_sam):
     predictor = build_generator('sam', model=tiny_sam, **LOOSE).generator.predictor
     predictor.set_image(np.zeros((20, 30, 3), np.uint8))
     predictor.hold(torch.zeros(2, 16, 16), torch.ones(2))
@@ -190,7 +190,7 @@ def test_the_predictor_gives_out_once_what_it_holds(tiny_sam):
         predictor.predict_torch()
 
 
-def test_points_of_ones_own(tiny_sam, photos):
+def test_custom_point_grids(tiny_sam, photos):
     grid = [[0.25, 0.5], [0.75, 0.5]]
     options = {key: value for key, value in LOOSE.items() if key != 'points_per_side'}
     generator = build_generator('sam', model=tiny_sam, point_grids=[grid], **options)
@@ -241,7 +241,7 @@ def test_a_bad_image_costs_its_batch_nothing(tiny_sam, folder, tmp_path):
     generator = build_generator('sam', model=tiny_sam, images_per_batch=7, **LOOSE)
     assert generate(folder, tmp_path / 'good', generator).made == 5
     (folder / '2a.png').write_bytes(b'broken')
-    # Less than half a pixel wide at the model's size.
+    # Less than half a pixel wide at the model's input size.
     Image.new('RGB', (1, 200)).save(folder / '3a.png')
     report = generate(folder, tmp_path / 'out', generator)
     assert [name for name, _ in report.unreadable] == ['2a.png', '3a.png']
@@ -252,7 +252,7 @@ def test_a_bad_image_costs_its_batch_nothing(tiny_sam, folder, tmp_path):
 
 
 class BatchOfTwo(SuperpixelGenerator):
-    """Counts images as they come, and fails or is killed on demand."""
+    """Records batch sizes, and is killed on demand."""
 
     batch_size = 2
 
@@ -267,7 +267,7 @@ class BatchOfTwo(SuperpixelGenerator):
         return super().regions_of_batch(images)
 
 
-def test_a_kill_loses_only_the_batch_at_hand(folder, tmp_path):
+def test_a_kill_loses_only_the_current_batch(folder, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         generate(folder, tmp_path / 'out', BatchOfTwo(kill_at=1), 'regions')
     assert {'0.png', '1.png'} == {name for name in files(tmp_path / 'out') if name[0] != '.'}
@@ -278,7 +278,7 @@ def test_a_kill_loses_only_the_batch_at_hand(folder, tmp_path):
     assert files(tmp_path / 'out') == files(tmp_path / 'whole')
 
 
-def test_files_hold_what_the_own_generator_makes(tiny_sam, photos, folder, tmp_path):
+def test_files_hold_the_masks_of_sams_generator(tiny_sam, photos, folder, tmp_path):
     generator = build_generator('sam', model=tiny_sam, images_per_batch=2, **LOOSE)
     assert generator.settings['points_per_side'] == 3
     assert generator.settings['box_nms_thresh'] == 0.7

@@ -21,7 +21,7 @@ COLORS = np.array([[200, 30, 30], [30, 160, 60], [40, 60, 220], [230, 220, 80]],
 
 
 def quadrants(height, width):
-    """A noisy image of four colors, and which pixel has which."""
+    """Return a noisy image of four colors, and the color index of each pixel."""
     rows, columns = np.arange(height) * 5 // (2 * height), np.arange(width) * 3 // (2 * width)
     which = (rows.clip(max=1)[:, None] * 2 + columns.clip(max=1)).astype(np.int64)
     noise = np.random.default_rng(0).integers(-12, 13, (height, width, 3))
@@ -44,7 +44,7 @@ def test_colors_are_told_apart_at_all_sizes(name, size):
     assert number >= 4
     counts = np.zeros((number, 4))
     np.add.at(counts, (regions, which), 1)
-    # Pixels that are not of their region's main color: the seams only.
+    # Only pixels along the boundaries differ from their region's main color.
     assert counts.max(1).sum() / which.size > 0.985
     for i in range(number):
         assert ndimage.label(regions == i, CORNERS[name])[1] == 1
@@ -88,7 +88,7 @@ def test_large_images_are_averaged_with_their_aspect():
 
 
 def merge_slowly(image, regions, most):
-    """The definition, from the pixels at every step."""
+    """Merge regions by the definition, recomputed from the pixels at every step."""
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).astype(np.float64)
     regions = regions.copy()
     height, width = regions.shape

@@ -1,11 +1,11 @@
-"""Kills the making of masks at random moments, and compares with an undisturbed run.
+"""Kill mask generation at random moments and compare the result with an uninterrupted run.
 
     python tests/test_masks/test_runs/kill_generation.py data/photos/images --kills 24
     python tests/test_masks/test_runs/kill_generation.py data/photos/images --kills 24 --writers 2
 
-Imports once and forks for each run, so that a run's start costs nothing. When a run has ended
-before its kill, the next one begins in an empty folder. After the last kill of a folder one run is
-left alone; its files, manifest included, must then be those of the undisturbed run.
+Imports once and forks for each run, so that starting a run is cheap. If a run ends before it is
+killed, the next one starts in an empty folder. After the last kill in a folder, one run completes;
+its files, manifest included, must then equal those of the uninterrupted run.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from mmseg_langseg.masks.runs import generate_masks
 
 
 def start(args: argparse.Namespace, out: Path) -> int:
-    """Starts a run in a process of its own; its number."""
+    """Start a run in a separate process and return its ID."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -37,14 +37,14 @@ def start(args: argparse.Namespace, out: Path) -> int:
 
 
 def run_alone(args: argparse.Namespace, out: Path) -> float:
-    """Makes all files; the seconds that it took."""
+    """Generate all files and return the seconds that it took."""
     begin = time.perf_counter()
     assert os.waitpid(start(args, out), 0)[1] == 0, 'a run failed'
     return time.perf_counter() - begin
 
 
 def run_and_kill(args: argparse.Namespace, out: Path, seconds: float) -> int:
-    """Starts the writers and kills them; how many kills came before their ends."""
+    """Start the writers and kill them; return how many were killed before they ended."""
     pids = [start(args, out) for _ in range(args.writers)]
     time.sleep(seconds)
     for pid in pids:
@@ -55,7 +55,7 @@ def run_and_kill(args: argparse.Namespace, out: Path, seconds: float) -> int:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, and what they hold."""
+    """Return all files below a folder and their contents."""
     files = [path for path in folder.rglob('*') if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 

@@ -20,9 +20,9 @@ class KilledError(BaseException):
 
 
 class KillingDisk:
-    """Ends the process, as far as a test can see, at one of the steps of writing files.
+    """Simulates a kill of the process at one of the steps of writing files.
 
-    Nothing runs after a kill, so that no clean-up can help.
+    No file operation works after the kill, so clean-up code has no effect.
     """
 
     def __init__(self, monkeypatch, steps):

@@ -1,4 +1,4 @@
-"""Dense features of the towers against the official numbers; aspect ratios, AMP, checkpoints."""
+"""Dense features of the CLIP towers against golden outputs; aspect ratios, AMP, checkpoints."""
 
 import numpy as np
 import pytest

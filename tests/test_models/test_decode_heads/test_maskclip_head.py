@@ -1,4 +1,4 @@
-"""Key smoothing and prompt denoising against loops over pixels, and the keys that towers give."""
+"""MaskCLIP's key smoothing and prompt denoising against pixel loops, and the keys of towers."""
 
 import pytest
 import torch
@@ -92,7 +92,7 @@ def test_key_smoothing_is_the_loop_over_pairs_of_pixels(threshold):
 
 
 def test_key_smoothing_corrects_an_odd_pixel_of_an_object():
-    # Two objects by their keys; one pixel of the first looks a little like the second.
+    # The keys show two objects; one pixel of the first has a slightly higher score for the second.
     keys = torch.eye(2)[:, [0, 0, 0, 0, 1, 1, 1, 1]].view(1, 2, 2, 4)
     scores = torch.tensor([0.02, 0.02, 0.02, -0.005, -0.02, -0.02, -0.02, -0.02])
     scores = torch.stack([scores, -scores]).view(1, 2, 2, 4)

@@ -1,4 +1,4 @@
-"""The class decision and the semantic consistency against loops; two processes."""
+"""Semantic consistency loss and its class decision against loops; two processes."""
 
 import math
 
@@ -49,7 +49,7 @@ def reference_decision(u, known, unknown, negatives, threshold, scale=100):
     return choice
 
 
-def test_a_clip_of_small_scale_is_less_sure():
+def test_a_clip_of_small_logit_scale_is_less_confident():
     u, _, known, unknown, negatives = _data()
     known, negatives = u[:1] + 0.2 * known, u[:1] + 0.2 * negatives
     sure = decide_classes(u, known, unknown, negatives, 0.5)
@@ -63,7 +63,7 @@ def test_a_clip_of_small_scale_is_less_sure():
 @pytest.mark.parametrize('threshold', [0.0, 0.5, 0.99])
 def test_two_level_decision(threshold):
     u, _, known, unknown, negatives = _data()
-    # Close to each other, as CLIP's texts are: only then is there a doubt to weigh.
+    # Text embeddings close to each other, as CLIP's are: only then are decisions uncertain.
     known, negatives = u[:1] + 0.2 * known, u[:1] + 0.2 * negatives
     choice = decide_classes(u, known, unknown, negatives, threshold)
     assert choice.tolist() == reference_decision(u, known, unknown, negatives, threshold)
@@ -77,7 +77,7 @@ def test_decision_without_negatives_is_one_with_no_rows_of_them():
 
 
 def test_scale_gap_does_not_turn_all_segments_into_unknown_ones():
-    # Image embeddings share a direction that texts lack: the joint arg-max sees unknown only.
+    # Image embeddings share a direction that texts lack: the joint arg-max is always unknown.
     generator = torch.Generator().manual_seed(0)
     common = torch.zeros(DIM)
     common[5] = 5
@@ -93,7 +93,7 @@ def test_no_known_and_no_unknown_prototypes():
     no_known = decide_classes(u, NONE, unknown, negatives, 0.5)
     assert no_known.tolist() == [best(row, unknown) for row in u]
     no_unknown = decide_classes(u, known, NONE, negatives, 0.5)
-    # What no known class claims is left out.
+    # Segments assigned to no known class are left out.
     claimed = reference_decision(u, known, unknown, negatives, 0.5)
     expected = [-1 if c >= len(known) else c for c in claimed]
     assert -1 in expected
@@ -137,9 +137,9 @@ def test_slow_reference(known, unknown, scale):
     assert float(loss) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
-def test_calibration_takes_off_what_a_word_says_of_every_image():
+def test_calibration_subtracts_the_mean_cosine_of_each_name():
     u, _, known, unknown, negatives = _data()
-    # The first word is close to everything.
+    # The first name is close to every segment.
     common = F.normalize(torch.ones(DIM), dim=0)
     u = F.normalize(u + 2 * common, dim=1)
     known = torch.cat([common[None] + 0.1 * known[:1], known[1:]])

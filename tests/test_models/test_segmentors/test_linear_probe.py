@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-import mmseg_langseg  # noqa: F401  (registers the parts)
+import mmseg_langseg  # noqa: F401  (registers the modules)
 
 BACKBONE = dict(
     type='ResNetV1c', depth=18, base_channels=4, stem_channels=4, strides=(1, 2, 1, 1),

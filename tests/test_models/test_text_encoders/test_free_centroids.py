@@ -24,7 +24,7 @@ def test_kmeans_reaches_a_fixed_point(encoder):
     module.initialize(points)
     centers = module(encoder).detach()
     assert torch.allclose(centers.norm(dim=1), torch.ones(5))
-    # slow reference: each center is the normalized mean direction of the points closest to it
+    # slow reference: each center is the normalized mean direction of its closest points
     members = {}
     for point in F.normalize(points, dim=1):
         members.setdefault(int((centers @ point).argmax()), []).append(point)
@@ -60,7 +60,7 @@ def test_fewer_features_than_clusters(encoder, rows):
     module = build(encoder, num_clusters=5)
     start = module.centroids.detach().clone()
     points = F.normalize(torch.randn(rows, 32), dim=1)
-    module.initialize(torch.cat([points, points, torch.zeros(2, 32)]))  # doubles, empty masks
+    module.initialize(torch.cat([points, points, torch.zeros(2, 32)]))  # duplicates, empty masks
     assert torch.equal(module.centroids[rows:], start[rows:])
     if rows:
         best = (points @ module.centroids[:rows].detach().T).amax(1)

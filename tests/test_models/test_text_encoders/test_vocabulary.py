@@ -22,7 +22,7 @@ def test_background_words_without_such_a_class_come_last():
     assert vocabulary.row_classes == (0, 1, 2, 2)
 
 
-def test_background_words_take_the_place_of_that_class():
+def test_background_words_replace_that_class():
     vocabulary = Vocabulary.from_names(['Background', 'cat'], background=['sky', 'background'])
     assert vocabulary.names == ('Background', 'cat')
     assert vocabulary.rows == (('sky',), ('background',), ('cat',))

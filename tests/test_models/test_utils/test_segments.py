@@ -1,4 +1,4 @@
-"""Segments and their embeddings against loops and on cases with a known answer."""
+"""Segments and segment embeddings against loops and on cases with a known result."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_located():
 
 
 def reference_clusters(embeddings, regions, grid, iterations):
-    """Cluster of each pixel of one view; the first centroids are the means of the grid's cells."""
+    """Return the cluster of each pixel of a view; initial centroids are the grid cells' means."""
     points = located(embeddings[None])[0]
     _, height, width = points.shape
     start = torch.zeros(grid[0] * grid[1], len(points))
@@ -81,7 +81,7 @@ def test_one_cluster_gives_the_regions_back():
 
 def test_two_orthogonal_halves_are_apart_after_one_iteration():
     embeddings = torch.zeros(1, 2, 4, 6)
-    embeddings[:, 0, :, :2] = 1  # the border is not that of the grid
+    embeddings[:, 0, :, :2] = 1  # the boundary is not on the grid
     embeddings[:, 1, :, 2:] = 1
     found = find_segments(embeddings, torch.zeros(1, 4, 6).int(), (1, 2), 1)
     assert found.ids[0].tolist() == [[0, 0, 1, 1, 1, 1]] * 4
