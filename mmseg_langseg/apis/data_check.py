@@ -17,7 +17,7 @@ from mmseg_langseg.evaluation import label_map_path
 from mmseg_langseg.fileio import remove_leftovers
 from mmseg_langseg.masks.runs import GenerationManifest
 
-from .config_checks import check_folders
+from .config_checks import check_folders, datasets_of
 
 # Where launchers tell a process its number and that of all.
 _RANKS = dict(
@@ -71,17 +71,36 @@ def check_not_among_data(folder: str, dataset: BaseDataset, option: str) -> None
     """Make sure that a folder to write to is not among a dataset's images or label maps.
 
     Raises:
-        ValueError: It is such a folder, or below one.
+        ValueError: It is such a folder, below one, or the root of the data.
     """
-    target = Path(folder).resolve()
     for part in dataset_parts(dataset):
-        for root in filter(os.path.isdir, filter(None, part.data_prefix.values())):
-            source = Path(root).resolve()
-            if target == source or source in target.parents:
-                raise ValueError(
-                    f"{option} '{folder}' is in '{root}', which the test reads: nothing was "
-                    'written; give another folder'
-                )
+        prefix = getattr(part, 'data_prefix', None) or {}
+        _check_outside(folder, getattr(part, 'data_root', None), prefix.values(), option)
+
+
+def check_not_among_data_of(cfg: Config, loader: str) -> None:
+    """Make sure that the work folder is not among the data of a loader, which is not built.
+
+    Raises:
+        ValueError: See :func:`check_not_among_data`.
+    """
+    for _, dataset in datasets_of((cfg.get(loader) or {}).get('dataset'), loader):
+        root, prefix = dataset.get('data_root') or '', dataset.get('data_prefix') or {}
+        names = [name for name in prefix.values() if isinstance(name, str)]
+        _check_outside(cfg.work_dir, root, [os.path.join(root, n) for n in names], '--work-dir')
+
+
+def _check_outside(folder: str, root: str | None, sources: Iterable[str], option: str) -> None:
+    target, here = Path(folder).resolve(), Path.cwd()
+    # Below the root there is room. Where everything happens in one folder, it is the root as well.
+    is_root = root and target == Path(root).resolve() and target not in (here, *here.parents)
+    for source in [*([root] if is_root else []), *filter(None, sources)]:
+        path = Path(source).resolve()
+        if os.path.isdir(path) and (target == path or path in target.parents):
+            raise ValueError(
+                f"{option} '{folder}' is in '{source}', which is read: nothing was written; give "
+                'another folder'
+            )
 
 
 def check_drawable(folder: str, dataset: BaseDataset | None) -> None:
@@ -100,6 +119,17 @@ def check_drawable(folder: str, dataset: BaseDataset | None) -> None:
                 f'{name!r} is a name that is no text in UTF-8, so that no picture of it can be '
                 'written: rename it, or test without --show and --show-dir'
             )
+
+
+def start_pictures(show_dir: str) -> None:
+    """Get a folder ready for painted predictions, which replace those of an earlier test.
+
+    Raises:
+        ValueError: The visualizer's folder in it holds files of another origin.
+    """
+    folder = Path(show_dir, 'vis_data')
+    settings = dict(content='painted predictions')
+    GenerationManifest(folder).start(settings, (), folder.glob('[!.]*'))
 
 
 def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:

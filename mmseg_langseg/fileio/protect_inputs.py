@@ -1,4 +1,4 @@
-"""Commands never write over what they read."""
+"""Commands never write over what they read, or over what they did not make."""
 
 from __future__ import annotations
 
@@ -28,6 +28,28 @@ def check_not_input(out: str | os.PathLike, inputs: Iterable[str | os.PathLike])
             raise ValueError(
                 f"the output '{out}' is the input '{entry}': nothing was written; give another path"
             )
+
+
+def check_new(path: str | os.PathLike, own: bytes | None = None) -> None:
+    """Make sure that no file of another origin is where an output will be written.
+
+    Args:
+        path: File that will be written.
+        own: What the files of the command begin with: such a file may be replaced. None: none may.
+
+    Raises:
+        FileExistsError: The file exists, and is not the command's own.
+    """
+    path = Path(path)
+    if not os.path.lexists(path):
+        return
+    if own is not None and path.is_file():
+        with path.open('rb') as file:
+            if file.read(len(own)) == own:
+                return
+    raise FileExistsError(
+        f"the output '{path}' exists: nothing was written; give another path, or remove it"
+    )
 
 
 def check_no_overwrite(
