@@ -1,4 +1,4 @@
-"""No training, test or comparison writes over its config, checkpoints, data or a stranger's file."""
+"""No training, test or comparison writes over its config, its data or files of another origin."""
 
 import hashlib
 import json
@@ -159,14 +159,14 @@ def test_nothing_is_written_into_the_data(tiny_config, tmp_path, monkeypatch, fo
     match = f"'.*{folder}' is in .*, which is read"
     for run in (run_training, run_test):
         with pytest.raises(ValueError, match=f'--work-dir {match}'):
-            run(tiny_config, folder)
+            run(tiny_config, work_dir=folder)
     for option in ('out', 'show_dir'):
         with pytest.raises(ValueError, match=match):
             run_test(tiny_config, **{option: folder})
     # The training data alone.
     options = dict.fromkeys(('val_dataloader', 'val_evaluator', 'val_cfg'))
     with pytest.raises(ValueError, match=match):
-        run_training(tiny_config, folder, cfg_options=options)
+        run_training(tiny_config, work_dir=folder, cfg_options=options)
     assert digests(tmp_path) == before
 
 
