@@ -18,7 +18,7 @@ KEEP_ONE = {'default_hooks.checkpoint.max_keep_ckpts': 1}
 KILLED_WRITER = """
 import os, signal, sys
 from mmseg_langseg.apis import run_training
-from mmseg_langseg.masks import whole_file
+from mmseg_langseg.fileio import whole_file
 
 real, names = os.fdopen, []
 
