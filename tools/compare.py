@@ -13,9 +13,15 @@ from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command, seed_int
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
+from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.fileio import check_new, write_whole_file
 
 import torch
+
+TABLE_HEAD = '| run | mIoU raw | gain | mIoU centered | gain | training, s |'
+# What the files in the work folder begin with.
+OWN = {'table.md': TABLE_HEAD.encode(), 'rows.json': b'[\n [\n  {\n   "name": '}
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -47,7 +53,7 @@ def compare_seed(args: argparse.Namespace, seed: int) -> list[ComparisonRow]:
 def print_table(by_seed: list[list[ComparisonRow]]) -> str:
     """Return a Markdown table: mean (and each seed) of both mIoUs, gain over CLIP."""
     lines = [
-        '| run | mIoU raw | gain | mIoU centered | gain | training, s |',
+        TABLE_HEAD,
         '|---|---|---|---|---|---|',
     ]
     for rows in zip(*by_seed, strict=True):
@@ -81,6 +87,9 @@ def print_groups(by_seed: list[list[ComparisonRow]], kind: str) -> str:
 
 def main(argv=None) -> None:
     args = parse_args(argv)
+    check_output_folder(args.work_dir, '--work-dir')
+    for name, start in OWN.items():
+        check_new(Path(args.work_dir, name), start)
     by_seed = [compare_seed(args, seed) for seed in args.clip_seeds]
     table = print_table(by_seed)
     if by_seed[0][0].groups:
@@ -89,9 +98,11 @@ def main(argv=None) -> None:
         f'\n{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch '
         f'{torch.__version__}; split {args.split}, CLIP seeds {args.clip_seeds}\n\n{table}'
     )
-    Path(args.work_dir, 'table.md').write_text(table + '\n', encoding='utf-8')
     rows = [[row.__dict__ for row in seed_rows] for seed_rows in by_seed]
-    Path(args.work_dir, 'rows.json').write_text(json.dumps(rows, indent=1), encoding='utf-8')
+    contents = {'table.md': f'{table}\n', 'rows.json': json.dumps(rows, indent=1)}
+    for name, content in contents.items():
+        check_new(Path(args.work_dir, name), OWN[name])
+        write_whole_file(Path(args.work_dir, name), content.encode())
 
 
 if __name__ == '__main__':

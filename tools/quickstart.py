@@ -77,9 +77,8 @@ def new_folder(root: Path) -> Path:
         return root / f'{name}{suffix}'
 
 
-def run(args: argparse.Namespace) -> list[ComparisonRow]:
+def run(args: argparse.Namespace, folder: Path) -> list[ComparisonRow]:
     cfg = read_config(args.config)
-    folder = new_folder(Path(args.work_dir))
     common = quiet_options(args)
     rows = []
 
@@ -160,9 +159,10 @@ def main(argv=None) -> list[ComparisonRow]:
     warnings.filterwarnings('ignore')
     start = time.time()
     check_output_folder(args.work_dir, '--work-dir')
-    rows = run(args)
+    folder = new_folder(Path(args.work_dir))
+    rows = run(args, folder)
     print_table(rows)
-    path = Path(args.work_dir) / 'quickstart.png'
+    path = folder / 'quickstart.png'
     draw_picture(args.config, rows[-1], path)
     print(f'\nPicture: {path}\nTotal time: {time.time() - start:.0f} s.')
     return rows

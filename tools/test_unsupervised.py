@@ -17,7 +17,7 @@ from mmseg_langseg.apis.command_line import (
 )
 from mmseg_langseg.apis.config_checks import check_can_test
 from mmseg_langseg.apis.config_options import ConfigOptions
-from mmseg_langseg.apis.data_check import check_data, ignored_label
+from mmseg_langseg.apis.data_check import check_data, check_not_among_data, ignored_label
 from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
 from mmseg_langseg.datasets import check_labels
 from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
     cfg.load_from = None if args.checkpoint == 'none' else check_checkpoint(args.checkpoint)
     cfg.resume = False
     check_can_test(cfg)
-    check_data(cfg, 'test_dataloader')
+    check_not_among_data(cfg.work_dir, check_data(cfg, 'test_dataloader'), '--work-dir')
     with trusted_checkpoint(cfg.load_from if args.trust_checkpoint else None):
         runner = launch_runner(cfg)
         runner.load_or_resume()

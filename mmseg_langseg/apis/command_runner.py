@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import warnings
+from pathlib import Path
 from typing import Any
 
+from mmengine.dist import master_only
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
+
+from mmseg_langseg.fileio import write_whole_file
 
 # Suppressed: one warning per frozen parameter, the missing prefix of a metric (needed only with
 # several metrics), and deprecations within MMEngine itself.
@@ -57,6 +62,31 @@ class CommandRunner(Runner):
         trained, total = sum(n for n, learns in sizes if learns), sum(n for n, _ in sizes)
         self.logger.info(f'{trained:,} of {total:,} parameters are trained, the others are frozen.')
         return built
+
+    @master_only
+    def dump_config(self) -> None:
+        """Write the config into the log folder and, as MMEngine does, into the work folder.
+
+        In the work folder, only a dump of an earlier run is replaced, not the config file itself
+        or any other file.
+        """
+        name = os.path.basename(self.cfg.filename or f'{self.timestamp}.py')
+        dumped, usual = Path(self.log_dir, name), Path(self.work_dir, name)
+        self.cfg.dump(str(dumped))
+        if not os.path.lexists(usual) or self._is_dump(usual):
+            write_whole_file(usual, dumped.read_bytes())
+        else:
+            self.logger.info(f'{usual} stays as it is; the config of this run is in {dumped}')
+
+    def _is_dump(self, path: Path) -> bool:
+        """Return whether a file is the dump of an earlier run, whose log folder holds a copy."""
+        source = self.cfg.filename
+        if not path.is_file() or (source and os.path.exists(source) and path.samefile(source)):
+            return False
+        content, folder = path.read_bytes(), Path(self.work_dir)
+        # The latter copy is made by MMEngine's visualizer, also in runs without this class.
+        copies = [*folder.glob(f'*/{path.name}'), *folder.glob('*/vis_data/config.py')]
+        return any(copy.read_bytes() == content for copy in copies if copy.is_file())
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
         """Register hooks, without the warning about drawing on demand only (``--show-dir``)."""

@@ -14,8 +14,10 @@ from mmengine.config import Config
 from mmseg_langseg.fileio import write_whole_file
 
 from .launch import load_config
+from .resume import check_replaces_no_checkpoint, earlier_checkpoints
 from .test import run_test
 from .train import run_training
+from .training_lock import run_lock
 
 
 @dataclass(frozen=True)
@@ -102,17 +104,28 @@ def settings_key(
 
 
 def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
-    """Compute a row unless it is stored, so that interrupted comparisons resume."""
+    """Compute a row unless it is stored, so that interrupted comparisons resume.
+
+    The file of an unfinished row holds its settings only.
+    """
     file = Path(work_dir) / 'row.json'
     key = settings_key(config, work_dir, cfg_options)
-    if file.is_file():
-        stored = json.loads(file.read_text(encoding='utf-8'))
-        if stored.pop('settings', None) != key:
-            raise ValueError(
-                f'{file} was measured with other settings than {name!r} has now: use another work '
-                'directory, or remove the file.'
-            )
+    stored = json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
+    is_same = stored.pop('settings', None) == key
+    if stored and not is_same:
+        raise ValueError(
+            f'{file} was measured with other settings than {name!r} has now: use another work '
+            'directory, or remove the file.'
+        )
+    if stored:
         return ComparisonRow(**stored)
+    cfg = load_config(config, work_dir, cfg_options)
+    with run_lock(cfg):
+        # An interrupted training starts anew, as its time is measured.
+        for path in earlier_checkpoints(cfg) if is_same else []:
+            path.unlink()
+        check_replaces_no_checkpoint(cfg)
+        write_whole_file(file, json.dumps({'settings': key}).encode())
     checkpoint, seconds = train()
     raw, centered = test_both(config, checkpoint, work_dir, cfg_options)
     row = ComparisonRow(

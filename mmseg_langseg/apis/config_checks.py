@@ -70,7 +70,7 @@ def check_folders(cfg: Config, *loaders: str) -> None:
     missing = []
     for loader in loaders:
         dataset = (cfg.get(loader) or {}).get('dataset')
-        for key, one in _datasets(dataset, f'{loader}.dataset'):
+        for key, one in datasets_of(dataset, f'{loader}.dataset'):
             missing += [f'{path} ({key})' for path in _missing_paths(one)]
     if missing:
         raise FileNotFoundError(
@@ -79,15 +79,15 @@ def check_folders(cfg: Config, *loaders: str) -> None:
         )
 
 
-def _datasets(value: Any, key: str) -> Iterator[tuple[str, Mapping]]:
+def datasets_of(value: Any, key: str) -> Iterator[tuple[str, Mapping]]:
     """Yield the innermost datasets of wrappers, each with its dotted key."""
     if isinstance(value, (list, tuple)):
         for index, one in enumerate(value):
-            yield from _datasets(one, f'{key}.{index}')
+            yield from datasets_of(one, f'{key}.{index}')
     elif isinstance(value, Mapping):
         inner = [name for name in ('dataset', 'datasets') if name in value]
         for name in inner:
-            yield from _datasets(value[name], f'{key}.{name}')
+            yield from datasets_of(value[name], f'{key}.{name}')
         if not inner:
             yield key, value
 

@@ -17,7 +17,7 @@ from mmseg_langseg.evaluation import label_map_path
 from mmseg_langseg.fileio import remove_leftovers
 from mmseg_langseg.masks.runs import GenerationManifest
 
-from .config_checks import check_folders
+from .config_checks import check_folders, datasets_of
 
 # Environment variables of launchers for the rank and the world size.
 _RANKS = dict(
@@ -87,17 +87,36 @@ def check_not_among_data(folder: str, dataset: BaseDataset, option: str) -> None
     """Check that an output folder is not among the images or label maps of a dataset.
 
     Raises:
-        ValueError: It is such a folder or inside one.
+        ValueError: It is such a folder, inside one, or the root of the data.
     """
-    target = Path(folder).resolve()
     for part in dataset_parts(dataset):
-        for root in filter(os.path.isdir, filter(None, part.data_prefix.values())):
-            source = Path(root).resolve()
-            if target == source or source in target.parents:
-                raise ValueError(
-                    f"{option} '{folder}' is in '{root}', which the test reads: nothing was "
-                    'written; give another folder'
-                )
+        prefix = getattr(part, 'data_prefix', None) or {}
+        _check_outside(folder, getattr(part, 'data_root', None), prefix.values(), option)
+
+
+def check_not_among_data_of(cfg: Config, loader: str) -> None:
+    """Check that the work folder is not among the data of a loader, without building it.
+
+    Raises:
+        ValueError: See :func:`check_not_among_data`.
+    """
+    for _, dataset in datasets_of((cfg.get(loader) or {}).get('dataset'), loader):
+        root, prefix = dataset.get('data_root') or '', dataset.get('data_prefix') or {}
+        names = [name for name in prefix.values() if isinstance(name, str)]
+        _check_outside(cfg.work_dir, root, [os.path.join(root, n) for n in names], '--work-dir')
+
+
+def _check_outside(folder: str, root: str | None, sources: Iterable[str], option: str) -> None:
+    target, here = Path(folder).resolve(), Path.cwd()
+    # Subfolders of the root are fine, and so is a root that is the current folder or above it.
+    is_root = root and target == Path(root).resolve() and target not in (here, *here.parents)
+    for source in [*([root] if is_root else []), *filter(None, sources)]:
+        path = Path(source).resolve()
+        if os.path.isdir(path) and (target == path or path in target.parents):
+            raise ValueError(
+                f"{option} '{folder}' is in '{source}', which is read: nothing was written; give "
+                'another folder'
+            )
 
 
 def check_drawable(folder: str, dataset: BaseDataset | None) -> None:
@@ -116,6 +135,17 @@ def check_drawable(folder: str, dataset: BaseDataset | None) -> None:
                 f'{name!r} is not valid UTF-8, so OpenCV cannot write a drawing of it: rename it, '
                 'or test without --show and --show-dir'
             )
+
+
+def start_pictures(show_dir: str) -> None:
+    """Prepare a folder for painted predictions, which replace those of an earlier test.
+
+    Raises:
+        ValueError: The visualizer's folder in it holds files of another origin.
+    """
+    folder = Path(show_dir, 'vis_data')
+    settings = dict(content='painted predictions')
+    GenerationManifest(folder).start(settings, (), folder.glob('[!.]*'))
 
 
 def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:

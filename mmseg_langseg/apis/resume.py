@@ -1,4 +1,4 @@
-"""Find the checkpoint to resume a training from."""
+"""Checkpoints of a work folder: find the one to resume from, and protect earlier ones."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def newest_checkpoint(cfg: Config, trust: bool = False) -> tuple[str | None, lis
     Raises:
         ValueError: The folder holds checkpoints, but none of them is usable.
     """
-    if '://' in str(_hook(cfg).get('out_dir')):
+    if _is_remote(cfg):
         return find_latest_checkpoint(cfg.work_dir), []
     names, skipped = _candidates(cfg)
-    folder = _checkpoint_folder(cfg)
+    folder = checkpoint_folder(cfg)
     for name in names:
         path = str(folder / name)
         try:
@@ -75,10 +75,49 @@ def newest_checkpoint(cfg: Config, trust: bool = False) -> tuple[str | None, lis
     return None, skipped
 
 
+def earlier_checkpoints(cfg: Config) -> list[Path]:
+    """List the checkpoints that a new training would replace, including the best ones.
+
+    For remote storage, this is the local file that names the last checkpoint.
+    """
+    if _is_remote(cfg):
+        return [path for path in [Path(cfg.work_dir, LAST)] if path.is_file()]
+    folder, pattern = checkpoint_folder(cfg), re.compile(f'(?:best_.+_)?{_pattern(cfg)}')
+    names = sorted(filter(pattern.fullmatch, os.listdir(folder) if folder.is_dir() else []))
+    return [folder / name for name in names]
+
+
+def check_replaces_no_checkpoint(cfg: Config) -> None:
+    """Check that a training replaces no checkpoints but those it resumes from.
+
+    Args:
+        cfg: Config of the training; with its final ``resume`` and ``load_from``.
+
+    Raises:
+        FileExistsError: There are checkpoints that the training would replace.
+    """
+    earlier, start = earlier_checkpoints(cfg), cfg.get('load_from')
+    folder = checkpoint_folder(cfg)
+    if not earlier or (cfg.get('resume') and (_is_remote(cfg) or _is_in(start, folder))):
+        return
+    names = ', '.join(path.name for path in earlier[:3]) + (', ...' if earlier[3:] else '')
+    also = f", and load_from '{start}' is among them" if start and _is_in(start, folder) else ''
+    raise FileExistsError(
+        f"'{earlier[0].parent}' holds checkpoints of an earlier training ({names}), which this one "
+        f'would replace{also}: nothing was written. Continue it with --resume, choose '
+        'another --work-dir, or remove them.'
+    )
+
+
+def _is_in(path: str, folder: Path) -> bool:
+    """Return whether a folder holds a file or the target of a link."""
+    return folder.resolve() in (Path(path).parent.resolve(), Path(path).resolve().parent)
+
+
 def _candidates(cfg: Config) -> tuple[list[str], list[str]]:
     """Return checkpoint names, the best to resume from first, and the problems found so far."""
-    folder, wrong = _checkpoint_folder(cfg), []
-    pattern = re.compile(re.escape(_template(cfg)).replace(r'\{\}', r'(\d+)'))
+    folder, wrong = checkpoint_folder(cfg), []
+    pattern = re.compile(_pattern(cfg))
     matches = map(pattern.fullmatch, os.listdir(folder) if folder.is_dir() else [])
     numbers = {match[0]: int(match[1]) for match in matches if match}
     names = sorted(numbers, key=numbers.get, reverse=True)
@@ -99,17 +138,29 @@ def _hook(cfg: Config) -> dict[str, Any]:
     return cfg.get('default_hooks', {}).get('checkpoint') or {}
 
 
-def _checkpoint_folder(cfg: Config) -> Path:
+def _is_remote(cfg: Config) -> bool:
+    return '://' in str(_hook(cfg).get('out_dir'))
+
+
+def checkpoint_folder(cfg: Config) -> Path:
     """Return the folder that the checkpoint hook writes to."""
     out_dir = _hook(cfg).get('out_dir')
-    return Path(out_dir, Path(cfg.work_dir).name) if out_dir else Path(cfg.work_dir)
+    name = os.path.basename(os.path.abspath(cfg.work_dir))
+    return Path(out_dir, name) if out_dir else Path(cfg.work_dir)
 
 
-def _template(cfg: Config) -> str:
-    """Return the file name template of the checkpoint hook."""
+def local_folders(cfg: Config) -> list[Path]:
+    """Return the distinct folders on a local disk that a training writes to."""
+    folders = [Path(cfg.work_dir), *([] if _is_remote(cfg) else [checkpoint_folder(cfg)])]
+    return list({folder.resolve(): folder for folder in reversed(folders)}.values())[::-1]
+
+
+def _pattern(cfg: Config) -> str:
+    """Return a regular expression for checkpoint names, with a group for the number."""
     hook = _hook(cfg)
     default = 'epoch_{}.pth' if hook.get('by_epoch', True) else 'iter_{}.pth'
-    return hook.get('filename_tmpl') or default
+    template = hook.get('filename_tmpl') or default
+    return re.escape(template).replace(r'\{\}', r'(\d+)')
 
 
 def _check(path: str, cfg: Config, trust: bool) -> None:

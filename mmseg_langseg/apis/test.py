@@ -9,7 +9,13 @@ from mmengine.dataset import BaseDataset
 from mmseg_langseg.fileio import trusted_checkpoint
 
 from .config_checks import check_can_test, check_output_folder
-from .data_check import check_data, check_drawable, check_not_among_data, start_label_maps
+from .data_check import (
+    check_data,
+    check_drawable,
+    check_not_among_data,
+    start_label_maps,
+    start_pictures,
+)
 from .launch import check_checkpoint, launch_runner, load_config
 from .stored_weights import skip_public_weights_of
 from .words import set_known, set_texts
@@ -59,8 +65,9 @@ def run_test(
         FileNotFoundError: If the config, the checkpoint or the data do not exist.
         NotADirectoryError: If a folder to write to is a file.
         ValueError: If the config does not test or lacks what an option needs, labels cannot be used
-            (checked before the model is built), ``out`` or ``show_dir`` would mix with other files,
-            or the checkpoint is damaged, holds code or belongs to another model.
+            (checked before the model is built), an output folder is among the data, ``out`` or
+            ``show_dir`` would mix with other files, or the checkpoint is damaged, holds code or
+            belongs to another model.
     """
     if checkpoint is not None:
         check_checkpoint(checkpoint)
@@ -80,12 +87,15 @@ def run_test(
     if tta:
         _use_tta(cfg)
     dataset = check_data(cfg, 'test_dataloader')
-    if show_dir and dataset is not None:
-        check_not_among_data(show_dir, dataset, '--show-dir')
+    for folder, option in ((cfg.work_dir, '--work-dir'), (show_dir, '--show-dir')):
+        if folder and dataset is not None:
+            check_not_among_data(folder, dataset, option)
     if show or show_dir:
         check_drawable(show_dir or cfg.work_dir, dataset)
     if out is not None:
         _keep_predictions(cfg, out, dataset)
+    if show_dir:
+        start_pictures(show_dir)
     with trusted_checkpoint(checkpoint if trust_checkpoint else None):
         skip_public_weights_of(cfg.model, checkpoint)
         return launch_runner(cfg).test()

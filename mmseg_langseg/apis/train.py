@@ -11,10 +11,10 @@ from mmengine.runner import Runner
 from mmseg_langseg.fileio import trusted_checkpoint
 
 from .config_checks import check_can_train, check_folders
-from .data_check import check_data
+from .data_check import check_data, check_not_among_data, check_not_among_data_of
 from .launch import launch_runner, load_config
-from .resume import given_checkpoint, newest_checkpoint
-from .training_lock import training_lock
+from .resume import check_replaces_no_checkpoint, given_checkpoint, newest_checkpoint
+from .training_lock import run_lock
 from .words import set_known
 
 
@@ -46,13 +46,14 @@ def run_training(
         The Runner after training; ``runner.model`` is the trained model.
 
     Raises:
+        FileExistsError: If the training would replace checkpoints of another one.
         FileNotFoundError: If the config, its data or the checkpoint to resume from do not exist.
         FloatingPointError: If a loss or a value to be saved is not finite.
-        RuntimeError: If another training uses the work directory.
+        RuntimeError: If another training uses the work directory or the checkpoint folder.
         ValueError: If the config does not train, labels of the validation data cannot be used
-            (checked before the model is built), ``known`` does not fit the config, ``amp`` is not
-            available, or a checkpoint is damaged, holds code, does not fit or, if it is to be
-            resumed from, lacks the training state.
+            (checked before the model is built), the work directory is among the data, ``known``
+            does not fit the config, ``amp`` is not available, or a checkpoint is damaged, holds
+            code, does not fit or, if it is to be resumed from, lacks the training state.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
     check_can_train(cfg)
@@ -61,12 +62,16 @@ def run_training(
         set_known(cfg, known)
     if amp:
         _enable_amp(cfg)
-    check_data(cfg, 'val_dataloader')
+    check_not_among_data_of(cfg, 'train_dataloader')
+    validated = check_data(cfg, 'val_dataloader')
+    if validated is not None:
+        check_not_among_data(cfg.work_dir, validated, '--work-dir')
     if cfg.get('resume'):
         # As in MMEngine, but the checkpoint is searched for in the work directory.
         resume = resume or cfg.get('load_from') or True
-    with training_lock(cfg.work_dir, launcher):
+    with run_lock(cfg):
         notes = _set_resume(cfg, resume, trust_checkpoint) if resume else []
+        check_replaces_no_checkpoint(cfg)
         with trusted_checkpoint(cfg.get('load_from') if trust_checkpoint else None):
             runner = launch_runner(cfg)
             for note in notes:

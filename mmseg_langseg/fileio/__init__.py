@@ -11,7 +11,7 @@ from .errors import (
 from .image_size import MAX_PIXELS, check_size
 from .image_sources import IMAGE_SUFFIXES, ImageSource, decode_image, open_image_source
 from .json_data import parse_json, show_value
-from .protect_inputs import check_no_overwrite, check_not_input
+from .protect_inputs import check_new, check_no_overwrite, check_not_input
 from .read_checkpoint import read_checkpoint, trusted_checkpoint
 from .tar_backend import TarBackend
 from .tar_index import TarIndex
@@ -27,6 +27,7 @@ __all__ = [
     'MaskFileError',
     'TarBackend',
     'TarIndex',
+    'check_new',
     'check_no_overwrite',
     'check_not_input',
     'check_size',

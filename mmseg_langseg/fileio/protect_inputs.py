@@ -1,4 +1,4 @@
-"""Protection of input files against being overwritten."""
+"""Protection of input files, and of files of other origin, against being overwritten."""
 
 from __future__ import annotations
 
@@ -28,6 +28,29 @@ def check_not_input(out: str | os.PathLike, inputs: Iterable[str | os.PathLike])
             raise ValueError(
                 f"the output '{out}' is the input '{entry}': nothing was written; give another path"
             )
+
+
+def check_new(path: str | os.PathLike, own: bytes | None = None) -> None:
+    """Check that an output does not exist, or was written by the same command.
+
+    Args:
+        path: File that will be written.
+        own: Bytes that files of the command begin with; such a file may be replaced. None: no
+            file may be replaced.
+
+    Raises:
+        FileExistsError: The file exists and may not be replaced.
+    """
+    path = Path(path)
+    if not os.path.lexists(path):
+        return
+    if own is not None and path.is_file():
+        with path.open('rb') as file:
+            if file.read(len(own)) == own:
+                return
+    raise FileExistsError(
+        f"the output '{path}' exists: nothing was written; give another path, or remove it"
+    )
 
 
 def check_no_overwrite(

@@ -236,7 +236,7 @@ def untouched(photos):
 def test_no_output_among_the_inputs(photos, untouched, monkeypatch, folder, option):
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
     name = '--' + option.replace('_', '-')
-    with pytest.raises(ValueError, match=f"{name} '.*{folder}' is in .*, which the test reads"):
+    with pytest.raises(ValueError, match=f"{name} '.*{folder}' is in .*, which is read"):
         run_test(config(photos, ignore_index=11), **{option: str(photos / folder)})
 
 
@@ -244,7 +244,7 @@ def test_links_to_the_inputs_are_followed(photos, untouched):
     dataset = DATASETS.build(config(photos, ignore_index=11).test_dataloader.dataset)
     link = photos / 'link'
     link.symlink_to(photos / 'val/labels', target_is_directory=True)
-    with pytest.raises(ValueError, match='which the test reads'):
+    with pytest.raises(ValueError, match='which is read'):
         check_not_among_data(str(link), dataset, '--out')
     link.unlink()
 

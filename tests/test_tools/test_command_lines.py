@@ -35,7 +35,7 @@ MISSING = {
     'image_demo': ['gone.jpg', 'gone.py', '--texts', 'cat; dog'],
     'precompute_clip_features': ['gone.py', 'out'],
     'quickstart': ['--config', 'gone.py'],
-    'teach_words': ['gone.pth', '--pool-size', '1'],
+    'teach_words': ['gone.pth', 'out.pth', '--pool-size', '1'],
     'test': ['gone.py'],
     'test_unsupervised': ['gone.py'],
     'train': ['gone.py'],

@@ -221,6 +221,11 @@ def test_the_input_is_not_written_over(tool, tmp_path):
     refuse(tool, 'is the input', source, source)
     refuse(tool, 'is the input', source, tmp_path / 'link.pth')
     assert source.read_bytes() == before
+    photo = tmp_path / 'photo.png'
+    photo.write_bytes(b'mine')
+    with pytest.raises(FileExistsError, match=r'photo\.png.*nothing was written'):
+        tool.main([str(source), str(photo)])
+    assert photo.read_bytes() == b'mine'
 
 
 def test_without_teacher_in_the_checkpoint(tool):

@@ -201,7 +201,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('out', metavar='OUT', type=Path, help='output folder')
     parser.add_argument('--max', type=positive_int, default=16, help='number of samples to draw')
     parser.add_argument('--seed', type=seed_int, default=0, help='seed of the augmentations')
-    parser.add_argument('--overwrite', action='store_true', help='replace earlier drawings')
+    parser.add_argument('--overwrite', action='store_true', help='replace files of the same name')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
     paths = browse(args.config, args.out, args.max, args.seed, args.cfg_options, args.overwrite)

@@ -224,7 +224,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         '--max', type=positive_int, default=100, help='images to draw; statistics cover all'
     )
-    parser.add_argument('--overwrite', action='store_true', help='replace earlier drawings in OUT')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace files of the same name in OUT'
+    )
     parser.add_argument('--root', type=Path, help='base folder of listed paths')
     args = parser.parse_args(argv)
     source = open_image_source(args.images, args.root, exclude=args.masks)

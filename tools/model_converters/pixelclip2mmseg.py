@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
-from mmseg_langseg.fileio import check_not_input, read_checkpoint, write_whole_file
+from mmseg_langseg.fileio import check_new, check_not_input, read_checkpoint, write_whole_file
 
 import torch
 from torch import Tensor
@@ -81,21 +81,22 @@ def read_official(path: str) -> Mapping[str, Tensor]:
 
 
 def write_checkpoint(state: dict[str, Tensor], path: str) -> None:
-    """Write an MMSegmentation checkpoint atomically."""
+    """Write a new MMSegmentation checkpoint atomically."""
     buffer = io.BytesIO()
     torch.save({'meta': {'source': 'official PixelCLIP'}, 'state_dict': state}, buffer)
-    write_whole_file(path, buffer.getvalue())
+    write_whole_file(path, buffer.getvalue(), replace=False)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('source', metavar='IN', help='official checkpoint (.pth)')
-    parser.add_argument('target', metavar='OUT', help='file to write')
+    parser.add_argument('target', metavar='OUT', help='file to write; must not exist')
     parser.add_argument(
         '--with-teacher', action='store_true', help='keep the momentum teacher for further training'
     )
     args = parser.parse_args(argv)
     check_not_input(args.target, [args.source])
+    check_new(args.target)
     model = read_official(args.source)
     state = convert(model, args.with_teacher)
     write_checkpoint(state, args.target)

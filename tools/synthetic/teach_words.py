@@ -20,7 +20,9 @@ from mmseg_langseg.apis.command_line import (
     run_command,
     seed_int,
 )
+from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.models.clip_files import read_clip_file
+from mmseg_langseg.synthetic.clip_output import check_outputs, write_clip, write_log
 from mmseg_langseg.synthetic.renderer import OBJECT_CLASSES
 from mmseg_langseg.synthetic.words import FILLERS, SYNONYMS, reword
 
@@ -38,7 +40,8 @@ LONGEST = 40
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = command_parser(__doc__.splitlines()[0])
-    parser.add_argument('clip', type=Path, help='compact CLIP file, overwritten when done')
+    parser.add_argument('clip', type=Path, help='compact CLIP file')
+    parser.add_argument('out', type=Path, help='file to write, *.pth; must not exist')
     parser.add_argument('--seed', type=seed_int, default=0)
     parser.add_argument('--steps', type=positive_int, default=1500)
     parser.add_argument('--batch-size', type=positive_int, default=256)
@@ -129,6 +132,8 @@ def synonym_map(model: nn.Module, vocabulary: CompactVocabulary) -> float:
 def main(argv: Sequence[str] | None = None) -> None:
     """Render, train, store."""
     args = parse_args(argv)
+    check_output_folder(str(args.out.parent), 'The folder of the output')
+    check_outputs(args.out)
     torch.set_num_threads(args.threads)
     file = read_compact(args.clip)
     pool, notes = render_pool(args.pool_dir, args.pool_size, args.threads)
@@ -150,14 +155,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     entry = file['token_embedding']
     entry['ids'] = torch.cat([entry['ids'], vocabulary.ids[new]])
     entry['rows'] = torch.cat([entry['rows'], model.token_embedding.weight.detach()[new].half()])
-    temporary = args.clip.with_name(f'{args.clip.name}.partial')
-    torch.save(file, temporary)
-    temporary.replace(args.clip)
-    settings = {k: v for k, v in vars(args).items() if k not in ('clip', 'pool_dir')}
+    settings = {k: v for k, v in vars(args).items() if k not in ('clip', 'out', 'pool_dir')}
     line = dict(taught=settings, **figures)
     print(line)
-    with args.clip.with_suffix('.log.jsonl').open('a') as log:
-        log.write(json.dumps(line) + '\n')
+    earlier = args.clip.with_suffix('.log.jsonl')
+    lines = earlier.read_text(encoding='utf-8').splitlines() if earlier.is_file() else []
+    write_clip(args.out, file)
+    write_log(args.out, [*map(json.loads, lines), line])
 
 
 if __name__ == '__main__':

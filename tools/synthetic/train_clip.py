@@ -27,6 +27,7 @@ from mmseg_langseg.apis.command_line import (
 )
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.synthetic import renderer, shapes
+from mmseg_langseg.synthetic.clip_output import check_outputs, write_clip, write_log
 from mmseg_langseg.synthetic.renderer import CLASSES, OBJECT_CLASSES, render_scene
 
 import numpy as np
@@ -44,7 +45,9 @@ CLOSE_UP_SHARE = 0.3
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = command_parser(__doc__.splitlines()[0])
-    parser.add_argument('--out', type=Path, required=True, help='file to write, *.pth')
+    parser.add_argument(
+        '--out', type=Path, required=True, help='file to write, *.pth; must not exist'
+    )
     parser.add_argument('--seed', type=seed_int, default=0)
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument('--steps', type=positive_int, help='training steps (reproducible)')
@@ -269,8 +272,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Render, train, store, evaluate."""
     args = parse_args(argv)
     check_output_folder(str(args.out.parent), 'The folder of --out')
-    if args.out.is_dir():
-        raise IsADirectoryError(f'--out {str(args.out)!r} is a folder, expected a file *.pth.')
+    check_outputs(args.out)
     torch.set_num_threads(args.threads)
     print(f'rendering {args.pool_size} scenes (kept in {args.pool_dir})')
     pool, notes = render_pool(args.pool_dir, args.pool_size, args.threads)
@@ -283,9 +285,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     tokens = vocabulary(captions)
     others = load_scenes('train', 200)[0]
     tune = load_scenes('tune', 300)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    log = args.out.with_suffix('.log.jsonl')
-    temporary_log = log.with_name(f'{log.name}.partial')
     settings = {k: v for k, v in vars(args).items() if k not in ('out', 'pool_dir')}
     lines = [dict(settings, words=len(vocabulary.ids), torch=torch.__version__)]
 
@@ -293,23 +292,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         words = encode_words(model, vocabulary, TEMPLATES['single'])
         lines.append(dict(split='tune', **figures, **evaluate(model, words, *tune, others)))
         print(f'\n{lines[-1]}', flush=True)
-        temporary_log.write_text(''.join(json.dumps(line) + '\n' for line in lines))
 
     train(model, pool, notes, tokens, args, report)
     file = compact_file(whole, model, arch, args.seed, vocabulary.ids)
     round_trip(file, model, vocabulary.length)
-    temporary = args.out.with_name(f'{args.out.name}.partial')
-    torch.save(file, temporary)
-    temporary.replace(args.out)
+    write_clip(args.out, file)
     images, labels = load_scenes('test', args.test_scenes)
     for kind, templates in TEMPLATES.items():
         words = encode_words(model, vocabulary, templates)
         figures = evaluate(model, words, images, labels, others)
         lines.append(dict(split='test', templates=kind, **figures))
         print(lines[-1])
-    temporary_log.write_text(''.join(json.dumps(line) + '\n' for line in lines))
-    temporary_log.replace(log)
-    print(f'wrote {args.out} ({args.out.stat().st_size / 1e6:.2f} MB) and {log}')
+    write_log(args.out, lines)
 
 
 if __name__ == '__main__':
