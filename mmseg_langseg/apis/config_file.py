@@ -15,9 +15,16 @@ from mmengine.runner import Runner
 
 from mmseg_langseg.fileio import show_value
 
+from .config_options import CommaList, as_typed
+from .words import KNOWN_KEYS
+
 SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 RUNNER_KEYS = tuple(inspect.signature(Runner.__init__).parameters)[1:]
+WORD_KEYS = ('vocabulary', *KNOWN_KEYS)
+"""Arguments of a model's parts that read words as ``--texts`` does."""
 SIMILAR = 0.8
+# Strings that most configs leave out.
+_TEXT_KEYS = ('load_from', 'work_dir')
 _MOST_DIGITS = 20
 
 
@@ -55,7 +62,9 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Override keys of a config, in place.
 
     New keys are allowed, as the config need not repeat defaults; a part refuses what it does not
-    take when it is built. What nothing would read or refuse is warned about.
+    take when it is built. What nothing would read or refuse is warned about. ``a,b`` of a command
+    line is a string where the config has a string, as a folder may have such a name, and where the
+    model reads words, whose commas separate synonyms; elsewhere it is a list.
 
     Args:
         cfg: The config.
@@ -70,7 +79,34 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
         _check_alone(options, key)
         _check_path(cfg, key, options[key])
     # MMEngine takes _delete_ out of what it merges, and one option may need another before it.
-    cfg.merge_from_dict(dict(options))
+    cfg.merge_from_dict({key: _settle(cfg, key, value) for key, value in options.items()})
+
+
+def _settle(cfg: Config, key: str, value: Any) -> Any:
+    """Decide whether the commas of a value separate."""
+    if key.startswith('model.') and key.rpartition('.')[2] in WORD_KEYS:
+        value = as_typed(value)
+        if isinstance(value, str) and ',' in value and ';' not in value:
+            warnings.warn(
+                f'The option {_short_key(key)}={show_value(value)} is one class with synonyms: '
+                'commas separate synonyms, and semicolons separate classes.',
+                stacklevel=4,
+            )
+    if not isinstance(value, CommaList):
+        return value
+    text = key in _TEXT_KEYS or isinstance(_present(cfg, key), str)
+    return value.typed if text else list(value)
+
+
+def _present(cfg: Config, key: str) -> Any:
+    """What a config has under a key, None if it has nothing."""
+    node: Any = cfg._cfg_dict
+    for part in key.split('.'):
+        if isinstance(node, Mapping):
+            node = node.get(part)
+        elif isinstance(node, Sequence) and not isinstance(node, str):
+            node = node[int(part)]
+    return node
 
 
 def _check_names(key: str) -> None:

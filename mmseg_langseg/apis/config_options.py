@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmengine.config import DictAction
@@ -15,6 +15,27 @@ QUOTES = ('"', "'")
 _DEEPEST = 50
 
 
+class CommaList(list):
+    """A list that was split at commas without brackets around it.
+
+    Whether a comma separates or is a part of a name or a path, the config says. MMEngine merges it
+    as the list that it is.
+
+    Args:
+        elements: The elements.
+        typed: The value as typed.
+    """
+
+    def __init__(self, elements: Iterable[Any] = (), typed: str = '') -> None:
+        super().__init__(elements)
+        self.typed = typed
+
+
+def as_typed(value: Any) -> Any:
+    """The text of a value that was split at commas; any other value as it is."""
+    return value.typed if isinstance(value, CommaList) else value
+
+
 class ConfigOptions(DictAction):
     """MMEngine's ``DictAction``, except that words and paths arrive as typed.
 
@@ -22,7 +43,8 @@ class ConfigOptions(DictAction):
     strings, ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every blank and splits
     at every comma, which turns ``person; dog, puppy`` into other words. Here a string with blanks
     or semicolons outside brackets is kept whole, commas included, and so is one in quotes. Within
-    brackets, elements keep their inner blanks: ``[traffic light, dog]``.
+    brackets, elements keep their inner blanks: ``[traffic light, dog]``. ``a,b`` is a
+    :class:`CommaList`, of which ``merge_options`` makes a string where the config has one.
     """
 
     def __call__(
@@ -74,8 +96,9 @@ def parse_value(text: str) -> Any:
         return text
     if any(character.isspace() for character in value) or ';' in value:
         elements = [_scalar(part.strip()) for part in value.split(',')]
-        return text if any(isinstance(element, str) for element in elements) else elements
-    return _split(value)
+        text_among = any(isinstance(element, str) for element in elements)
+        return text if text_among else CommaList(elements, text)
+    return CommaList(_split(value), text)
 
 
 def _scalar(text: str) -> Any:
