@@ -13,7 +13,11 @@ explains the formats and the generators.
 import argparse
 from pathlib import Path
 
-from mmseg_langseg.apis.command_line import command_parser, run_command
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    device_name,
+    run_command,
+)
 from mmseg_langseg.apis.config_options import ConfigOptions, as_typed
 from mmseg_langseg.fileio import open_image_source
 from mmseg_langseg.masks.generators import GENERATORS, build_generator
@@ -51,6 +55,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--device',
+        type=device_name,
         default='cuda' if torch.cuda.is_available() else 'cpu',
         help='where sam and dino compute; default: %(default)s',
     )

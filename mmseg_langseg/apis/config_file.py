@@ -13,7 +13,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmseg_langseg.fileio import show_value
+from mmseg_langseg.fileio import LangSegWarning, show_value
 
 from .config_options import CommaList, as_typed
 from .words import KNOWN_KEYS
@@ -84,12 +84,15 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
 
 def _settle(cfg: Config, key: str, value: Any) -> Any:
     """Decide whether the commas of a value separate."""
-    if key.startswith('model.') and key.rpartition('.')[2] in WORD_KEYS:
+    name = key.rpartition('.')[2]
+    if key.startswith('model.') and name in WORD_KEYS:
         value = as_typed(value)
-        if isinstance(value, str) and ',' in value and ';' not in value:
+        # One class is an error in a vocabulary, but not among known words.
+        if name in KNOWN_KEYS and isinstance(value, str) and ',' in value and ';' not in value:
             warnings.warn(
                 f'The option {_short_key(key)}={show_value(value)} is one class with synonyms: '
                 'commas separate synonyms, and semicolons separate classes.',
+                LangSegWarning,
                 stacklevel=4,
             )
     if not isinstance(value, CommaList):
@@ -195,7 +198,9 @@ def _warn_new_key(node: Mapping, part: str, key: str, top: bool) -> None:
     if near or top:
         hint = f' Did you mean {near[0]!r}?' if near else ' Nothing may read it.'
         warnings.warn(
-            f'The option {key} adds {show_value(part)} to the config.{hint}', stacklevel=4
+            f'The option {key} adds {show_value(part)} to the config.{hint}',
+            LangSegWarning,
+            stacklevel=4,
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from mmengine.dist import get_rank
 
-from mmseg_langseg.fileio import write_whole_file
+from mmseg_langseg.fileio import LangSegWarning, write_whole_file
 
 LOCK = '.training.lock'
 OWNER = '.training.owner'
@@ -50,7 +50,9 @@ def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterat
         ) from None
     except (NotImplementedError, OSError) as error:
         # Some cluster file systems are mounted without locks.
-        warnings.warn(f"the work folder '{folder}' cannot be locked: {error}", stacklevel=3)
+        warnings.warn(
+            f"the work folder '{folder}' cannot be locked: {error}", LangSegWarning, stacklevel=3
+        )
     try:
         write_whole_file(owner, _this_process().encode())
         yield

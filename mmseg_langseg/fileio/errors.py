@@ -1,8 +1,12 @@
-"""Errors about the files of an unlabeled data set."""
+"""Errors about the files of an unlabeled data set, and the warnings of this package."""
 
 import errno
 
 _MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
+
+
+class LangSegWarning(UserWarning):
+    """A warning of this package: the message says it all, the line of Python nothing."""
 
 
 class BadFileError(ValueError):

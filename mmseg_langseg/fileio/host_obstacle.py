@@ -1,0 +1,31 @@
+"""Whether a host can be reached, known within seconds."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.error
+import urllib.request
+
+TIMEOUT = 5.0
+"""Seconds that a host may take to answer."""
+
+
+def host_obstacle(host: str) -> str | None:
+    """Say why a host cannot be reached; None if it can.
+
+    Download libraries repeat their attempts for a minute and more.
+
+    Args:
+        host: Address, e.g. ``https://huggingface.co``.
+    """
+    if 'all' in urllib.request.getproxies():
+        return None  # perhaps SOCKS, which urllib does not speak
+    try:
+        urllib.request.urlopen(urllib.request.Request(host, method='HEAD'), timeout=TIMEOUT)
+    except urllib.error.HTTPError:
+        return None
+    except OSError as error:
+        reason = getattr(error, 'reason', error)
+        # The downloader may trust other certificates.
+        return None if isinstance(reason, ssl.SSLError) else f'{host} does not answer ({reason})'
+    return None
