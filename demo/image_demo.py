@@ -14,7 +14,13 @@ from mmseg_langseg.apis import (
     read_image,
     save_picture,
 )
-from mmseg_langseg.apis.command_line import add_trust_option, command_parser, number_in, run_command
+from mmseg_langseg.apis.command_line import (
+    add_trust_option,
+    command_parser,
+    device_name,
+    number_in,
+    run_command,
+)
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
@@ -36,7 +42,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out',
         help='output image, may replace an earlier one (default: IMAGE with _overlay.png)',
     )
-    parser.add_argument('--device', help='torch device (default: a GPU if there is one)')
+    parser.add_argument(
+        '--device', type=device_name, help='torch device (default: a GPU if there is one)'
+    )
     parser.add_argument(
         '--opacity',
         type=number_in(0, 1),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 STACKS = {
     'maintained': ('onedl-mmsegmentation', 'onedl-mmengine', 'onedl-mmcv'),
     'classic': ('mmsegmentation', 'mmengine', 'mmcv'),
 }
+PACKAGE = __name__.partition('.')[0]
 TOOLBOX = ('mmengine', 'mmcv', 'mmseg')
 # Printed by mmseg.datasets when optional packages of its maintainers are missing.
 _ONEDL_NOTICE = 'Could not import OneDL'
@@ -29,6 +32,7 @@ def import_toolbox() -> None:
     Raises:
         ImportError: MMSegmentation, MMEngine or MMCV is missing or incomplete, or both dependency
             stacks are installed. The message says what to install.
+        SystemExit: The same, for a script of ``tools/`` or ``demo/``.
     """
     try:
         with _without_known_noise():
@@ -38,7 +42,20 @@ def import_toolbox() -> None:
         advice = _advice(error)
         if advice is None:
             raise
+        command = _command()
+        if command is not None and '--debug' not in sys.argv:
+            # run_command() is not there yet to report it.
+            raise SystemExit(f'{command}: {advice}') from None
         raise ImportError(advice) from None
+
+
+def _command() -> str | None:
+    """Return the name of the running script of ``tools/`` or ``demo/``, None for any other."""
+    file = getattr(sys.modules.get('__main__'), '__file__', None)
+    for folder in Path(file).resolve().parents if file else ():
+        if folder.name in ('tools', 'demo') and (folder.parent / PACKAGE).is_dir():
+            return Path(file).stem
+    return None
 
 
 @contextmanager

@@ -13,8 +13,12 @@ docs/masks.md explains the formats and the generators.
 import argparse
 from pathlib import Path
 
-from mmseg_langseg.apis.command_line import command_parser, run_command
-from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    device_name,
+    run_command,
+)
+from mmseg_langseg.apis.config_options import ConfigOptions, as_typed
 from mmseg_langseg.fileio import open_image_source
 from mmseg_langseg.masks.generators import GENERATORS, build_generator
 from mmseg_langseg.masks.runs import generate_masks, parse_shard
@@ -51,6 +55,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--device',
+        type=device_name,
         default='cuda' if torch.cuda.is_available() else 'cpu',
         help='device of sam and dino; default: %(default)s',
     )
@@ -61,7 +66,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     source = open_image_source(args.input, args.root, exclude=args.out)
-    generator = build_generator(args.generator, args.device, **args.options)
+    # No generator takes a list, and a file may have a comma in its name.
+    options = {key: as_typed(value) for key, value in args.options.items()}
+    generator = build_generator(args.generator, args.device, **options)
     report = generate_masks(
         source, args.out, generator, args.generator, args.format, args.shard, not args.quiet
     )

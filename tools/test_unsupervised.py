@@ -16,6 +16,7 @@ from mmseg_langseg.apis.command_line import (
     seed_int,
 )
 from mmseg_langseg.apis.config_checks import check_can_test
+from mmseg_langseg.apis.config_file import merge_options
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.data_check import check_data, check_not_among_data, ignored_label
 from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
@@ -86,7 +87,7 @@ def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoa
             'its test_dataloader.dataset into the labeled training split.'
         )
     loader = Config(dict(dataset=cfg.test_dataloader.dataset.to_dict()))
-    loader.merge_from_dict({f'dataset.{key}': value for key, value in changes.items()})
+    merge_options(loader, {f'dataset.{key}': value for key, value in changes.items()})
     dataset = DATASETS.build(loader.dataset)
     check_labels(dataset, ignored=ignored_label(cfg, 'test_dataloader'))
     if max_images < len(dataset):

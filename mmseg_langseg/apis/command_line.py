@@ -7,12 +7,18 @@ import io
 import math
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import mmengine
 from PIL import Image
+
+from mmseg_langseg.fileio import LangSegWarning
+
+from .device import check_device
 
 Result = TypeVar('Result')
 
@@ -31,6 +37,12 @@ CONFIG_ERRORS = (AssertionError, AttributeError, LookupError, TypeError)
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in a shell."""
+
+# Advice of MMSegmentation about losses and heads that no user of a command chose.
+_NOT_SHOWN = (
+    'Default ``avg_non_ignore`` is False',
+    'For binary segmentation, we suggest using`out_channels = 1`',
+)
 
 SEED_LIMIT = 2**32 - 1
 """Largest seed that numpy accepts."""
@@ -71,6 +83,8 @@ def add_benchmark_option(parser: argparse.ArgumentParser) -> None:
 def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -> Result:
     """Run a command and report expected errors as a message instead of a traceback.
 
+    A warning of this package is one line ``warning: ...``.
+
     Args:
         main: Entry point that reads ``sys.argv``.
         argv: Arguments that may contain ``--debug``; default: ``sys.argv``.
@@ -85,7 +99,8 @@ def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors='backslashreplace')
     try:
-        return main()
+        with _plain_warnings():
+            return main()
     except KeyboardInterrupt:
         if '--debug' in argv:
             raise
@@ -94,6 +109,23 @@ def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -
         if '--debug' in argv or not _is_expected(error):
             raise
         raise SystemExit(f'{Path(sys.argv[0]).stem}: {_message(error)}') from error
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    show = warnings.showwarning
+
+    def show_plainly(message: Warning | str, category: type[Warning], *args: Any) -> None:
+        if issubclass(category, LangSegWarning):
+            print(f'warning: {message}', file=sys.stderr)
+        elif not str(message).startswith(_NOT_SHOWN):
+            show(message, category, *args)
+
+    warnings.showwarning = show_plainly
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 def _is_expected(error: Exception) -> bool:
@@ -121,6 +153,14 @@ def _message(error: Exception) -> str:
         return text or type(error).__name__
     name = '' if ' ' in text else f'{type(error).__name__}: '
     return f'{name}{text} (--debug shows where)'
+
+
+def device_name(text: str) -> str:
+    """Argument type: a device that this machine has."""
+    try:
+        return check_device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def positive_int(text: str) -> int:

@@ -13,11 +13,18 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmseg_langseg.fileio import show_value
+from mmseg_langseg.fileio import LangSegWarning, show_value
+
+from .config_options import CommaList, as_typed
+from .words import KNOWN_KEYS
 
 SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 RUNNER_KEYS = tuple(inspect.signature(Runner.__init__).parameters)[1:]
+WORD_KEYS = ('vocabulary', *KNOWN_KEYS)
+"""Arguments of a model's parts that read words as ``--texts`` does."""
 SIMILAR = 0.8
+# Strings that most configs leave out.
+_TEXT_KEYS = ('load_from', 'work_dir')
 _MOST_DIGITS = 20
 
 
@@ -55,7 +62,9 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Override keys of a config, in place.
 
     New keys are allowed, as a config need not repeat defaults; a component rejects unknown
-    arguments when it is built. Keys that nothing would read or reject cause a warning.
+    arguments when it is built. Keys that nothing would read or reject cause a warning. A value
+    ``a,b`` of the command line is a string where the config has a string, as a path may contain
+    commas, and for class names, whose commas separate synonyms; elsewhere it is a list.
 
     Args:
         cfg: The config.
@@ -70,7 +79,37 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
         _check_alone(options, key)
         _check_path(cfg, key, options[key])
     # A copy, as MMEngine removes _delete_ from it; all at once, as options may need earlier ones.
-    cfg.merge_from_dict(dict(options))
+    cfg.merge_from_dict({key: _settle(cfg, key, value) for key, value in options.items()})
+
+
+def _settle(cfg: Config, key: str, value: Any) -> Any:
+    """Decide whether the commas of a value separate list elements."""
+    name = key.rpartition('.')[2]
+    if key.startswith('model.') and name in WORD_KEYS:
+        value = as_typed(value)
+        # A single class is an error in a vocabulary, but not as a known class.
+        if name in KNOWN_KEYS and isinstance(value, str) and ',' in value and ';' not in value:
+            warnings.warn(
+                f'The option {_short_key(key)}={show_value(value)} is one class with synonyms: '
+                'commas separate synonyms, and semicolons separate classes.',
+                LangSegWarning,
+                stacklevel=4,
+            )
+    if not isinstance(value, CommaList):
+        return value
+    text = key in _TEXT_KEYS or isinstance(_present(cfg, key), str)
+    return value.typed if text else list(value)
+
+
+def _present(cfg: Config, key: str) -> Any:
+    """Return the value of a dotted key in a config, None if there is none."""
+    node: Any = cfg._cfg_dict
+    for part in key.split('.'):
+        if isinstance(node, Mapping):
+            node = node.get(part)
+        elif isinstance(node, Sequence) and not isinstance(node, str):
+            node = node[int(part)]
+    return node
 
 
 def _check_names(key: str) -> None:
@@ -159,7 +198,9 @@ def _warn_new_key(node: Mapping, part: str, key: str, top: bool) -> None:
     if near or top:
         hint = f' Did you mean {near[0]!r}?' if near else ' It may have no effect.'
         warnings.warn(
-            f'The option {key} adds {show_value(part)} to the config.{hint}', stacklevel=4
+            f'The option {key} adds {show_value(part)} to the config.{hint}',
+            LangSegWarning,
+            stacklevel=4,
         )
 
 

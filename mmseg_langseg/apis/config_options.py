@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmengine.config import DictAction
@@ -15,6 +15,26 @@ QUOTES = ('"', "'")
 _DEEPEST = 50
 
 
+class CommaList(list):
+    """List from a value with commas but without brackets, such as ``a,b``.
+
+    The config decides whether the commas separate elements or belong to a string.
+
+    Args:
+        elements: Elements of the list.
+        typed: The value as typed.
+    """
+
+    def __init__(self, elements: Iterable[Any] = (), typed: str = '') -> None:
+        super().__init__(elements)
+        self.typed = typed
+
+
+def as_typed(value: Any) -> Any:
+    """Return the text of a :class:`CommaList`, and any other value unchanged."""
+    return value.typed if isinstance(value, CommaList) else value
+
+
 class ConfigOptions(DictAction):
     """``DictAction`` that keeps class names and paths as typed.
 
@@ -22,7 +42,8 @@ class ConfigOptions(DictAction):
     ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every space and splits at every
     comma, which corrupts ``person; dog, puppy``. Here a string with spaces or semicolons outside
     brackets is kept whole, including its commas, and so is a quoted string. Within brackets,
-    elements keep their inner spaces: ``[traffic light, dog]``.
+    elements keep their inner spaces: ``[traffic light, dog]``. ``a,b`` is a :class:`CommaList`,
+    which ``merge_options`` turns into a string where the config has one.
     """
 
     def __call__(
@@ -74,8 +95,9 @@ def parse_value(text: str) -> Any:
         return text
     if any(character.isspace() for character in value) or ';' in value:
         elements = [_scalar(part.strip()) for part in value.split(',')]
-        return text if any(isinstance(element, str) for element in elements) else elements
-    return _split(value)
+        text_among = any(isinstance(element, str) for element in elements)
+        return text if text_among else CommaList(elements, text)
+    return CommaList(_split(value), text)
 
 
 def _scalar(text: str) -> Any:

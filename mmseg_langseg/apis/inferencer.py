@@ -29,6 +29,7 @@ from mmseg_langseg.models.utils import (
     set_model_vocabulary,
 )
 
+from .device import check_device
 from .images import to_rgb
 from .launch import check_checkpoint, load_config
 from .stored_weights import skip_public_weights
@@ -65,8 +66,8 @@ class LangSegInferencer:
 
     Raises:
         FileNotFoundError: If the config or the weights do not exist.
-        ValueError: If the model has no head that takes class names, or the weights are damaged,
-            hold code, or belong to another model.
+        ValueError: If there is no such device, the model has no head that takes class names, or the
+            weights are damaged, hold code, or belong to another model.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class LangSegInferencer:
         cfg_options: dict[str, Any] | None = None,
         trust_checkpoint: bool = False,
     ) -> None:
+        device = get_device() if device is None else check_device(device)
         if weights is not None:
             check_checkpoint(weights)
         cfg = load_config(config, cfg_options=cfg_options)
@@ -84,7 +86,7 @@ class LangSegInferencer:
         with trusted_checkpoint(weights if trust_checkpoint else None):
             self.model = _build(cfg, weights)
         check_language_head(self.model, type(self).__name__)
-        self.model.to(device or get_device()).eval()
+        self.model.to(device).eval()
         self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *_test_steps(cfg)])
         self._vocabulary: Vocabulary | None = None
 

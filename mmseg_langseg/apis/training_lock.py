@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from mmengine.config import Config
 from mmengine.dist import get_rank
 
-from mmseg_langseg.fileio import write_whole_file
+from mmseg_langseg.fileio import LangSegWarning, write_whole_file
 
 from .resume import local_folders
 
@@ -66,7 +66,9 @@ def training_lock(folder: str | os.PathLike, launcher: str = 'none') -> Iterator
         ) from None
     except (NotImplementedError, OSError) as error:
         # Some cluster file systems are mounted without locks.
-        warnings.warn(f"the folder '{folder}' cannot be locked: {error}", stacklevel=3)
+        warnings.warn(
+            f"the folder '{folder}' cannot be locked: {error}", LangSegWarning, stacklevel=3
+        )
     try:
         write_whole_file(owner, _this_process().encode())
         yield

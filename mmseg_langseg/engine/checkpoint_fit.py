@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mmengine.model import BaseTTAModel, is_model_wrapper
@@ -12,6 +12,10 @@ from mmengine.runner.checkpoint import load_state_dict
 from torch import Tensor, nn
 
 _UNUSED_IN_TEST = ('auxiliary_head.',)
+_REMEDY = (
+    'Give a checkpoint of this config; convert an official PixelCLIP checkpoint with '
+    'tools/model_converters/pixelclip2mmseg.py.'
+)
 
 
 def load_trained_weights(model: nn.Module, path: str) -> None:
@@ -59,9 +63,8 @@ def check_checkpoint_fit(
     if not fitting:
         raise ValueError(
             f"None of the {len(tensors)} tensors of '{source}' fits the model "
-            f'({type(model).__name__}): the file has {_some(tensors)}, the model {_some(own)}. '
-            'Give a checkpoint of this config; convert an official PixelCLIP checkpoint with '
-            'tools/model_converters/pixelclip2mmseg.py.'
+            f'({type(model).__name__}): the file has {some_names(tensors)}, the model '
+            f'{some_names(own)}. {_REMEDY}'
         )
     needed = [k for k, v in model.named_parameters() if v.requires_grad]
     absent = [k for k in needed if k not in fitting and not k.startswith(_UNUSED_IN_TEST)]
@@ -73,9 +76,9 @@ def check_checkpoint_fit(
             shape = f' ({other[0]} has shape {got}, expected {want})'
         raise ValueError(
             f"'{source}' lacks {len(absent)} of the {len(needed)} tensors that the model "
-            f'({type(model).__name__}) trains: {_some(absent)}{shape}. {len(fitting)} of the '
-            f"file's {len(tensors)} tensors fit; it has {_some(tensors)}. Give a checkpoint that "
-            'was trained with this config.'
+            f'({type(model).__name__}) trains: {some_names(absent)}{shape}. {len(fitting)} of the '
+            f"file's {len(tensors)} tensors fit; it has {some_names(tensors)}. Give a checkpoint "
+            'that was trained with this config.'
         )
     return len(fitting), len(tensors)
 
@@ -89,15 +92,19 @@ def _tensors(checkpoint: Any, source: str) -> dict[str, Tensor]:
     tensors = {
         re.sub(r'^module\.', '', str(k)): v for k, v in state.items() if isinstance(v, Tensor)
     }
+    if not checkpoint:
+        raise ValueError(f"'{source}' holds no tensors: it is empty. {_REMEDY}")
     if not tensors:
         raise ValueError(
             f"'{source}' holds no tensors under the key 'state_dict', or at its top; "
-            f'it has the keys {_some(checkpoint)}. Give a checkpoint of this config; convert an '
-            'official PixelCLIP checkpoint with tools/model_converters/pixelclip2mmseg.py.'
+            f'it has the keys {some_names(checkpoint)}. {_REMEDY}'
         )
     return tensors
 
 
-def _some(names: Any) -> str:
+def some_names(names: Iterable[Any]) -> str:
+    """The first three names, for a message."""
     names = [str(name) for name in names]
+    if not names:
+        return 'nothing'
     return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

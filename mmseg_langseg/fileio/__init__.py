@@ -5,9 +5,11 @@ from .errors import (
     BadFileError,
     FeatureFileError,
     ImageFileError,
+    LangSegWarning,
     MaskFileError,
     raise_machine_fault,
 )
+from .host_obstacle import host_obstacle
 from .image_size import MAX_PIXELS, check_size
 from .image_sources import IMAGE_SUFFIXES, ImageSource, decode_image, open_image_source
 from .json_data import parse_json, show_value
@@ -23,6 +25,7 @@ __all__ = [
     'IMAGE_SUFFIXES',
     'ImageFileError',
     'ImageSource',
+    'LangSegWarning',
     'MAX_PIXELS',
     'MaskFileError',
     'TarBackend',
@@ -33,6 +36,7 @@ __all__ = [
     'check_size',
     'contained_path',
     'decode_image',
+    'host_obstacle',
     'open_image_source',
     'parse_json',
     'raise_machine_fault',

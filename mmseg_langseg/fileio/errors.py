@@ -1,8 +1,12 @@
-"""Exceptions for unusable dataset files."""
+"""Exceptions for unusable dataset files, and the warning class of this package."""
 
 import errno
 
 _MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
+
+
+class LangSegWarning(UserWarning):
+    """Warning of this package, which our commands print without the line of code."""
 
 
 class BadFileError(ValueError):

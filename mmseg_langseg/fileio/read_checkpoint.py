@@ -20,6 +20,7 @@ from .torchscript_archive import check_packing, read_torchscript_tensors
 
 _ZIP = b'PK\x03\x04'
 _PICKLE = b'\x80'
+_FORCED = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 _trusted: ContextVar[frozenset[str]] = ContextVar('trusted', default=frozenset())
 
 
@@ -46,7 +47,8 @@ def read_checkpoint(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is incomplete, not a checkpoint, or contains more than data.
+        ValueError: The file is incomplete, not a checkpoint, or contains more than data; or an
+            environment variable of torch prevents reading it.
     """
     path = os.path.expanduser(os.fspath(path))
     if not os.path.isfile(path):
@@ -142,6 +144,13 @@ def _load_data(path: str, file: BinaryIO, zipped: bool, map_location: Any, mmap:
 
 
 def _describe_broken(path: str, error: Exception) -> str:
+    said = str(error).lower()
+    if _FORCED in os.environ and ('pickle_module' in said or 'weights only' in said):
+        return (
+            f"'{path}' was not read: {_FORCED} is set, and torch then allows no reader but its "
+            "own, which knows neither NumPy's nor MMEngine's data. Unset it: without "
+            '--trust-checkpoint nothing in a file is run here, either.'
+        )
     size = os.path.getsize(path)
     with open(path, 'rb') as file:
         start = file.read(16)
@@ -154,4 +163,6 @@ def _describe_broken(path: str, error: Exception) -> str:
     else:
         problem = f'is not a checkpoint: it begins with {start!r}, expected a torch.save file'
     reason = (str(error).splitlines() or [''])[0][:200]
-    return f"'{path}' {problem}; copy or download it again ({type(error).__name__}: {reason})."
+    # What torch's archive reader says of a cut file is about its own insides.
+    detail = '' if 'PytorchStreamReader' in reason else f' ({type(error).__name__}: {reason})'
+    return f"'{path}' {problem}; copy or download it again{detail}."

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
-import urllib.error
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,8 +11,8 @@ from filelock import FileLock
 from huggingface_hub import constants
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 
-TIMEOUT = 5.0
-"""Seconds to wait for the host of the weights to answer."""
+from mmseg_langseg.fileio import host_obstacle
+
 _HUB_FILES = ('open_clip_model.safetensors', 'open_clip_pytorch_model.bin')
 
 
@@ -85,17 +82,7 @@ def _obstacle(config: dict) -> str | None:
         if (Path.home() / '.cache' / 'clip' / os.path.basename(url)).is_file():
             return None
         host = '{0.scheme}://{0.netloc}'.format(urlsplit(url))
-    if 'all' in urllib.request.getproxies():
-        return None  # perhaps SOCKS, which urllib does not support
-    try:
-        urllib.request.urlopen(urllib.request.Request(host, method='HEAD'), timeout=TIMEOUT)
-    except urllib.error.HTTPError:
-        return None
-    except OSError as error:
-        reason = getattr(error, 'reason', error)
-        # The downloader may trust certificates that urllib rejects.
-        return None if isinstance(reason, ssl.SSLError) else f'{host} does not answer ({reason})'
-    return None
+    return host_obstacle(host)
 
 
 def _way_out(config: dict) -> str:

@@ -1,6 +1,7 @@
 import argparse
 import io
 import os
+import warnings
 
 import pytest
 from mmengine.runner import Runner
@@ -9,12 +10,14 @@ from PIL import Image
 
 from mmseg_langseg.apis.command_line import (
     command_parser,
+    device_name,
     integer_in,
     number_in,
     positive_int,
     run_command,
     seed_int,
 )
+from mmseg_langseg.fileio import LangSegWarning
 
 
 def fail(error):
@@ -76,6 +79,29 @@ def test_an_interruption_is_quiet():
         run_command(interrupt, ['--debug'])
 
 
+def warn_of_all():
+    """As this package, its tools and MMSegmentation warn."""
+    warnings.warn('the word is long', LangSegWarning, stacklevel=2)
+    warnings.warn('Default ``avg_non_ignore`` is False, if you', stacklevel=2)
+    MODELS.build(dict(type='FCNHead', in_channels=3, channels=2, num_classes=2))
+    warnings.warn('Default of another', stacklevel=2)
+
+
+def test_warnings_of_this_package_are_plain_lines(capsys):
+    before = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.simplefilter('always')
+        warnings.showwarning = lambda message, *_: print(f'shown: {message}')
+        shown = warnings.showwarning
+        run_command(warn_of_all, [])
+        assert warnings.showwarning is shown
+    said = capsys.readouterr()
+    assert said.err == 'warning: the word is long\n'
+    assert 'shown: Default of another' in said.out
+    assert 'avg_non_ignore' not in said.out and 'out_channels' not in said.out
+    assert warnings.showwarning is before
+
+
 def test_result_is_returned():
     assert run_command(lambda: 3, []) == 3
 
@@ -121,3 +147,10 @@ def test_a_file_name_that_is_no_text_is_printed(monkeypatch):
     monkeypatch.setattr('sys.stdout', said)
     run_command(lambda: print(os.fsdecode(b'\xff.jpg'), flush=True))
     assert said.buffer.getvalue() == b'\\udcff.jpg\n'
+
+
+@pytest.mark.parametrize('text', ['gpu', 'cuda:77', 'mps:x', 'meta', 'hpu', ''])
+def test_a_device_that_is_not_there_is_named(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}'.* this machine has cpu"):
+        device_name(text)
+    assert device_name('cpu') == 'cpu'

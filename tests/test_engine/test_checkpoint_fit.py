@@ -108,3 +108,8 @@ def test_resuming_from_a_broken_file_names_it(tiny_config, tmp_path, content):
     (tmp_path / 'broken.pth').write_bytes(content)
     with pytest.raises(ValueError, match=r"broken\.pth' is .*checkpoint"):
         run_training(str(tiny_config), str(tmp_path), resume=str(tmp_path / 'broken.pth'))
+
+
+def test_an_empty_checkpoint_is_called_empty():
+    with pytest.raises(ValueError, match=r"'a\.pth' holds no tensors: it is empty\. Give"):
+        check_checkpoint_fit(torch.nn.Linear(2, 2), {}, 'a.pth', False)

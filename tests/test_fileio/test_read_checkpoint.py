@@ -145,6 +145,24 @@ def test_every_cut_is_named(tmp_path, legacy):
             read_checkpoint(path)
 
 
+def test_a_cut_file_does_not_quote_the_insides_of_torch(tmp_path):
+    path = save({'state_dict': {'a': torch.randn(100)}}, tmp_path / 'a.pth')
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ValueError, match=r'\(500 bytes\): cut off .*download it again\.$'):
+        read_checkpoint(path)
+
+
+def test_the_variable_that_forbids_other_readers_is_named(tmp_path, monkeypatch):
+    path = save({'a': torch.ones(1), 'h': HistoryBuffer([3.0], [1])}, tmp_path / 'a.pth')
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
+    for trusted in (None, path):
+        with (
+            trusted_checkpoint(trusted),
+            pytest.raises(ValueError, match=r"a\.pth' was not read: TORCH_FORCE.* Unset it"),
+        ):
+            read_checkpoint(path)
+
+
 @pytest.mark.parametrize('content', [b'', b'hello', b'<html>', b'\x80\x02nonsense', b'PK\x03\x04'])
 def test_other_files_are_named(tmp_path, content):
     path = tmp_path / 'a.pth'

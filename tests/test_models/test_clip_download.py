@@ -3,6 +3,7 @@ import ssl
 import subprocess
 import sys
 import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def use(monkeypatch, config, answer=None):
         downloaded.append(config)
         return 'downloaded.pt'
 
-    monkeypatch.setattr(clip_download.urllib.request, 'urlopen', urlopen)
+    monkeypatch.setattr(urllib.request, 'urlopen', urlopen)
     monkeypatch.setattr(clip_download, 'download_pretrained', download_pretrained)
     return asked, downloaded
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from mmseg_langseg.apis.command_line import (
     command_parser,
+    device_name,
     number_in,
     positive_int,
     run_command,
@@ -214,7 +215,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='share of the masks to keep with random weights',
     )
     parser.add_argument('--amp', action='store_true', help='measure mixed precision as well')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument(
+        '--device', type=device_name, default='cuda' if torch.cuda.is_available() else 'cpu'
+    )
     parser.add_argument(
         '--repeats', type=positive_int, default=3, help='runs of each way after a warm-up'
     )

@@ -14,7 +14,12 @@ import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    device_name,
+    positive_int,
+    run_command,
+)
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.models.segmentors import DistilledSegmentor
@@ -181,7 +186,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--batch-size', type=positive_int, default=2)
     parser.add_argument('--steps', type=positive_int, default=5)
-    parser.add_argument('--device', default=get_device(), help='default: a GPU if there is one')
+    parser.add_argument(
+        '--device', type=device_name, default=get_device(), help='default: a GPU if there is one'
+    )
     parser.add_argument(
         '--image-size', type=positive_int, nargs=2, default=(640, 640), metavar=('H', 'W')
     )

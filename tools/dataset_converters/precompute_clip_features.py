@@ -14,7 +14,11 @@ import io
 import os
 from pathlib import Path
 
-from mmseg_langseg.apis.command_line import command_parser, run_command
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    device_name,
+    run_command,
+)
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.fileio import ImageFileError, remove_leftovers, write_whole_file
@@ -182,7 +186,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='shard: 0/N to N-1/N'
     )
-    parser.add_argument('--device', default=get_device(), help='default: a GPU if there is one')
+    parser.add_argument(
+        '--device', type=device_name, default=get_device(), help='default: a GPU if there is one'
+    )
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     return parser.parse_args(argv)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import huggingface_hub
 import timm
 import torch
+from huggingface_hub import constants
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmseg_langseg.fileio import read_checkpoint
+from mmseg_langseg.fileio import host_obstacle, read_checkpoint
 from mmseg_langseg.kmeans import batched_kmeans
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
 _IMAGENET_STD = (58.395, 57.12, 57.375)
+_HUB_FILES = ('model.safetensors', 'pytorch_model.bin')
 
 
 @MODELS.register_module()
@@ -116,6 +119,8 @@ def _build_vit(model_name: str, pretrained: bool, checkpoint: str | None) -> nn.
         near = timm.list_models('*dino*', pretrained=True)
         raise ValueError(f"timm does not know the model '{model_name}'; DINO models: {near}")
     source = f"file '{checkpoint}'" if checkpoint else 'public weights'
+    if pretrained and checkpoint is None:
+        _check_reachable(model_name)
     try:
         vit = timm.create_model(
             model_name,
@@ -133,6 +138,26 @@ def _build_vit(model_name: str, pretrained: bool, checkpoint: str | None) -> nn.
             "download the weights manually and set 'checkpoint' to the file"
         ) from error
     return vit
+
+
+def _check_reachable(model_name: str) -> None:
+    """End within seconds where the public weights are neither here nor to be had."""
+    repository = getattr(timm.get_pretrained_cfg(model_name), 'hf_hub_id', None)
+    if not repository:
+        return
+    cached = (huggingface_hub.try_to_load_from_cache(repository, file) for file in _HUB_FILES)
+    if any(isinstance(path, str) for path in cached):
+        return
+    offline = 'HF_HUB_OFFLINE is set' if constants.HF_HUB_OFFLINE else None
+    obstacle = offline or host_obstacle(constants.ENDPOINT)
+    if obstacle:
+        raise RuntimeError(
+            f"The public weights of '{model_name}' are not on this machine and cannot be "
+            f'downloaded: {obstacle}.\nFetch {constants.ENDPOINT}/{repository}/resolve/main/'
+            f'{_HUB_FILES[0]} on another machine, put it anywhere on this one, and name it in '
+            "'checkpoint': --options checkpoint=PATH of tools/generate_masks.py, checkpoint='PATH' "
+            'in a config.'
+        )
 
 
 def _read_weights(path: str) -> dict[str, Tensor]:

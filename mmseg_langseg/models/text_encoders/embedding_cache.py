@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmseg_langseg.fileio import read_checkpoint, write_whole_file
+from mmseg_langseg.fileio import LangSegWarning, read_checkpoint, write_whole_file
 
 # write_whole_file's temporary files, and those of earlier versions.
 TEMPORARY = re.compile(r'([0-9a-f]{32}\.pt\..+|tmp\w+)\.tmp')
@@ -51,6 +51,7 @@ class EmbeddingCache:
         if rows is None or rows.shape != shape:
             warnings.warn(
                 f"Text cache file '{path}' is damaged or has other content: it is rebuilt.",
+                LangSegWarning,
                 stacklevel=2,
             )
             return None
@@ -85,6 +86,7 @@ class EmbeddingCache:
             warnings.warn(
                 f"Text cache '{self.folder}' {problem}. Text embeddings are recomputed in each "
                 'run, which is only slower.',
+                LangSegWarning,
                 stacklevel=3,
             )
 

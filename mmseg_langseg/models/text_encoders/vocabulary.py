@@ -36,7 +36,7 @@ class Vocabulary:
     Raises:
         ValueError: If there is no name, one is empty, a word occurs twice (ignoring letter case
             and repeated blanks), or a word contains something other than text (control characters,
-            CLIP's start and end tokens).
+            CLIP's start and end tokens) or list characters (``;``, ``[`` and ``]``).
     """
 
     names: tuple[str, ...]
@@ -124,7 +124,7 @@ class Vocabulary:
         """Parses a config value: a list of names, the path of a ``.json``, or ``'a; b, c'``."""
         if isinstance(vocabulary, Vocabulary):
             return vocabulary
-        if isinstance(vocabulary, os.PathLike) or str(vocabulary).endswith('.json'):
+        if isinstance(vocabulary, os.PathLike) or _names_file(vocabulary):
             return cls.from_json(vocabulary)
         if isinstance(vocabulary, str):
             return cls.from_string(vocabulary)
@@ -192,6 +192,10 @@ class Vocabulary:
                         f'{show_value(owners[word.lower()])} and in {show_value(owner)}.'
                     )
                 owners[word.lower()] = owner
+
+
+def _names_file(vocabulary: object) -> bool:
+    return isinstance(vocabulary, str) and vocabulary.lower().endswith('.json')
 
 
 def _clean(word: str) -> str:

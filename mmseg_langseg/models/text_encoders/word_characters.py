@@ -7,6 +7,8 @@ import reprlib
 import unicodedata
 
 MARKS = ('<start_of_text>', '<end_of_text>', '<|startoftext|>', '<|endoftext|>')
+# No class name of a public dataset contains these; such a word is an unparsed list.
+LISTING = ';[]'
 BLANKS = '\t\n\r\v\f'
 # Joiners are part of the spelling in Persian, in Indian scripts and in emoji.
 JOINERS = '\u200c\u200d'
@@ -17,7 +19,8 @@ def check_characters(word: str) -> None:
 
     Raises:
         ValueError: The word contains a control character (NUL, a byte-order mark, an escape, half
-            a surrogate pair, ...) or a start or end token of CLIP, which ends the sentence early.
+            a surrogate pair, ...), a start or end token of CLIP, which ends the sentence early, or
+            a character of list notation.
     """
     for character in word:
         kind = unicodedata.category(character)
@@ -37,6 +40,13 @@ def check_characters(word: str) -> None:
                 f'The word {reprlib.repr(word)} holds {mark}, which CLIP uses to mark the ends of '
                 'a sentence: remove it.'
             )
+    listed = next((character for character in LISTING if character in word), None)
+    if listed:
+        raise ValueError(
+            f'The word {reprlib.repr(word)} contains {listed!r}, which no class name may. Write '
+            "classes as one string, 'cat; dog, puppy; grass' (semicolons between classes, commas "
+            "before synonyms), or as a list with one entry per class, ['cat', 'dog, puppy']."
+        )
 
 
 _KNOWN = {'\0': 'NUL', '\ufeff': 'byte-order mark'}

@@ -8,7 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 
 import open_clip
 
+from mmseg_langseg.fileio import LangSegWarning
+
 MOST = 5
+# The functions here are called by a method that torch.no_grad() wraps.
+_CALLER = 4
 
 
 def warn_of_cut_words(
@@ -37,7 +41,8 @@ def warn_of_cut_words(
     if cut:
         warnings.warn(
             f'CLIP reads {context_length} tokens of a sentence: {_some(cut)}. Use shorter words.',
-            stacklevel=3,
+            LangSegWarning,
+            stacklevel=_CALLER,
         )
 
 
@@ -70,7 +75,8 @@ def warn_of_unknown_words(
             f"The small CLIP '{name}' was trained on rendered scenes with {len(trained)} tokens. "
             f'It does not know {_some(unknown)}: results for them are meaningless. '
             'docs/synthetic.md lists the words that it knows; a pretrained CLIP knows all words.',
-            stacklevel=3,
+            LangSegWarning,
+            stacklevel=_CALLER,
         )
 
 

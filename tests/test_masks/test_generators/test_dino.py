@@ -5,7 +5,7 @@ from mmseg.registry import MODELS
 from torch import nn
 from torch.nn import functional as F
 
-from mmseg_langseg.masks.generators import DINOMaskGenerator
+from mmseg_langseg.masks.generators import DINOMaskGenerator, dino
 
 TINY = 'test_vit'
 
@@ -124,5 +124,24 @@ def test_failed_download_is_named(monkeypatch):
         raise OSError('no network')
 
     monkeypatch.setattr(timm, 'create_model', fail)
+    monkeypatch.setattr(dino.constants, 'HF_HUB_OFFLINE', False)
+    monkeypatch.setattr(dino, 'host_obstacle', lambda host: None)
     with pytest.raises(RuntimeError, match="public weights of 'test_vit': no network"):
         DINOMaskGenerator(TINY)
+
+
+def test_without_network_the_error_names_the_file_at_once(monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError('tried to download')
+
+    monkeypatch.setattr(timm, 'create_model', fail)
+    message = 'HF_HUB_OFFLINE is set.*Fetch .*timm/.*model.safetensors.*--options checkpoint=PATH'
+    with pytest.raises(RuntimeError, match=f'(?s){message}'):
+        DINOMaskGenerator('vit_small_patch16_224.dino')
+    monkeypatch.setattr(dino.constants, 'HF_HUB_OFFLINE', False)
+    monkeypatch.setattr(dino, 'host_obstacle', lambda host: f'{host} does not answer')
+    with pytest.raises(RuntimeError, match=r'https://\S+ does not answer'):
+        DINOMaskGenerator('vit_small_patch16_224.dino')
+    monkeypatch.setattr(dino.huggingface_hub, 'try_to_load_from_cache', lambda *_: 'a.safetensors')
+    with pytest.raises(AssertionError, match='tried'):
+        DINOMaskGenerator('vit_small_patch16_224.dino')
