@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import pickle
-import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
-import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
+
+from .pickled_values import ALLOWED_GLOBALS, PickledObject, RefusedGlobalError, set_state
 
 _RENAMED_MODULES = {
     '__builtin__': 'builtins',
     'numpy.core.multiarray': 'numpy._core.multiarray',
     'torch.tensor': 'torch._tensor',
 }
-# Kind and size; byte order and structure come as a state that built-in types ignore.
-_PLAIN_DTYPE = re.compile(r'[?]|[biufc]\d{1,2}|[SU]\d{1,6}')
+# Python computes the hash of a tuple in its tuples by a recursion that has no bound of its own.
+_DEEPEST_TUPLE = 100
 
 # Quantized numbers need more than their bytes.
 _STORED = {
@@ -29,29 +28,17 @@ _STORED = {
 }
 
 
-class RefusedGlobalError(Exception):
-    """A pickle names a class or function that is no data; the message is its name."""
-
-
 def data_unpickler(
     read_record: Callable[[str], bytes] | None = None,
 ) -> type[pickle._Unpickler]:
     """Class of unpicklers that read tensors, plain values, NumPy arrays and MMEngine's logs.
 
-    The class is made anew for each file: pickles can set attributes of Python classes that they
-    name, so none is shared with the rest of the program.
-
     Args:
         read_record: Gives the content of a part of the archive that the pickle is in; the sizes of
             storages are compared with it.
     """
-    allowed = _allowed_globals()
 
-    # The unpickler in C fills gigabytes of memory if a file of a few bytes says so.
-    class DataUnpickler(pickle._Unpickler):
-        def __init__(self, file: BinaryIO, **kwargs: Any) -> None:
-            super().__init__(_WholeReads(file), **kwargs)
-
+    class DataUnpickler(_GuardedUnpickler):
         @property
         def persistent_load(self) -> Callable[[tuple], Any]:
             """Torch's function that finds a storage; torch sets it."""
@@ -72,8 +59,8 @@ def data_unpickler(
                 RefusedGlobalError: It is not on the list.
             """
             full = f'{_RENAMED_MODULES.get(module, module)}.{name}'
-            if full in allowed:
-                return allowed[full]
+            if full in ALLOWED_GLOBALS:
+                return ALLOWED_GLOBALS[full]
             dtype = getattr(torch, name, None) if module == 'torch' else None
             if isinstance(dtype, torch.dtype):
                 return dtype
@@ -82,14 +69,104 @@ def data_unpickler(
     return DataUnpickler
 
 
+# The unpickler in C fills gigabytes of memory if a file of a few bytes says so.
+class _GuardedUnpickler(pickle._Unpickler):
+    """Its instructions change only containers and objects that are there to be changed."""
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, file: BinaryIO, **kwargs: Any) -> None:
+        super().__init__(_WholeReads(file), **kwargs)
+        # By their identity: tuples in tuples, kept so that the identity stays theirs.
+        self._nested: dict[int, tuple[int, tuple]] = {}
+
+    def _make_tuple(self, values: Sequence) -> None:
+        depths = [self._nested.get(id(v), (1, v))[0] for v in values if isinstance(v, tuple)]
+        result, depth = tuple(values), 1 + max(depths, default=0)
+        if depth > _DEEPEST_TUPLE:
+            raise pickle.UnpicklingError(f'more than {_DEEPEST_TUPLE} tuples in each other')
+        if depth > 1:
+            self._nested[id(result)] = depth, result
+        self.append(result)
+
+    def load_tuple(self) -> None:
+        self._make_tuple(self.pop_mark())
+
+    dispatch[pickle.TUPLE[0]] = load_tuple
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        set_state(self.stack[-1], state)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def load_newobj(self) -> None:
+        kind = self.stack[-2]
+        if not (isinstance(kind, type) and issubclass(kind, PickledObject)):
+            raise pickle.UnpicklingError(f'a new object of {type(kind).__name__}')
+        super().load_newobj()
+
+    dispatch[pickle.NEWOBJ[0]] = load_newobj
+
+
+def _short_tuple(count: int) -> Callable[[_GuardedUnpickler], None]:
+    def load(self: _GuardedUnpickler) -> None:
+        values = [self.stack.pop() for _ in range(count)]
+        self._make_tuple(values[::-1])
+
+    return load
+
+
+def _only_for(
+    kinds: tuple[type, ...], load: Callable, below: int | None
+) -> Callable[[_GuardedUnpickler], None]:
+    """An instruction that changes a container of these kinds, and nothing that looks like one."""
+
+    def checked(self: _GuardedUnpickler) -> None:
+        holder = self.metastack[-1][-1] if below is None else self.stack[below]
+        if type(holder) not in kinds:
+            raise pickle.UnpicklingError(f'entries for {type(holder).__name__}')
+        load(self)
+
+    return checked
+
+
+def _refuse(self: _GuardedUnpickler) -> None:
+    raise pickle.UnpicklingError('an instruction that checkpoints do not need')
+
+
+_GuardedUnpickler.dispatch |= {
+    pickle.TUPLE1[0]: _short_tuple(1),
+    pickle.TUPLE2[0]: _short_tuple(2),
+    pickle.TUPLE3[0]: _short_tuple(3),
+    pickle.APPEND[0]: _only_for((list,), pickle._Unpickler.load_append, -2),
+    pickle.APPENDS[0]: _only_for((list,), pickle._Unpickler.load_appends, None),
+    pickle.SETITEM[0]: _only_for((dict, OrderedDict), pickle._Unpickler.load_setitem, -3),
+    pickle.SETITEMS[0]: _only_for((dict, OrderedDict), pickle._Unpickler.load_setitems, None),
+    pickle.ADDITEMS[0]: _only_for((set,), pickle._Unpickler.load_additems, None),
+    # Views of memory that is then freed, buffers of any size, and other ways to make objects.
+    **{
+        code[0]: _refuse
+        for code in (
+            *(pickle.READONLY_BUFFER, pickle.NEXT_BUFFER, pickle.BYTEARRAY8, pickle.NEWOBJ_EX),
+            *(pickle.INST, pickle.OBJ, pickle.EXT1, pickle.EXT2, pickle.EXT4),
+        )
+    },
+}
+
+
 def _check_storage(identity: tuple, read_record: Callable[[str], bytes] | None) -> None:
-    dtype = torch.uint8 if identity[1] is torch.UntypedStorage else identity[1].dtype
+    # Torch's other kind, the source of a module, has it write files.
+    kind, stored, key, _, count, *_ = identity
+    if kind not in ('storage', b'storage') or type(count) is not int or count < 0:
+        raise pickle.UnpicklingError('a storage without a name or size')
+    dtype = torch.uint8 if stored is torch.UntypedStorage else stored.dtype
     if dtype not in _STORED:
         raise pickle.UnpicklingError(f'a storage of {dtype}')
     if read_record is not None:
         # Older torch (2.5) believes the size, and reads whatever follows in memory.
-        size = identity[4] * dtype.itemsize
-        found = len(read_record(f'data/{identity[2]}'))
+        size = count * dtype.itemsize
+        found = len(read_record(f'data/{key}'))
         if found != size:
             raise pickle.UnpicklingError(f'{found} bytes of numbers instead of {size}')
 
@@ -111,76 +188,3 @@ class _WholeReads:
         if not line.endswith(b'\n'):
             raise EOFError('pickle data was truncated')
         return line
-
-
-class _Call:
-    """A function that a pickle can call but not change."""
-
-    __slots__ = ('_function',)
-
-    def __init__(self, function: Callable) -> None:
-        self._function = function
-
-    def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
-
-    def __setstate__(self, state: object) -> None:
-        raise pickle.UnpicklingError('a function has no state')
-
-
-def _allowed_globals() -> dict[str, Any]:
-    class History(HistoryBuffer):
-        def __setstate__(self, state: dict) -> None:
-            """Take over the numbers; the statistics are MMEngine's, whatever the file says."""
-            self.__class__ = HistoryBuffer
-            HistoryBuffer.__init__(
-                self, state['_log_history'], state['_count_history'], state['max_length']
-            )
-
-    history = 'mmengine.logging.history_buffer.HistoryBuffer'
-    multiarray = (getattr(np, '_core', None) or np.core).multiarray
-    return {
-        'builtins.bytes': _Call(_empty_bytes),
-        'builtins.complex': complex,
-        'builtins.frozenset': frozenset,
-        'builtins.getattr': _Call(_method_name),
-        'builtins.set': set,
-        'builtins.slice': slice,
-        '_codecs.encode': _Call(_encode_latin1),
-        'collections.OrderedDict': OrderedDict,
-        history: History,
-        'numpy.dtype': _Call(_plain_dtype),
-        'numpy.ndarray': np.ndarray,
-        'numpy._core.multiarray._reconstruct': multiarray._reconstruct,
-        'numpy._core.multiarray.scalar': multiarray.scalar,
-        'torch.Size': torch.Size,
-        'torch.device': torch.device,
-        'torch._utils._rebuild_parameter': _Call(torch._utils._rebuild_parameter),
-        'torch._utils._rebuild_tensor': _Call(torch._utils._rebuild_tensor),
-        'torch._utils._rebuild_tensor_v2': _Call(torch._utils._rebuild_tensor_v2),
-    }
-
-
-def _empty_bytes() -> bytes:
-    return b''
-
-
-def _encode_latin1(text: str, encoding: str) -> bytes:
-    """How pickle protocol 2 writes bytes."""
-    if encoding != 'latin1':
-        raise RefusedGlobalError(f'_codecs.encode to {encoding!r}')
-    return text.encode('latin1')
-
-
-def _method_name(owner: object, name: str) -> str:
-    """How a ``HistoryBuffer`` writes its statistics, which are not taken from the file."""
-    if not (isinstance(owner, type) and issubclass(owner, HistoryBuffer)):
-        raise RefusedGlobalError(f'builtins.getattr of {owner!r}')
-    return name
-
-
-def _plain_dtype(name: str, *_: object) -> np.dtype:
-    """Numbers and strings: structured types and objects are not needed and easily abused."""
-    if not isinstance(name, str) or not _PLAIN_DTYPE.fullmatch(name):
-        raise RefusedGlobalError(f'numpy.dtype {name!r}')
-    return np.dtype(name)
