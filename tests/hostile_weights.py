@@ -125,4 +125,4 @@ MEMORY_ATTACKS = dict(
     deep_identity=b'(Vstorage\nctorch\nFloatStorage\n' + DEEP + b'Vcpu\nK\x04tQ',
     deep_slices=b'cbuiltins\nslice\nq\x010Nq\x000' + b'h\x01h\x00\x85Rq\x000' * 200_000 + b'h\0',
 )
-"""Programs that corrupt memory, overrun the stack or write files if they are believed."""
+"""Programs that lie about sizes and types, are nested without end, or change what is not theirs."""

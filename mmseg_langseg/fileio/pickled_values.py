@@ -119,8 +119,8 @@ def _scalar(dtype: np.dtype, content: bytes) -> np.generic:
 def _tensor(storage: TypedStorage, offset: int, size: Sequence, stride: Sequence) -> torch.Tensor:
     """A view of a storage.
 
-    Torch lets the storage grow if the view is larger; the new numbers are what was in memory, and
-    other views of the old ones are left without it.
+    Torch lets a storage of the legacy format grow if the view is larger; the new numbers are what
+    was in memory, and other views of the old ones are left without it.
     """
     if not isinstance(storage, TypedStorage) or len(size) != len(stride):
         raise pickle.UnpicklingError('a tensor without numbers or shape')
@@ -169,7 +169,7 @@ def _ordered_dict(pairs: Sequence = ()) -> OrderedDict:
 
 
 def _slice(*limits: int | None) -> slice:
-    # Slices in slices overrun the stack of the machine when they are given up.
+    # From Python 3.12 on slices have a hash, by the same recursion as that of tuples.
     if not all(limit is None or type(limit) is int for limit in limits):
         raise pickle.UnpicklingError('a slice without numbers')
     return slice(*limits)
