@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 
 import torch
 
-from .data_unpickler import RefusedGlobalError, data_unpickler
-from .torchscript_archive import check_packing, read_torchscript_tensors
+from .data_unpickler import data_unpickler
+from .pickled_values import RefusedGlobalError
+from .torchscript_archive import check_packing, check_sums, read_torchscript_tensors
 
 _ZIP = b'PK\x03\x04'
 _PICKLE = b'\x80'
@@ -47,8 +48,8 @@ def read_checkpoint(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is incomplete, not a checkpoint, or contains more than data; or an
-            environment variable of torch prevents reading it.
+        ValueError: The file is incomplete or damaged, not a checkpoint, or contains more than data;
+            or an environment variable of torch prevents reading it.
     """
     path = os.path.expanduser(os.fspath(path))
     if not os.path.isfile(path):
@@ -57,10 +58,10 @@ def read_checkpoint(
         return _read(path, map_location, mmap)
     except RefusedGlobalError as error:
         raise ValueError(
-            f"'{path}' holds '{error}', which is more than tensors and plain values. It was not "
-            'run. Save the state dict alone; or, if you made this file yourself and load it as a '
-            'checkpoint, allow it with --trust-checkpoint (in Python trust_checkpoint=True): a '
-            'trusted file can run any command.'
+            f"'{path}' holds '{str(error)[:200]}', which is more than tensors and plain values. "
+            'It was not run. Save the state dict alone; or, if you made this file yourself and '
+            'load it as a checkpoint, allow it with --trust-checkpoint (in Python '
+            'trust_checkpoint=True): a trusted file can run any command.'
         ) from error
     except (FileNotFoundError, PermissionError, torch.cuda.OutOfMemoryError):
         raise
@@ -98,13 +99,20 @@ def _read(path: str, map_location: Any, mmap: bool) -> Any:
         start = file.read(len(_ZIP))
         file.seek(0)
         zipped = start == _ZIP
+        trusted = _real(path) in _trusted.get()
+        if zipped:
+            with zipfile.ZipFile(file) as archive:
+                if not trusted:
+                    check_packing(archive)
+                check_sums(archive)
+            file.seek(0)
         # Check with torch's own reader: torch.load passes TorchScript archives to torch.jit.load.
         if zipped and 'constants.pkl' in torch._C.PyTorchFileReader(file).get_all_records():
             return read_torchscript_tensors(path)
         if not zipped and not start.startswith(_PICKLE):
             raise ValueError('not a torch.save file')
         file.seek(0)
-        if _real(path) in _trusted.get():
+        if trusted:
             return torch.load(file, map_location=map_location, weights_only=False)
         return _load_data(path, file, zipped, map_location, mmap)
 
@@ -117,12 +125,8 @@ def _load_data(path: str, file: BinaryIO, zipped: bool, map_location: Any, mmap:
     """
     source: Any = file
     read_record = None
-    if zipped:
-        with zipfile.ZipFile(file) as archive:
-            check_packing(archive)
-        file.seek(0)
-        if not mmap:  # mmap slices storages out of the file, so their sizes cannot be wrong.
-            read_record = torch._C.PyTorchFileReader(file).get_record
+    if zipped and not mmap:  # mmap slices storages out of the file, so their sizes cannot be wrong.
+        read_record = torch._C.PyTorchFileReader(file).get_record
         file.seek(0)
     if not zipped:
         # For the legacy format, torch first tries to open a real file as a tar and unpacks it.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from tests.fuzz.strategies import mixed, mutated_bytes
+from tests.hostile_weights import MEMORY_ATTACKS
 
 MARKER = 'FUZZ_MARKER'
 """Environment variable with the path of a file that must not be created."""
@@ -55,6 +56,7 @@ BOMBS = (
     b'(' * 10**5,
     b']' * 2000 + b'a' * 1999,
     b'}' + b'\x94h\0' * 9,
+    *MEMORY_ATTACKS.values(),
 )
 NUMBERS = (0, -1, 3, 4, 5, 100, 2**16, 2**28, 2**31, 2**40, 2**62, 2**63, 2**64)
 

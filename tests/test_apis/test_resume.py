@@ -78,6 +78,17 @@ def test_truncated_files_are_skipped_and_named(work):
     assert name == 'iter_2.pth' and 'iter_10.pth' in skipped and 'iter_4.pth' in skipped
 
 
+def test_files_with_an_inverted_byte_are_skipped_by_name(work):
+    path = work / 'iter_10.pth'
+    content = bytearray(path.read_bytes())
+    content[content.index(bytes(400)) + 200] ^= 255
+    path.write_bytes(content)
+    name, skipped = newest(work)
+    assert name == 'iter_4.pth' and 'iter_10.pth' in skipped and 'Bad CRC-32' in skipped
+    with pytest.raises(ValueError, match=r'iter_10\.pth.*Bad CRC-32.*--resume without'):
+        given_checkpoint(str(path), config(work))
+
+
 def test_training_does_not_start_over_unreadable_checkpoints(work):
     for path in work.glob('*.pth'):
         path.write_bytes(b'text')

@@ -33,7 +33,7 @@ def test_what_trainings_save_comes_back(tmp_path, legacy):
         optimizer=optimizer.state_dict(),
         message_hub=dict(log_scalars={'loss': history}),
         meta=dict(classes=('a', 'b'), score=np.float64(0.5), step=np.int64(3), flag=np.bool_(True)),
-        arrays=[np.arange(4, dtype=np.float32), np.array(['a', 'bc'])],
+        arrays=[np.arange(4, dtype=np.float32), np.array([1, 2], '>i2')],
         plain=[b'raw', b'', {1, 2}, 2j, slice(1, 2), None, torch.float16, torch.Size([2])],
         transposed=torch.arange(6).reshape(2, 3).t(),
         parameter=torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16)),
@@ -200,6 +200,56 @@ def change_zip(path, changes=(), packing=zipfile.ZIP_STORED):
                 assert content.count(old) == 1
                 content = content.replace(old, new)
             archive.writestr(name, content)
+
+
+def test_no_inverted_byte_changes_a_number_in_silence(tmp_path):
+    content = {'a': torch.arange(30.0), 'b': [1, 2]}
+    path = save(content, tmp_path / 'a.pth')
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        for mmap in (False, True):
+            try:
+                found = read_checkpoint(path, mmap=mmap)
+            except ValueError as error:
+                assert "a.pth'" in str(error)
+            else:
+                assert found['a'].equal(content['a']) and found['b'] == content['b'], place
+
+
+def damage(path, number):
+    """Invert a byte of a tensor that begins with this number."""
+    whole = path.read_bytes()
+    place = whole.index(torch.tensor([number]).numpy().tobytes())
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+
+
+def test_the_damaged_part_is_named_also_in_trusted_files_and_torchscript(tmp_path):
+    path = save({'a': torch.full((9,), 0.7)}, tmp_path / 'a.pth')
+    script = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(script.weight, 0.7)
+    torch.jit.save(torch.jit.script(script), tmp_path / 'b.pt')
+    for damaged in (path, tmp_path / 'b.pt'):
+        damage(damaged, 0.7)
+        for trusted in (None, damaged):
+            with (
+                trusted_checkpoint(trusted),
+                pytest.raises(
+                    ValueError, match=rf"{damaged.name}' is no whole checkpoint.*CRC-32.*data/0"
+                ),
+            ):
+                read_checkpoint(damaged)
+
+
+def test_files_without_checksums_are_read(tmp_path):
+    """Torch writes zeros with torch.serialization.set_crc32_options(False)."""
+    path = save({'a': torch.full((9,), 0.7)}, tmp_path / 'a.pth')
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            content = content.replace(entry.CRC.to_bytes(4, 'little'), bytes(4))
+    path.write_bytes(content)
+    assert read_checkpoint(path)['a'].tolist() == torch.full((9,), 0.7).tolist()
 
 
 @pytest.mark.parametrize('mmap', [False, True])

@@ -103,7 +103,7 @@ def test_what_is_no_text_is_refused(word, message):
     'given', [['cat; dog', 'x'], ['[cat, dog]', 'y'], ['cat', 'dog, a;b'], '[cat, dog]', '[cat']
 )
 def test_a_list_in_place_of_a_word_is_refused(given, tmp_path):
-    message = r"holds '[\[;]', which is no part of a word.*semicolons between classes"
+    message = r"contains '[\[;]', which no class name may.*semicolons between classes"
     with pytest.raises(ValueError, match=message):
         Vocabulary.parse(given)
     if not isinstance(given, str):
