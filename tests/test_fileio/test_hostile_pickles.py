@@ -28,7 +28,7 @@ def test_a_deep_key_after_the_pickle_is_refused(tmp_path):
     path = write_program(tmp_path / 'a.pth', b'N', legacy=True)
     keys = pickle.dumps(['0'], 2)
     path.write_bytes(path.read_bytes().replace(keys, b'\x80\x02](' + DEEP + b'e.'))
-    with pytest.raises(ValueError, match=r"a\.pth'.*tuples in each other"):
+    with pytest.raises(ValueError, match=r"a\.pth'.*nested tuples"):
         read_checkpoint(path)
 
 

@@ -148,8 +148,9 @@ def test_every_cut_is_named(tmp_path, legacy):
 def test_a_cut_file_does_not_quote_the_insides_of_torch(tmp_path):
     path = save({'state_dict': {'a': torch.randn(100)}}, tmp_path / 'a.pth')
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match=r'\(500 bytes\): cut off .*download it again\.$'):
+    with pytest.raises(ValueError, match=r'\(500 bytes\): truncated or damaged; ') as error:
         read_checkpoint(path)
+    assert 'PytorchStreamReader' not in str(error.value)
 
 
 def test_the_variable_that_forbids_other_readers_is_named(tmp_path, monkeypatch):
@@ -235,7 +236,8 @@ def test_the_damaged_part_is_named_also_in_trusted_files_and_torchscript(tmp_pat
             with (
                 trusted_checkpoint(trusted),
                 pytest.raises(
-                    ValueError, match=rf"{damaged.name}' is no whole checkpoint.*CRC-32.*data/0"
+                    ValueError,
+                    match=rf"{damaged.name}' is not a complete checkpoint.*CRC-32.*data/0",
                 ),
             ):
                 read_checkpoint(damaged)
