@@ -1,7 +1,7 @@
 """Packaging of mmseg_langseg.
 
-MMSegmentation, MMEngine and MMCV exist as two sets of distributions with the same import names. A
-requirement that named one set would break the other, so the base names neither: the extras do.
+MMSegmentation, MMEngine and MMCV exist as two sets of distributions with the same import names.
+Requiring one set would break the other, so the base requires neither: the extras do.
 """
 
 import re
@@ -27,8 +27,8 @@ BASE = [
 ]
 
 EXTRAS = {
-    # The default line: current torch, no compiled mmcv operators needed. MMPretrain is part of both
-    # lines for its self-supervised backbones; nothing of this package imports it by itself.
+    # The default stack: current torch, no compiled mmcv operators needed. Both stacks include
+    # MMPretrain for its self-supervised backbones; this package itself does not import it.
     'maintained': [
         'onedl-mmcv>=2.3.6,<2.4',
         'onedl-mmengine>=0.10.12,<0.11',
@@ -47,6 +47,7 @@ EXTRAS = {
         'torchvision>=0.16,<0.21',
     ],
     'tests': [
+        'codespell==2.4.3',
         'hypothesis>=6.100',
         'pytest>=7.4',
         'pytest-xdist>=3.5',
@@ -71,7 +72,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmseg_langseg', 'mmseg_langseg.*']),
-    package_data={'mmseg_langseg': ['assets/*', 'vocabularies/*.json']},
+    package_data={'mmseg_langseg': ['synthetic/assets/*', 'vocabularies/*.json']},
     python_requires='>=3.10',
     install_requires=BASE,
     extras_require=EXTRAS,

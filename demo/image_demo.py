@@ -1,4 +1,4 @@
-"""Segment one image by class names and paint the result.
+"""Segment one image by class names and draw the result.
 
 ``python demo/image_demo.py IMAGE CONFIG [WEIGHTS] --texts "cat; dog, puppy; grass"``
 """
@@ -14,7 +14,13 @@ from mmseg_langseg.apis import (
     read_image,
     save_picture,
 )
-from mmseg_langseg.apis.command_line import add_trust_option, command_parser, number_in, run_command
+from mmseg_langseg.apis.command_line import (
+    add_trust_option,
+    command_parser,
+    device_name,
+    number_in,
+    run_command,
+)
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
@@ -34,14 +40,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--out',
-        help='picture to write, replacing an earlier one (default: IMAGE with _overlay.png)',
+        help='output image, may replace an earlier one (default: IMAGE with _overlay.png)',
     )
-    parser.add_argument('--device', help='torch device (default: a GPU if there is one)')
+    parser.add_argument(
+        '--device', type=device_name, help='torch device (default: a GPU if there is one)'
+    )
     parser.add_argument(
         '--opacity',
         type=number_in(0, 1),
         default=0.55,
-        help='of the colors, 0 to 1',
+        help='opacity of the colors, 0 to 1',
     )
     parser.add_argument(
         '--cfg-options',
@@ -58,10 +66,10 @@ def main(argv: Sequence[str] | None = None) -> Path:
     args = parse_args(argv)
     image = Path(args.image)
     weights = None if args.weights == 'none' else args.weights
-    # Bad input ends here, before a model is loaded.
+    # Bad input fails here, before a model is loaded.
     pixels = read_image(image)
     vocabulary = Vocabulary.parse(args.texts)
-    # An empty name, as of an unset variable, is not the default.
+    # An empty name, e.g. of an unset variable, is not the default.
     out = image.with_name(f'{image.stem}_overlay.png') if args.out is None else Path(args.out)
     check_not_input(out, [image, args.config, *([weights] if weights else [])])
     check_picture_path(out)

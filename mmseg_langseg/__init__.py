@@ -1,7 +1,7 @@
-"""Language-driven segmentation without labels, as a plugin of MMSegmentation.
+"""Language-driven semantic segmentation without labels: a plugin for MMSegmentation.
 
-Importing the package registers everything in MMSegmentation's registries and does nothing else:
-``custom_imports = dict(imports=['mmseg_langseg'])`` in a config is all that is needed.
+Importing the package registers its modules in MMSegmentation's registries and has no other effect:
+a config only needs ``custom_imports = dict(imports=['mmseg_langseg'])``.
 """
 
 from ._toolbox import import_toolbox
@@ -9,6 +9,6 @@ from .version import __version__
 
 import_toolbox()
 
-from . import datasets, engine, evaluation, masks, models  # noqa: E402, F401
+from . import datasets, engine, evaluation, masks, models, synthetic  # noqa: E402, F401
 
 __all__ = ['__version__']

@@ -2,10 +2,10 @@ import gc
 import itertools
 import os
 
-# Before torch starts: many small operations on few cores, several processes side by side.
+# Set before torch is imported: many small operations on few cores, several parallel processes.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-# No test may reach for the network; open_clip and timm load through huggingface_hub.
+# No test may access the network; open_clip and timm load through huggingface_hub.
 os.environ['HF_HUB_OFFLINE'] = '1'
 
 from pathlib import Path
@@ -62,7 +62,7 @@ model = dict(
 
 @pytest.fixture
 def tiny_config(tmp_path):
-    """A config of MMSegmentation's own parts on five small images: runs in seconds."""
+    """A config of stock MMSegmentation components on five small images: runs in seconds."""
     rng = np.random.default_rng(0)
     data = tmp_path / 'data'
     for folder, shape in (('images', (40, 48, 3)), ('labels', (40, 48))):
@@ -79,11 +79,11 @@ def tiny_config(tmp_path):
 
 @pytest.fixture(autouse=True, scope='session')
 def _quick_runs():
-    """Tiny trainings spend most of their time outside of training.
+    """Speed up tiny training runs, which spend most of their time outside of training.
 
-    MMEngine formats the config six times a run by yapf, and collects garbage for each dataset; what
-    the imports have made need not be looked at again. Runs of one second would share their name, so
-    each is numbered. Scripts that tests start run as they are.
+    MMEngine formats the config with yapf six times per run, and collects garbage for each dataset;
+    objects created by the imports are frozen. Runs started within the same second would share
+    their name, so each is numbered. Scripts that tests start run unmodified.
     """
     from mmengine.runner import Runner
 
@@ -97,7 +97,7 @@ def _quick_runs():
         runner._timestamp += f'_{next(number)}'
 
     with pytest.MonkeyPatch.context() as patch:
-        # Newer MMEngine imports the function at each call, the classic stack's at the start.
+        # Newer MMEngine imports the function at each call, the classic stack's once at import.
         patch.setattr('yapf.yapflib.yapf_api.FormatCode', unformatted)
         patch.setattr('mmengine.config.config.FormatCode', unformatted, raising=False)
         patch.setattr(Runner, 'setup_env', numbered)
@@ -109,7 +109,7 @@ def _quick_runs():
 
 @pytest.fixture(autouse=True)
 def _mmseg_scope():
-    """Configs name their parts without a scope, as under a Runner."""
+    """Let configs name registered types without a scope, as under a Runner."""
     from mmengine.registry import init_default_scope
 
     init_default_scope('mmseg')

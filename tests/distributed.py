@@ -1,4 +1,4 @@
-"""Runs a function on several gloo processes of this machine."""
+"""Run a function on several gloo processes on this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE = 240
 
 
 def run_processes(function, world_size: int, *args):
-    """Calls ``function(rank, *args)`` on each process and returns their results in order."""
+    """Call ``function(rank, *args)`` on each process and return the results in rank order."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -64,5 +64,5 @@ def _work(function, rank, world_size, port, folder, args):
     except BaseException:
         partial.write_text(traceback.format_exc())
         partial.rename(folder / f'{rank}.error')
-    # The parent ends the process: taking the group down can hang when the other has gone first.
+    # The parent ends the process: destroying the group can hang when the other exited first.
     time.sleep(PATIENCE)

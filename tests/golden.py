@@ -1,4 +1,4 @@
-"""Expected numbers of the official code, and the small random weights that made them.
+"""Golden outputs of the official code, and the small random weights that produced them.
 
 Sizes and seeds are in ``config.json``; every weight is a function of its key, shape and a seed.
 """
@@ -41,19 +41,19 @@ def _weights():
 
 @cache
 def load(name: str) -> dict[str, np.ndarray]:
-    """All arrays of ``name.npz``."""
+    """Return all arrays of ``name.npz``."""
     with np.load(GOLDENS / f'{name}.npz', allow_pickle=False) as file:
         return dict(file)
 
 
 def tensor(name: str, key: str) -> Tensor:
-    """One array as a tensor (integers as int64)."""
+    """Return one array as a tensor (integers as int64)."""
     value = torch.from_numpy(load(name)[key].copy())
     return value if value.is_floating_point() or value.dtype == torch.uint8 else value.long()
 
 
 def vit_arch() -> dict:
-    """``arch`` of the ViT goldens, for ``load_clip``."""
+    """Return the ``arch`` of the ViT goldens for ``load_clip``."""
     cfg = CONFIG['vit']
     return {
         'embed_dim': cfg['embed_dim'],
@@ -76,7 +76,7 @@ def vit_arch() -> dict:
 
 
 def convnext_arch() -> dict:
-    """``arch`` of the ConvNeXt goldens; registers its timm trunk."""
+    """Return the ``arch`` of the ConvNeXt goldens and register its timm trunk."""
     _register_convnext()
     cfg = CONFIG['convnext']
     return {
@@ -100,7 +100,7 @@ def convnext_arch() -> dict:
 
 
 def vit_state_dict(teacher: bool = False) -> dict[str, Tensor]:
-    """CLIP weights "P" of the ViT goldens; ``teacher``: the visual part of the other seed."""
+    """CLIP weights "P" of the ViT goldens; ``teacher``: the image tower of the other seed."""
     seed = CONFIG['seed'] + teacher
     state = _weights().openai_clip_state_dict(CONFIG['vit'], seed)
     return {
@@ -111,7 +111,7 @@ def vit_state_dict(teacher: bool = False) -> dict[str, Tensor]:
 
 
 def convnext_state_dict(teacher: bool = False) -> dict[str, Tensor]:
-    """CLIP weights of the ConvNeXt goldens; ``teacher``: the visual part of the other seed."""
+    """CLIP weights of the ConvNeXt goldens; ``teacher``: the image tower of the other seed."""
     gold = load('pixelclip_convnext')
     shapes = {
         str(k): tuple(json.loads(str(s)))
@@ -137,7 +137,7 @@ def prompt_tokens(convnext: bool = False) -> Tensor:
 
 
 def vit_file(folder: Path) -> str:
-    """The ViT weights as a local file in OpenAI's names."""
+    """Save the ViT weights to a local file with OpenAI's parameter names."""
     path = Path(folder) / 'golden_vit.pt'
     if not path.exists():
         torch.save(vit_state_dict(), path)
@@ -145,7 +145,7 @@ def vit_file(folder: Path) -> str:
 
 
 def convnext_file(folder: Path) -> str:
-    """The ConvNeXt weights as a local file in open_clip's names."""
+    """Save the ConvNeXt weights to a local file with open_clip's parameter names."""
     path = Path(folder) / 'golden_convnext.pt'
     if not path.exists():
         torch.save(convnext_state_dict(), path)

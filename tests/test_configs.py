@@ -1,4 +1,4 @@
-"""Every config loads, builds its model on tiny sizes without a download, and holds its numbers."""
+"""Every config loads, builds a tiny model without a download, and has the documented values."""
 
 import copy
 import functools
@@ -15,9 +15,10 @@ from mmengine.registry import PARAM_SCHEDULERS
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 from torch import nn
 
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES
+from mmseg_langseg.apis.benchmark import use_benchmark
 from mmseg_langseg.models.clip_loader import ASSETS, EMBEDDED
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.synthetic.renderer import CLASSES
 from tests import golden
 from tests.tiny import CONV, RESNET, VIT
 
@@ -37,8 +38,11 @@ def read(name):
     return Config.fromfile(ROOT / name)
 
 
-def load(name):
-    return copy.deepcopy(read(name))
+def load(name, benchmark=None):
+    cfg = copy.deepcopy(read(name))
+    if benchmark:
+        use_benchmark(cfg, benchmark)
+    return cfg
 
 
 def tiny_model(cfg, arch=None):
@@ -78,7 +82,7 @@ def test_there_are_configs():
     names |= {'convnext-b_sa1b', 'convnext-b_coco', 'convnext-l_sa1b', 'resnet_synthetic'}
     assert {f'pixelclip/{name}.py' for name in names} <= set(CONFIGS)
     for name in BENCHMARKS:
-        kinds = ('vit-b16_{}', 'rn50_{}', 'plus_r50_{}', 'plus_r50_{}_known-only')
+        kinds = ('plus_r50_{}', 'plus_r50_{}_known-only')
         assert {f'maskclip/{kind.format(name)}.py' for kind in kinds} <= set(CONFIGS)
         assert f'clips4/r50_{name}.py' in CONFIGS
 
@@ -95,7 +99,7 @@ def test_config_is_short_complete_and_builds(name):
         check_training(cfg, model)
     assert all(hook.type in HOOKS for hook in cfg.custom_hooks)
     test = cfg.test_dataloader
-    # One's own photos have no labels: nothing is tested, but the inferencer reads the pipeline.
+    # Your own photos have no labels: no test, but the inferencer reads the pipeline.
     for step in cfg.test_pipeline if test is None else test.dataset.pipeline:
         TRANSFORMS.build(step)
     if test is None:
@@ -111,16 +115,16 @@ def check_training(cfg, model):
     hooks = [hook.type for hook in cfg.custom_hooks]
     assert 'MaskClusteringHook' in hooks or cfg.model.type == 'MaskCLIPPlus'
     wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
-    optimised = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
-    assert {id(p) for p in model.parameters() if p.requires_grad} <= optimised
+    optimized = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
+    assert {id(p) for p in model.parameters() if p.requires_grad} <= optimized
     if cfg.model.type == 'PixelCLIP':
         assert (model.teacher is None) == (cfg.model.momentum is None)
-        # Images without masks on disk need a generator, and the other way round.
+        # Images without masks on disk need a generator, and vice versa.
         if dataset.get('data_prefix') is not None:
             assert ('mask_path' in dataset.data_prefix) == (model.mask_generator is None)
         return
     teacher = list(model.teacher.tower.parameters())
-    assert teacher and not optimised & {id(p) for p in teacher}
+    assert teacher and not optimized & {id(p) for p in teacher}
     assert not any(p.requires_grad for p in model.decode_head.text_encoder.parameters())
     wanted = {'matrices'} if cfg.model.type == 'MaskCLIPPlus' else {'matrices', 'regions'}
     assert wanted <= set(steps[-1].fields)
@@ -147,8 +151,8 @@ def test_numbers_of_the_official_code(name, scale, size):
     assert cfg.optim_wrapper.clip_grad.max_norm == 0.01
 
 
-def optimised(name, arch):
-    """Name, module and optimiser group of every trained parameter."""
+def optimized(name, arch):
+    """Return name, module and optimizer group of every trained parameter."""
     cfg = load(name)
     model = MODELS.build(tiny_model(cfg, arch))
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -168,7 +172,7 @@ def test_each_group_has_its_learning_rate_and_norms_have_no_decay(tower, data):
         'decode_head.mask_decoder.': 2e-4,
     }
     seen, norms = set(), set()
-    for name, module, group in optimised(f'pixelclip/{tower}_{data}.py', arch):
+    for name, module, group in optimized(f'pixelclip/{tower}_{data}.py', arch):
         (prefix,) = [prefix for prefix in rates if name.startswith(prefix)]
         seen.add(prefix)
         assert group['lr'] == pytest.approx(rates[prefix], rel=1e-12), name
@@ -176,13 +180,13 @@ def test_each_group_has_its_learning_rate_and_norms_have_no_decay(tower, data):
         norms.add((prefix, norm))
         assert group['weight_decay'] == (0 if norm else pytest.approx(1e-4)), name
     assert seen == rates.keys()
-    # ConvNeXt trains its norms, the ViT does not; the decoder has both kinds.
+    # ConvNeXt trains its norms, the ViT does not; the decoder has both kinds of norms.
     assert (('backbone.visual.', True) in norms) == (tower == 'convnext-b')
     assert {('backbone.visual.', False), ('decode_head.mask_decoder.', True)} <= norms
 
 
 def test_all_norms_of_a_convnext_are_found_at_all_their_places():
-    rows = optimised('pixelclip/convnext-b_sa1b.py', golden.convnext_arch())
+    rows = optimized('pixelclip/convnext-b_sa1b.py', golden.convnext_arch())
     places = {n for n, m, _ in rows if isinstance(m, nn.LayerNorm)}
     for part in ('stem.1.weight', 'stages.1.downsample.0.bias', 'blocks.0.norm.weight'):
         assert any(name.endswith(part) for name in places), part
@@ -237,7 +241,7 @@ def test_metafile_lists_every_training_config(method):
         assert model['Name'] == f'{method}_{Path(model["Config"]).stem}'
 
 
-# Images of a step: Sec. 4.1 of PixelCLIP, the official MaskCLIP+; ours for CLIP-S4.
+# Images per step: Sec. 4.1 of PixelCLIP, the official MaskCLIP+; our choice for CLIP-S4.
 STEP = {'pixelclip': 48, 'maskclip': 16, 'clips4': 8}
 
 
@@ -251,13 +255,13 @@ def test_eight_processes_train_at_the_global_batch(method):
             assert batch == listed, model['Name']
             continue
         assert cfg.auto_scale_lr.base_batch_size == listed == STEP[method]
-        # One's own photos are trained on by fewer processes.
+        # The configs for your own photos use fewer processes.
         processes = {'pixelclip_vit-b16_photos': 4, 'clips4_r50_photos': 1}.get(model['Name'], 8)
         assert processes * batch == STEP[method], model['Name']
 
 
 def words(name):
-    """Known names of a benchmark, and all, as the text encoder reads them, and the class count."""
+    """Return the known class names of a benchmark and its test vocabulary."""
     cfg = load(f'clips4/r50_{name}.py')
     known = cfg.model.decode_head.known
     test_words = cfg.model.decode_head.get('vocabulary') or 'ade150.json'
@@ -323,18 +327,17 @@ def test_schedule_of_clips4(name, iterations):
     [('voc', (512, 683)), ('context', (390, 520)), ('cocostuff', (512, 683)), ('ade', (512, 683))],
 )
 def test_test_sizes_of_maskclip(name, size):
-    for config in (f'maskclip/vit-b16_{name}.py', f'clips4/r50_{name}.py'):
-        cfg = load(config)
-        for loader in (cfg.val_dataloader, cfg.test_dataloader):
-            assert loader.batch_size == 1
-            resize = TRANSFORMS.build(loader.dataset.pipeline[1])
-            image = torch.zeros(375, 500, 3, dtype=torch.uint8).numpy()
-            assert resize(dict(img=image))['img'].shape[:2] == size
+    benchmark = f'{name.replace("cocostuff", "coco_stuff")}_known_unknown'
+    for cfg in (load('maskclip/vit-b16.py', benchmark), load(f'clips4/r50_{name}.py')):
+        assert cfg.test_dataloader.batch_size == 1
+        resize = TRANSFORMS.build(cfg.test_dataloader.dataset.pipeline[1])
+        image = torch.zeros(375, 500, 3, dtype=torch.uint8).numpy()
+        assert resize(dict(img=image))['img'].shape[:2] == size
         assert cfg.tta_pipeline[1].transforms[0][0] == cfg.test_dataloader.dataset.pipeline[1]
 
 
 def test_one_option_line_turns_maskclips_refinements_on():
-    cfg = load('maskclip/vit-b16_voc.py')
+    cfg = load('maskclip/vit-b16.py')
     head = MODELS.build(tiny_model(cfg)).decode_head
     assert head.key_smoothing is None and head.prompt_denoising is None
     options = {'key_smoothing': 1.0, 'prompt_denoising': 0.5}
@@ -344,7 +347,7 @@ def test_one_option_line_turns_maskclips_refinements_on():
         assert model.encode_decode(torch.randn(1, 3, 32, 48), [{}]).shape == (1, 20, 4, 6)
 
 
-def test_features_computed_before_take_the_place_of_the_teacher():
+def test_precomputed_features_replace_the_teacher():
     text = (ROOT / 'clips4' / 'README.md').read_text(encoding='utf-8')
     (snippet,) = re.findall(r'```python\n(.*?)```', text, re.S)
     snippet = snippet.replace('./r50_voc.py', str(ROOT / 'clips4' / 'r50_voc.py'))

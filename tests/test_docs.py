@@ -1,4 +1,4 @@
-"""Pages of options name keys that exist: lines build a model, choices are the defaults."""
+"""Options in the docs: command lines build a model, listed design choices are the defaults."""
 
 import argparse
 import ast
@@ -27,14 +27,14 @@ CONFIGS = [f'configs/pixelclip/{name}.py' for name in ('vit-b16_coco', 'convnext
 
 
 def option_lines():
-    """Lines of the fenced blocks that hold options, without their comments."""
+    """Return the option lines of the page's fenced blocks, without comments."""
     blocks = re.findall(r'^```bash\n(.*?)^```', PAGE.read_text(encoding='utf-8'), re.M | re.S)
     lines = [line for block in blocks for line in block.splitlines() if line]
     return [line for line in lines if not line.startswith('#')]
 
 
 def parse(line):
-    """Configs that a line is meant for, and its options as the tools read them."""
+    """Return the configs that a line applies to, and its options as parsed by the tools."""
     parser = argparse.ArgumentParser()
     parser.add_argument('config', nargs='?')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, required=True)
@@ -83,7 +83,7 @@ def test_line_changes_its_config_and_the_model_builds(line):
         base, cfg = Config.fromfile(ROOT / config), merged(config, options)
         changed.append(cfg.to_dict() != base.to_dict())
         for key in options:
-            # Model and transforms are built below and refuse what they do not know.
+            # Unknown arguments of the model and transforms fail when these are built below.
             built = key.startswith('model.') or '.pipeline.' in key
             assert built or '_delete_' in key or has_key(base, key), key
         assert cfg.train_dataloader.dataset.type in DATASETS
@@ -126,7 +126,7 @@ def test_data_lines_do_what_they_say():
     assert cfg.train_dataloader.dataset.data_prefix.to_dict() == dict(img_path='images')
 
 
-def test_optimiser_lines_do_what_they_say():
+def test_optimizer_lines_do_what_they_say():
     cfg, model = build(line_with('prompts.lr_mult=0.1'))
     tokens = model.decode_head.prompts.tokens
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
@@ -158,7 +158,7 @@ def test_tower_lines_do_what_they_say():
 
 
 def choices():
-    """Rows of the tables of choices: what, default, tags, key."""
+    """Return the rows of the design choice tables: what, default, tags, key."""
     lines = CHOICES.read_text(encoding='utf-8').splitlines()
     rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines if line[:1] == '|']
     return [row for row in rows if len(row) == 4 and row[0] != 'choice' and set(row[0]) != {'-'}]
@@ -169,7 +169,7 @@ def keys_of_choices():
 
 
 def value_of(cfg, key):
-    """What a config says, or what the part that the key belongs to does without it."""
+    """Return the value in the config, or the default of the class that the key belongs to."""
     *path, last = key.split('.')
     for part in path:
         cfg = cfg[int(part)] if isinstance(cfg, list) else cfg[part]

@@ -1,4 +1,4 @@
-"""The two dependency lines never mix, and each has all packages of the toolbox."""
+"""The two dependency stacks never mix, and each has all packages of the toolbox."""
 
 import re
 

@@ -1,29 +1,30 @@
-"""Pages link and name files that exist, and the data page has every dataset."""
+"""Files linked or named in the docs exist, and the data page lists every dataset."""
 
 import re
+from pathlib import Path
 
+import mmseg
 import pytest
 from mmengine.config import Config
 
-from tests.test_configs import METHODS, ROOT
+from tests.test_configs import ROOT
+
+PAGES = sorted([*ROOT.parent.glob('docs/*.md'), *ROOT.glob('*/README.md')])
 
 
 @pytest.mark.parametrize(
-    'page',
-    [
-        'README.md',
-        *(f'docs/{page}.md' for page in ('ablations', 'benchmark', 'data', 'deviations')),
-        *(f'docs/{page}.md' for page in ('masks', 'reliability', 'security')),
-        *(f'configs/{name}/README.md' for name in METHODS),
-    ],
+    'page', ['README.md', *(str(page.relative_to(ROOT.parent)) for page in PAGES)]
 )
 def test_pages_link_and_name_files_that_exist(page):
     page = ROOT.parent / page
     text = page.read_text(encoding='utf-8')
     for link in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', text):
         assert (page.parent / link).exists(), link
-    for name in re.findall(r'(?:tools|configs/\w+)/[\w.-]+\.(?:py|sh)', text):
-        assert (ROOT.parent / name).exists(), name
+    toolbox = Path(mmseg.__file__).parent / '.mim'
+    for name in re.findall(r'(?<![\w/])(?:tools|configs)/[\w./-]+\.(?:py|sh)', text):
+        if Path(name).stem in ('NAME', 'CONFIG'):
+            continue
+        assert (ROOT.parent / name).exists() or (toolbox / name).exists(), name
 
 
 def test_data_page_names_every_dataset_and_its_folders():

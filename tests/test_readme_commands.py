@@ -1,4 +1,4 @@
-"""What the documents tell a user to type exists, and takes the options they show."""
+"""Commands in the docs: scripts and configs exist, and the scripts accept the options shown."""
 
 import argparse
 import re
@@ -22,7 +22,7 @@ def documents():
 
 
 def commands(text):
-    """Single commands of the fenced shell blocks, continued lines joined."""
+    """Return single commands of the fenced shell blocks, with continued lines joined."""
     found = []
     for block in FENCE.findall(text):
         for line in block.replace('\\\n', ' ').splitlines():
@@ -39,7 +39,7 @@ def commands(text):
 
 
 def script_of(command):
-    """The repository's script that a command starts, and its arguments."""
+    """Return the repository's script that a command starts, and its arguments."""
     words = [word for word in command if not re.fullmatch(r'[A-Z_]+=.*', word)]
     if words and re.fullmatch(r'python[\d.]*', words[0]):
         words = words[1:]
@@ -62,7 +62,7 @@ def test_readme_has_the_two_commands():
     lines = (ROOT / 'README.md').read_text(encoding='utf-8').splitlines()
     install = [line for line in lines if line.startswith('pip install')]
     assert any('tools/quickstart.py' in line for line in install)
-    # .ci/run takes the test command from this line.
+    # .ci/run reads the test command from this line.
     assert any(re.match(r'^pip install .*pytest', line) for line in install)
 
 
@@ -76,25 +76,25 @@ def test_scripts_and_configs_exist(case):
 
 
 class Parsed(BaseException):
-    """The script has read its arguments."""
+    """Raised once the script has parsed its arguments."""
 
 
 def python_arguments(script, arguments):
-    """The Python script behind a command, and the arguments that reach it."""
+    """Return the Python script behind a command, and the arguments passed to it."""
     arguments = [re.sub(r'\$\w+', '0', word) for word in arguments]
     if not script.endswith('.sh'):
         return script, arguments
     tool = f'tools/{Path(script).stem.partition("_")[2]}.py'
     if 'slurm' in script:
         return tool, arguments[2:]  # partition and job name
-    # The number of processes follows the config, or the config and the checkpoint.
+    # The number of processes follows the config (and checkpoint, if any).
     number = next(i for i, word in enumerate(arguments) if re.fullmatch(r'\d+|GPUS|N', word))
     return tool, arguments[:number] + arguments[number + 1 :]
 
 
 @pytest.mark.parametrize('case', CASES, ids=' '.join)
 def test_scripts_take_their_arguments(case, monkeypatch):
-    """Positions, values and types as well: the script itself parses the whole line."""
+    """The script itself parses the whole line, so positions, values and types are checked too."""
     script, arguments = python_arguments(case[1], list(case[2:]))
     parse = argparse.ArgumentParser.parse_args
 
@@ -104,7 +104,7 @@ def test_scripts_take_their_arguments(case, monkeypatch):
 
     monkeypatch.setattr(argparse.ArgumentParser, 'parse_args', parse_and_stop)
     monkeypatch.setattr(sys, 'argv', [script, *arguments])
-    monkeypatch.syspath_prepend(ROOT / 'tools')
+    monkeypatch.syspath_prepend((ROOT / script).parent)
     with pytest.raises(Parsed):
         runpy.run_path(str(ROOT / script), run_name='__main__')
 

@@ -1,4 +1,4 @@
-"""Every Python block of the pages runs, and README's own config in every tool that takes one."""
+"""Python blocks in the docs run, and the README's custom config works in every tool."""
 
 import functools
 import re
@@ -20,7 +20,7 @@ from tests.tiny import VIT
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ['README.md', *(f'docs/{path.name}' for path in sorted(ROOT.glob('docs/*.md')))]
 PAGES += [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('configs/*/README.md'))]
-# Where the configs of a page stand, from which their `_base_` is counted.
+# Folder of the configs shown on a page; their `_base_` is relative to it.
 FOLDERS = {
     'docs/data.md': 'configs/pixelclip',
     'docs/masks.md': 'configs/pixelclip',
@@ -73,7 +73,7 @@ def test_transforms_of_the_pages_build(page, block):
 
 @pytest.mark.parametrize(('page', 'block'), blocks('code'), ids=ids)
 def test_code_of_the_pages_runs(page, block, tmp_path, monkeypatch):
-    """With a config and a checkpoint of the bundled model under the names of the page."""
+    """Use a config and a checkpoint of the bundled model under the names used on the page."""
     monkeypatch.chdir(tmp_path)
     config, checkpoint = re.search(r"LangSegInferencer\('(.*?)', '(.*?)'\)", block).groups()
     assert (ROOT / config).is_file()
@@ -100,7 +100,7 @@ def own_config():
 
 @pytest.fixture
 def config(tmp_path):
-    """README's own config with a tiny CLIP."""
+    """The README's custom config with a tiny CLIP."""
     path = tmp_path / 'own.py'
     path.write_text(own_config())
     return path
@@ -115,7 +115,7 @@ def photo(tmp_path):
 
 @pytest.fixture
 def config_with_data(tiny_config, tmp_path):
-    """The same with a labelled folder of three classes."""
+    """The same config with a labeled folder of three classes."""
     data = re.sub(r'\nmodel = .*', '', tiny_config.read_text(), flags=re.DOTALL)
     data = data.replace("('a', 'b')", "('a', 'b', 'c')").replace('0, 0]]', '0, 0], [0, 9, 0]]')
     path = tmp_path / 'own_with_data.py'

@@ -11,8 +11,8 @@ from mmengine.logging import print_log
 from mmseg_langseg import _toolbox
 
 ROOT = Path(__file__).resolve().parents[1]
-# Loads scripts in a Python that has everything but the toolbox.
-WITHOUT_TOOLBOX = """
+# Runs scripts in a Python environment without the MMSegmentation stack.
+MISSING = """
 import os, runpy, sys
 
 class Missing:
@@ -21,6 +21,11 @@ class Missing:
             raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
 
 sys.meta_path.insert(0, Missing())
+"""
+# Loads scripts in it.
+WITHOUT_TOOLBOX = (
+    MISSING
+    + """
 for script in sys.argv[1:]:
     sys.path[0] = os.path.dirname(script)
     try:
@@ -30,6 +35,7 @@ for script in sys.argv[1:]:
     else:
         print('no error:', script)
 """
+)
 
 
 def python(code, *args):
@@ -52,8 +58,7 @@ def test_without_the_toolbox_every_script_names_the_extras(blocked, tmp_path):
     library.write_text('import mmseg_langseg')
     scripts = [str(library)]
     if len(blocked) == 3:
-        found = sorted([*ROOT.glob('tools/*.py'), *ROOT.glob('demo/*.py')])
-        scripts += [str(path) for path in found if 'mmseg_langseg' in path.read_text()]
+        scripts += map(str, our_scripts())
         assert len(scripts) > 15
     done = python(WITHOUT_TOOLBOX.format(blocked=blocked), *scripts)
     lines = done.stdout.splitlines()
@@ -62,6 +67,43 @@ def test_without_the_toolbox_every_script_names_the_extras(blocked, tmp_path):
         assert line.startswith('ImportError mmseg_langseg needs MMSegmentation'), (script, line)
         for part in ('mmseg_langseg[maintained]', '.[classic]', f"No module named '{blocked[0]}'"):
             assert part in line, (script, line)
+
+
+def our_scripts():
+    found = sorted([*ROOT.glob('tools/**/*.py'), *ROOT.glob('demo/*.py')])
+    return [path for path in found if 'mmseg_langseg' in path.read_text()]
+
+
+def test_every_script_is_known_as_a_command(monkeypatch):
+    for script in our_scripts():
+        monkeypatch.setattr(sys.modules['__main__'], '__file__', str(script), raising=False)
+        assert _toolbox._command() == script.stem
+    for other in (ROOT / 'tests' / 'tiny.py', ROOT.parent / 'tools' / 'train.py', None):
+        monkeypatch.setattr(sys.modules['__main__'], '__file__', other and str(other), raising=False)
+        assert _toolbox._command() is None
+
+
+@pytest.mark.multiprocess
+@pytest.mark.parametrize('name', ['tools/train', 'tools/synthetic/train_clip', 'demo/image_demo'])
+def test_without_the_toolbox_a_command_ends_with_one_line(name, tmp_path):
+    script = ROOT / f'{name}.py'
+    (tmp_path / 'sitecustomize.py').write_text(MISSING.format(blocked=('mmengine', 'mmseg')))
+    env = dict(os.environ, PYTHONPATH=f'{tmp_path}{os.pathsep}{ROOT}')
+
+    def start(*args):
+        command = [sys.executable, *map(str, args)]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+
+    done = start(script, '--help')
+    assert (done.returncode, done.stdout) == (1, '')
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f'{script.stem}: mmseg_langseg needs MMSegmentation')
+    if name == 'tools/train':
+        assert 'ImportError: mmseg_langseg needs' in start(script, '--debug').stderr
+        library = tmp_path / 'tools' / 'mine.py'
+        library.parent.mkdir()
+        library.write_text('import mmseg_langseg')
+        assert 'ImportError: mmseg_langseg needs' in start(library).stderr
 
 
 def advice(error, installed, monkeypatch):
@@ -84,7 +126,7 @@ def test_other_failures_of_the_import(monkeypatch):
     assert 'compiled operators' in text
     text = advice(AssertionError('MMCV==2.2.0 is used but incompatible'), stack, monkeypatch)
     assert 'MMCV==2.2.0' in text and 'mmseg_langseg[classic]' in text
-    # Not ours to explain.
+    # Unrelated to the MMSegmentation stack: no advice.
     assert advice(ModuleNotFoundError('x', name='ftfy'), stack, monkeypatch) is None
 
 

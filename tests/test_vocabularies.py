@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmseg.registry import DATASETS
 
-import mmseg_langseg  # noqa: F401  (registers the parts)
+import mmseg_langseg  # noqa: F401  (registers the modules)
 from mmseg_langseg.models.text_encoders import OpenCLIPTextEncoder, Vocabulary
 from mmseg_langseg.models.text_encoders.vocabulary import SHIPPED
 from tests.tiny import VIT
@@ -30,8 +30,8 @@ BENCHMARKS = {
     'voc20': 'PascalVOC20Dataset',
     'voc21': 'PascalVOCDataset',
 }
-# What a file calls a class other than the dataset does. MaskCLIP's spellings are tested with the
-# splits that use them (test_evaluation).
+# Class names that differ between the vocabulary file and the dataset. MaskCLIP's spellings are
+# tested with the splits that use them (test_evaluation).
 RENAMED = {'context59': {'table': 'diningtable'}}
 SPELLINGS = {
     'voc20_sclip': dict(boat='ship', diningtable='table', tvmonitor='television monitor'),
@@ -66,7 +66,7 @@ def test_shipped_names_are_those_of_the_dataset(name):
     assert list(vocabulary.names) == [renamed.get(c, c) for c in classes_of(name)]
     assert vocabulary.row_classes == tuple(range(vocabulary.num_classes))
     assert not vocabulary.background
-    # What a model gets that is not told other words.
+    # The default vocabulary, built from the dataset's class names.
     default = Vocabulary.from_names(classes_of(name))
     assert list(default.names) == classes_of(name)
     assert all(len(words) == 1 for words in default.rows)
@@ -76,12 +76,12 @@ def test_shipped_names_are_those_of_the_dataset(name):
 
 @pytest.mark.parametrize('name', [key for key in OFFICIAL if key != 'source'])
 def test_prompts_are_those_of_official_pixelclip(name, monkeypatch):
-    """Character by character, but for the blank of 'bed ', which leaves no token."""
+    """Equal character by character, except for the blank in 'bed ', which yields no token."""
     official = OFFICIAL[name]
     names = Vocabulary.from_json(f'{name}.json').names
     other = {(i, a) for i, (a, b) in enumerate(zip(official, names, strict=True)) if a != b}
     assert other == ({(7, 'bed ')} if name == 'ade150' else set())
-    # The metainfo of the dataset differs in one name alone.
+    # The metainfo of the dataset differs in one name only.
     meta = DATASETS.get(BENCHMARKS[name]).METAINFO['classes']
     other = {
         (i, *pair) for i, pair in enumerate(zip(official, meta, strict=True)) if len({*pair}) > 1
@@ -122,7 +122,7 @@ def test_words_of_sclip_map_by_index(name):
     rows = BACKGROUNDS.get(name, 0)
     assert len(vocabulary.background) == rows
     if rows:
-        # Each background word is a row of class 0; the word 'background' is none.
+        # Each background name is a row of class 0; 'background' itself has no row.
         assert vocabulary.row_classes[: rows + 1] == (0,) * rows + (1,)
         assert vocabulary.background[0] == ('sky',)
 

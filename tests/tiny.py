@@ -1,11 +1,11 @@
-"""Tiny random models that the tests share."""
+"""Tiny random models shared by the tests."""
 
 import torch
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-import mmseg_langseg  # noqa: F401  (registers the parts)
+import mmseg_langseg  # noqa: F401  (registers the modules)
 
 TEXT = dict(context_length=77, vocab_size=49408, width=16, heads=2, layers=1)
 VIT = dict(
@@ -31,7 +31,7 @@ NORM = dict(type='BN', requires_grad=True)
 
 
 def pixelclip_config(arch=VIT, clusters=6, **changes):
-    """Config of a PixelCLIP with a tiny tower; ``changes`` go to the head or the model."""
+    """Return a PixelCLIP config with a tiny tower; ``changes`` go to the head or the model."""
     tower = dict(type='CLIPVisionTransformer', trainable='attention')
     if arch == CONV:
         tower = dict(type='CLIPTimmTower', trainable='all')
@@ -57,13 +57,13 @@ def pixelclip_config(arch=VIT, clusters=6, **changes):
 
 
 def pixelclip(seed=0, **changes):
-    """The model of :func:`pixelclip_config` with seeded weights."""
+    """Build the model of :func:`pixelclip_config` with seeded weights."""
     torch.manual_seed(seed)
     return MODELS.build(ConfigDict(pixelclip_config(**changes)))
 
 
 def training_batch(counts=(3, 0, 4), seed=0, size=(40, 56), mask_size=(16, 16)):
-    """A collated batch as ``PackMaskInputs`` and the loader give it."""
+    """Return a collated batch as produced by ``PackMaskInputs`` and the data loader."""
     generator = torch.Generator().manual_seed(seed)
     images = [
         torch.randint(0, 256, (3, *size), generator=generator, dtype=torch.uint8) for _ in counts
@@ -78,13 +78,13 @@ def training_batch(counts=(3, 0, 4), seed=0, size=(40, 56), mask_size=(16, 16)):
 
 
 def loss_of(model, batch):
-    """Training loss of a collated batch."""
+    """Return the training loss of a collated batch."""
     (loss,) = model(**model.data_preprocessor(batch, True), mode='loss').values()
     return loss
 
 
 def clips4_config(**changes):
-    """Config of a CLIP-S⁴ with a tiny student and teacher; ``changes`` go to head or model."""
+    """Return a CLIP-S⁴ config, tiny student and teacher; ``changes`` go to head or model."""
     head = dict(
         type='CLIPS4Head',
         templates='single',
@@ -124,23 +124,23 @@ def clips4_config(**changes):
 
 
 def clips4(seed=0, **changes):
-    """The model of :func:`clips4_config` with seeded weights."""
+    """Build the model of :func:`clips4_config` with seeded weights."""
     torch.manual_seed(seed)
     return MODELS.build(ConfigDict(clips4_config(**changes)))
 
 
 def view_batch(count=2, seed=0, side=32):
-    """A collated batch as ``PackViews`` and the loader give it.
+    """Return a collated batch as produced by ``PackViews`` and the data loader.
 
-    An image is four quarters of one colour, its regions; its views are the image and its mirror.
+    Each image has four regions (single-color quadrants); its views are the image and its mirror.
     """
     generator = torch.Generator().manual_seed(seed)
     quarters = torch.arange(4, dtype=torch.int32).view(2, 2)
     regions = quarters.repeat_interleave(side // 2, 0).repeat_interleave(side // 2, 1)
     images, views, samples = [], [], []
     for _ in range(count):
-        colours = torch.randint(0, 256, (3, 4), generator=generator, dtype=torch.uint8)
-        images.append(colours[:, regions.long()])
+        colors = torch.randint(0, 256, (3, 4), generator=generator, dtype=torch.uint8)
+        images.append(colors[:, regions.long()])
         views.append(torch.stack([images[-1], images[-1].flip(2)]))
         sample = SegDataSample()
         sample.set_field(torch.stack([regions, regions.flip(1)]), 'regions', dtype=torch.Tensor)

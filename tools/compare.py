@@ -1,8 +1,8 @@
-"""Trains and tests configs for several embedded CLIPs and prints one table of means.
+"""Train and test configs with several bundled CLIPs and print a table of means.
 
     python tools/compare.py configs/pixelclip/resnet_synthetic.py configs/pixelclip/ablations/*.py
 
-A row that is finished is not computed again: call it again after an interruption.
+Finished rows are not computed again: after an interruption, run the same command again.
 """
 
 import argparse
@@ -13,17 +13,23 @@ from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command, seed_int
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
+from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.fileio import check_new, write_whole_file
 
 import torch
+
+TABLE_HEAD = '| run | mIoU raw | gain | mIoU centered | gain | training, s |'
+# What the files in the work folder begin with.
+OWN = {'table.md': TABLE_HEAD.encode(), 'rows.json': b'[\n [\n  {\n   "name": '}
 
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
-    parser.add_argument('configs', nargs='+', help='the first one also gives the untrained row')
+    parser.add_argument('configs', nargs='+', help='the first one also yields the untrained row')
     parser.add_argument('--clip-seeds', nargs='+', type=seed_int, default=[0, 1, 2])
     parser.add_argument('--clip', default='embedded:clip_resnet_tiny_seed{seed}')
-    parser.add_argument('--split', default='test', help="'tune' to choose settings")
+    parser.add_argument('--split', default='test', help="test split; 'tune' to choose settings")
     parser.add_argument('--work-dir', default='work_dirs/compare')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, default={})
     return parser.parse_args(argv)
@@ -45,14 +51,14 @@ def compare_seed(args: argparse.Namespace, seed: int) -> list[ComparisonRow]:
 
 
 def print_table(by_seed: list[list[ComparisonRow]]) -> str:
-    """Markdown table: mean (and each seed) of both mIoUs, gain over CLIP."""
+    """Return a Markdown table: mean (and each seed) of both mIoUs, gain over CLIP."""
     lines = [
-        '| run | mIoU raw | gain | mIoU centred | gain | training, s |',
+        TABLE_HEAD,
         '|---|---|---|---|---|---|',
     ]
     for rows in zip(*by_seed, strict=True):
         cells = [rows[0].name]
-        for kind in ('raw', 'centred'):
+        for kind in ('raw', 'centered'):
             values = [getattr(row, kind) for row in rows]
             base = [getattr(seed_rows[0], kind) for seed_rows in by_seed]
             each = ' / '.join(f'{value:.1f}' for value in values)
@@ -64,7 +70,7 @@ def print_table(by_seed: list[list[ComparisonRow]]) -> str:
 
 
 def print_groups(by_seed: list[list[ComparisonRow]], kind: str) -> str:
-    """Markdown table over all, known and unknown classes: mean (and each seed)."""
+    """Return a Markdown table of all, known and unknown classes: mean (and each seed)."""
     lines = [
         f'| {kind} | all | known | unknown | harmonic |',
         '|---|---|---|---|---|',
@@ -81,17 +87,22 @@ def print_groups(by_seed: list[list[ComparisonRow]], kind: str) -> str:
 
 def main(argv=None) -> None:
     args = parse_args(argv)
+    check_output_folder(args.work_dir, '--work-dir')
+    for name, start in OWN.items():
+        check_new(Path(args.work_dir, name), start)
     by_seed = [compare_seed(args, seed) for seed in args.clip_seeds]
     table = print_table(by_seed)
     if by_seed[0][0].groups:
-        table += ''.join(f'\n\n{print_groups(by_seed, kind)}' for kind in ('raw', 'centred'))
+        table += ''.join(f'\n\n{print_groups(by_seed, kind)}' for kind in ('raw', 'centered'))
     print(
         f'\n{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch '
         f'{torch.__version__}; split {args.split}, CLIP seeds {args.clip_seeds}\n\n{table}'
     )
-    Path(args.work_dir, 'table.md').write_text(table + '\n', encoding='utf-8')
     rows = [[row.__dict__ for row in seed_rows] for seed_rows in by_seed]
-    Path(args.work_dir, 'rows.json').write_text(json.dumps(rows, indent=1), encoding='utf-8')
+    contents = {'table.md': f'{table}\n', 'rows.json': json.dumps(rows, indent=1)}
+    for name, content in contents.items():
+        check_new(Path(args.work_dir, name), OWN[name])
+        write_whole_file(Path(args.work_dir, name), content.encode())
 
 
 if __name__ == '__main__':

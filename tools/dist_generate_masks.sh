@@ -1,15 +1,11 @@
 #!/usr/bin/env bash
-# Make masks in several processes, one for each GPU: tools/dist_generate_masks.sh PROCESSES INPUT OUT [options of tools/generate_masks.py]
-# GPUs: those of CUDA_VISIBLE_DEVICES, else all, in turns; without a GPU the processes share the CPU.
-# Of several machines each takes its part: NNODES, NODE_RANK.
+# Generate masks in several processes, one per GPU: tools/dist_generate_masks.sh PROCESSES INPUT OUT [options of tools/generate_masks.py]
+# GPUs: those of CUDA_VISIBLE_DEVICES, else all, round-robin; without a GPU the processes share the CPU.
+# On several machines, NNODES and NODE_RANK select the shards of each.
 set -euo pipefail
-if [ $# -lt 3 ]; then
-    echo "usage: $0 PROCESSES INPUT OUT [options of tools/generate_masks.py]" >&2
-    exit 2
-fi
+source "$(dirname "$0")/launch.sh"
+if [ $# -lt 3 ]; then usage "PROCESSES INPUT OUT [options of tools/generate_masks.py]"; fi
 processes=$1
-tools=$(cd "$(dirname "$0")" && pwd)
-source "$tools/check_number.sh"
 check_number PROCESSES "$processes" 1
 check_number NNODES "${NNODES:-1}" 1
 check_number NODE_RANK "${NODE_RANK:-0}" 0
@@ -20,9 +16,8 @@ fi
 shards=$((processes * ${NNODES:-1}))
 first=$((processes * ${NODE_RANK:-0}))
 
-# Each process is one thread's work; idle OpenMP threads would slow the others down.
+# Each process uses one thread; idle OpenMP threads would slow the others down.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
-export PYTHONPATH="$(dirname "$tools")${PYTHONPATH:+:$PYTHONPATH}"
 if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then
     IFS=, read -ra gpus <<<"$CUDA_VISIBLE_DEVICES"
 else
@@ -32,7 +27,7 @@ fi
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true' INT TERM
 for ((i = 0; i < processes; i++)); do
-    # One bar is enough: the shards take equally long.
+    # One progress bar is enough: the shards take equally long.
     quiet=()
     if ((i > 0)); then quiet=(--quiet); fi
     if ((${#gpus[@]} > 0)); then

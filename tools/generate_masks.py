@@ -1,27 +1,27 @@
-"""Makes masks or region maps for a folder, a list, or a tar of images; no labels needed.
+"""Generate class-agnostic masks or region maps for a folder, list or tar of images.
 
     python tools/generate_masks.py data/photos/images data/photos/masks
     python tools/generate_masks.py data/photos/images data/photos/regions --format regions
     python tools/generate_masks.py sa_000020.tar masks --generator sam --shard 3/8 \
         --options model=vit_h checkpoint=sam_vit_h_4b8939.pth points_per_batch=256
 
-One file per image, in the same tree. Files that are complete are left alone, so interrupted runs
-resume where they stopped; files of another origin are never overwritten. docs/masks.md
-explains the formats and the generators.
+No labels are needed. One file per image, in the same folder tree. Complete files are kept, so
+interrupted runs resume where they stopped; files of another origin are never overwritten.
+docs/masks.md explains the formats and the generators.
 """
 
 import argparse
 from pathlib import Path
 
-from mmseg_langseg.apis.command_line import command_parser, run_command
-from mmseg_langseg.apis.config_options import ConfigOptions
-from mmseg_langseg.masks import (
-    GENERATORS,
-    build_generator,
-    generate_masks,
-    open_image_source,
-    parse_shard,
+from mmseg_langseg.apis.command_line import (
+    command_parser,
+    device_name,
+    run_command,
 )
+from mmseg_langseg.apis.config_options import ConfigOptions, as_typed
+from mmseg_langseg.fileio import open_image_source
+from mmseg_langseg.masks.generators import GENERATORS, build_generator
+from mmseg_langseg.masks.runs import generate_masks, parse_shard
 
 import torch
 
@@ -29,9 +29,9 @@ import torch
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument(
-        'input', metavar='INPUT', type=Path, help='folder of images, tar, or text file of paths'
+        'input', metavar='INPUT', type=Path, help='image folder, tar archive, or file list'
     )
-    parser.add_argument('out', metavar='OUT', type=Path, help='folder of the files to make')
+    parser.add_argument('out', metavar='OUT', type=Path, help='output folder')
     parser.add_argument('--generator', choices=GENERATORS, default='felzenszwalb')
     parser.add_argument(
         '--format',
@@ -45,18 +45,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action=ConfigOptions,
         default={},
         metavar='KEY=VALUE',
-        help="the generator's settings, see docs/masks.md",
+        help='options of the generator, see docs/masks.md',
     )
     parser.add_argument(
-        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='a part: 0/N to N-1/N'
+        '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='shard: 0/N to N-1/N'
     )
     parser.add_argument(
-        '--root', type=Path, help="folder that a list's paths lie in; default: the list's own"
+        '--root', type=Path, help='base folder of listed paths; default: that of the list'
     )
     parser.add_argument(
         '--device',
+        type=device_name,
         default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='where sam and dino compute; default: %(default)s',
+        help='device of sam and dino; default: %(default)s',
     )
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     return parser.parse_args(argv)
@@ -65,7 +66,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     source = open_image_source(args.input, args.root, exclude=args.out)
-    generator = build_generator(args.generator, args.device, **args.options)
+    # No generator takes a list, and a file may have a comma in its name.
+    options = {key: as_typed(value) for key, value in args.options.items()}
+    generator = build_generator(args.generator, args.device, **options)
     report = generate_masks(
         source, args.out, generator, args.generator, args.format, args.shard, not args.quiet
     )

@@ -1,10 +1,10 @@
-"""A method from nothing in minutes: trains and tests it on the embedded world, CLIP and data.
+"""Train and test a method within minutes on the bundled synthetic dataset and CLIP.
 
     python tools/quickstart.py
     python tools/quickstart.py --config configs/clips4/resnet_synthetic.py
 
 Nothing is downloaded. The runs are those of tools/train.py and tools/test.py on the config, by
-default configs/pixelclip/resnet_synthetic.py. At the end stand a table and a picture.
+default configs/pixelclip/resnet_synthetic.py. The results are a table and a picture.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from mmseg_langseg.apis.command_line import command_parser, positive_int, run_co
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_file import read_config
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES, render_scene
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.synthetic.renderer import CLASSES, render_scene
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ TITLES = {'CLIPS4': 'CLIP-S4', 'MaskCLIPPlus': 'MaskCLIP+'}
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
-    parser.add_argument('--config', default=str(CONFIG), help='a config on the embedded world')
+    parser.add_argument('--config', default=str(CONFIG), help='config on the synthetic dataset')
     parser.add_argument('--work-dir', default='work_dirs/quickstart')
     parser.add_argument(
         '--iterations', type=positive_int, help="training length; default: the config's"
@@ -56,7 +56,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def quiet_options(args: argparse.Namespace) -> dict:
-    """Bars in place of log lines; a fresh work directory every time."""
+    """Return config options for progress bars instead of log lines and for shorter runs."""
     options = {'log_level': 'ERROR'}
     if args.iterations:
         options['train_cfg.max_iters'] = args.iterations
@@ -66,7 +66,7 @@ def quiet_options(args: argparse.Namespace) -> dict:
 
 
 def new_folder(root: Path) -> Path:
-    """Make a folder named by the time; two runs that start in the same second get two."""
+    """Create a folder named by the time, with a suffix if a run of the same second has one."""
     root.mkdir(parents=True, exist_ok=True)
     name = time.strftime('%Y%m%d_%H%M%S')
     for suffix in itertools.chain([''], map('_{}'.format, itertools.count(2))):
@@ -77,9 +77,8 @@ def new_folder(root: Path) -> Path:
         return root / f'{name}{suffix}'
 
 
-def run(args: argparse.Namespace) -> list[ComparisonRow]:
+def run(args: argparse.Namespace, folder: Path) -> list[ComparisonRow]:
     cfg = read_config(args.config)
-    folder = new_folder(Path(args.work_dir))
     common = quiet_options(args)
     rows = []
 
@@ -98,31 +97,31 @@ def run(args: argparse.Namespace) -> list[ComparisonRow]:
 
 
 def print_table(rows: list[ComparisonRow]) -> None:
-    print(f'\n{"":<32}{"mIoU":>8}{"centred":>10}{"training":>12}')
+    print(f'\n{"":<32}{"mIoU":>8}{"centered":>10}{"training":>12}')
     for row in rows:
         seconds = f'{row.seconds:.0f} s' if row.seconds else '-'
-        print(f'{row.name:<32}{row.raw:>8.1f}{row.centred:>10.1f}{seconds:>12}')
+        print(f'{row.name:<32}{row.raw:>8.1f}{row.centered:>10.1f}{seconds:>12}')
     if rows[0].groups:
         print_groups(rows)
     print(
-        '\nmIoU in % over 17 classes on unseen scenes. Centred: the mean logit of each class over '
-        'unlabelled\ntraining scenes is subtracted first, a calibration that any CLIP can have.\n'
+        '\nmIoU in % over 17 classes on unseen scenes. Centered: the mean logit of each class over '
+        'unlabeled\ntraining scenes is subtracted first, a calibration applicable to any CLIP.\n'
         f'{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}'
     )
 
 
 def print_groups(rows: list[ComparisonRow]) -> None:
-    print(f'\n{"known / unknown / harmonic mean":<32}{"mIoU":>24}{"centred":>24}')
+    print(f'\n{"known / unknown / harmonic mean":<32}{"mIoU":>24}{"centered":>24}')
     for row in rows:
         cells = [
             ' / '.join(f'{value:.1f}' for value in row.groups[kind].values())
-            for kind in ('raw', 'centred')
+            for kind in ('raw', 'centered')
         ]
         print(f'{row.name:<32}{cells[0]:>24}{cells[1]:>24}')
 
 
 def draw_picture(config: str, row: ComparisonRow, path: Path, scenes: int = 8) -> None:
-    """Writes rows of image, truth, CLIP and the trained model."""
+    """Draw rows of image, ground truth, CLIP and the trained model."""
     words = Vocabulary.from_names(CLASSES)
     palette = class_palette(config)
     models = [LangSegInferencer(config), LangSegInferencer(config, row.checkpoint)]
@@ -160,11 +159,12 @@ def main(argv=None) -> list[ComparisonRow]:
     warnings.filterwarnings('ignore')
     start = time.time()
     check_output_folder(args.work_dir, '--work-dir')
-    rows = run(args)
+    folder = new_folder(Path(args.work_dir))
+    rows = run(args, folder)
     print_table(rows)
-    path = Path(args.work_dir) / 'quickstart.png'
+    path = folder / 'quickstart.png'
     draw_picture(args.config, rows[-1], path)
-    print(f'\nPicture: {path}\nAll of it took {time.time() - start:.0f} s.')
+    print(f'\nPicture: {path}\nTotal time: {time.time() - start:.0f} s.')
     return rows
 
 

@@ -1,28 +1,6 @@
 #!/usr/bin/env bash
-# Train under Slurm: tools/slurm_train.sh PARTITION JOB_NAME CONFIG [train.py options]
-# Environment: GPUS (all nodes together), GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS.
+# Train under Slurm. Environment: see run_slurm in launch.sh.
 set -euo pipefail
-if [ $# -lt 3 ]; then
-    echo "usage: $0 PARTITION JOB_NAME CONFIG [options of tools/train.py]" >&2
-    exit 2
-fi
-tools=$(cd "$(dirname "$0")" && pwd)
-source "$tools/check_number.sh"
-gpus=${GPUS:-4}
-check_number GPUS "$gpus" 1
-per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
-check_number GPUS_PER_NODE "$per_node" 1
-check_number CPUS_PER_TASK "${CPUS_PER_TASK:-5}" 1
-
-export PYTHONPATH="$(dirname "$tools")${PYTHONPATH:+:$PYTHONPATH}"
-# SRUN_ARGS is a list of words.
-# shellcheck disable=SC2086
-exec srun --partition="$1" \
-    --job-name="$2" \
-    --gres="gpu:$per_node" \
-    --ntasks="$gpus" \
-    --ntasks-per-node="$per_node" \
-    --cpus-per-task="${CPUS_PER_TASK:-5}" \
-    --kill-on-bad-exit=1 \
-    ${SRUN_ARGS:-} \
-    python -u "$tools/train.py" "$3" --launcher slurm "${@:4}"
+source "$(dirname "$0")/launch.sh"
+if [ $# -lt 3 ]; then usage "PARTITION JOB_NAME CONFIG [options of tools/train.py]"; fi
+run_slurm "$1" "$2" train.py "${@:3}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmseg_langseg.apis import leave_process_group, run_test
 from mmseg_langseg.apis.command_line import (
+    add_benchmark_option,
     add_trust_option,
     command_parser,
     number_in,
@@ -21,19 +22,20 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         'checkpoint',
         nargs='?',
         default='none',
-        help='weights; omitted or "none" tests the untrained model, that is zero-shot CLIP',
+        help='weights; omitted or "none" tests the untrained model, i.e. zero-shot CLIP',
     )
     parser.add_argument('--work-dir', help='folder for the log and the metrics')
+    add_benchmark_option(parser)
     parser.add_argument(
         '--out',
-        help='folder for the predicted label maps, PNGs in the tree of the image folder: index of '
-        'the class, for datasets whose labels count from 1 (ADE20K) the index plus 1; 16 bits for '
-        'more than 255 classes',
+        help='folder for the predicted label maps, PNGs in the folder tree of the images: class '
+        'index, or the index plus 1 for datasets with labels from 1 (ADE20K); 16 bits for more '
+        'than 255 classes',
     )
     parser.add_argument('--show', action='store_true', help='show each prediction in a window')
-    parser.add_argument('--show-dir', help='folder for painted predictions')
+    parser.add_argument('--show-dir', help='folder for drawn predictions')
     parser.add_argument(
-        '--wait-time', type=number_in(0), default=2, help='seconds that a window stays'
+        '--wait-time', type=number_in(0), default=2, help='seconds to show each window'
     )
     parser.add_argument(
         '--texts',
@@ -42,8 +44,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--known',
-        metavar='WORDS',
-        help='known words that the checkpoint was trained with, if not those of the config',
+        metavar='CLASSES',
+        help='known classes that the checkpoint was trained with, if not those of the config',
     )
     parser.add_argument(
         '--cfg-options',
@@ -80,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         launcher=args.launcher,
         texts=args.texts,
         known=args.known,
+        benchmark=args.benchmark,
         trust_checkpoint=args.trust_checkpoint,
     )
 

@@ -1,13 +1,14 @@
-"""Evaluates embeddings without words: ``python tools/test_unsupervised.py CONFIG [CHECKPOINT]``.
+"""Evaluate embeddings without text: ``python tools/test_unsupervised.py CONFIG [CHECKPOINT]``.
 
-k-means over the embeddings with Hungarian matching, or nearest-neighbour retrieval. Prints the
-mIoU together with the protocol in words (docs/clips4_evaluation.md).
+k-means over the embeddings with Hungarian matching, or nearest-neighbor retrieval. Prints the
+mIoU together with a description of the protocol (docs/clips4_evaluation.md).
 """
 
 import argparse
 from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import (
+    add_benchmark_option,
     add_trust_option,
     command_parser,
     positive_int,
@@ -15,8 +16,9 @@ from mmseg_langseg.apis.command_line import (
     seed_int,
 )
 from mmseg_langseg.apis.config_checks import check_can_test
+from mmseg_langseg.apis.config_file import merge_options
 from mmseg_langseg.apis.config_options import ConfigOptions
-from mmseg_langseg.apis.data_check import check_data
+from mmseg_langseg.apis.data_check import check_data, check_not_among_data, ignored_label
 from mmseg_langseg.apis.launch import check_checkpoint, launch_runner, load_config
 from mmseg_langseg.datasets import check_labels
 from mmseg_langseg.evaluation import evaluate_kmeans, evaluate_retrieval
@@ -40,30 +42,31 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--protocol', choices=['kmeans', 'retrieval'], default='kmeans')
     parser.add_argument(
-        '--clusters', type=positive_int, help='k-means: default the number of classes'
+        '--clusters', type=positive_int, help='k-means: clusters; default: number of classes'
     )
     parser.add_argument(
-        '--points', type=positive_int, default=50_000, help='k-means: cells clustered'
+        '--points', type=positive_int, default=50_000, help='k-means: cells to cluster'
     )
-    parser.add_argument('--seed', type=seed_int, default=0, help='k-means: of points and centroids')
+    parser.add_argument('--seed', type=seed_int, default=0, help='k-means: random seed')
     parser.add_argument(
-        '--neighbours', type=positive_int, default=20, help='retrieval: how many vote'
+        '--neighbors', type=positive_int, default=20, help='retrieval: number of neighbors'
     )
     parser.add_argument(
         '--memory-split',
         nargs='+',
         action=ConfigOptions,
         metavar='KEY=VALUE',
-        help='retrieval: what makes the test dataset the labelled one that is looked up, e.g. '
+        help='retrieval: options that turn the test dataset into the labeled memory, e.g. '
         "ann_file=ImageSets/Segmentation/train.txt; default: the config's memory_split",
     )
     parser.add_argument(
         '--memory-images',
         type=positive_int,
         default=2000,
-        help='retrieval: at most so many images, evenly spaced over the memory split',
+        help='retrieval: maximum number of images, evenly spaced over the memory split',
     )
     parser.add_argument('--work-dir', help='folder for the log')
+    add_benchmark_option(parser)
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -76,17 +79,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoader:
-    """Loader of the labelled images that are looked up: the test loader on another split."""
+    """Build the loader of the labeled memory: the test loader on another split."""
     changes = changes or cfg.get('memory_split')
     if not changes:
         raise ValueError(
-            f'{cfg.filename} has no `memory_split`: say with --memory-split KEY=VALUE what turns '
-            'its test_dataloader.dataset into the labelled training split.'
+            f'{cfg.filename} has no `memory_split`: give --memory-split KEY=VALUE, which turns '
+            'its test_dataloader.dataset into the labeled training split.'
         )
     loader = Config(dict(dataset=cfg.test_dataloader.dataset.to_dict()))
-    loader.merge_from_dict({f'dataset.{key}': value for key, value in changes.items()})
+    merge_options(loader, {f'dataset.{key}': value for key, value in changes.items()})
     dataset = DATASETS.build(loader.dataset)
-    check_labels(dataset)
+    check_labels(dataset, ignored=ignored_label(cfg, 'test_dataloader'))
     if max_images < len(dataset):
         dataset.get_subset_(np.linspace(0, len(dataset) - 1, max_images).astype(int).tolist())
     return Runner.build_dataloader({**cfg.test_dataloader, 'dataset': dataset})
@@ -94,11 +97,11 @@ def memory_loader(cfg: Config, changes: dict | None, max_images: int) -> DataLoa
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
     args = parse_args(argv)
-    cfg = load_config(args.config, args.work_dir, args.cfg_options)
+    cfg = load_config(args.config, args.work_dir, args.cfg_options, benchmark=args.benchmark)
     cfg.load_from = None if args.checkpoint == 'none' else check_checkpoint(args.checkpoint)
     cfg.resume = False
     check_can_test(cfg)
-    check_data(cfg, 'test_dataloader')
+    check_not_among_data(cfg.work_dir, check_data(cfg, 'test_dataloader'), '--work-dir')
     with trusted_checkpoint(cfg.load_from if args.trust_checkpoint else None):
         runner = launch_runner(cfg)
         runner.load_or_resume()
@@ -107,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float | str]:
         result = evaluate_kmeans(runner.model, loader, args.clusters, args.seed, args.points)
     else:
         memory = memory_loader(cfg, args.memory_split, args.memory_images)
-        result = evaluate_retrieval(runner.model, loader, memory, args.neighbours)
+        result = evaluate_retrieval(runner.model, loader, memory, args.neighbors)
     runner.logger.info(f'mIoU {result.miou:.2f} %\nProtocol: {result.protocol}')
     return dict(mIoU=result.miou, protocol=result.protocol)
 

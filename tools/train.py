@@ -19,13 +19,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         const=True,
         default=False,
         metavar='CHECKPOINT',
-        help='go on from CHECKPOINT; without a value, from the newest one in the work directory',
+        help='resume from CHECKPOINT; without a value, from the newest one in the work directory',
     )
     parser.add_argument(
         '--known',
-        metavar='WORDS',
-        help='known words of CLIP-S4 or MaskCLIP+, e.g. "person; dog, puppy; sky" (commas: '
-        'synonyms), or a JSON file; the known classes of the metric follow',
+        metavar='CLASSES',
+        help='known classes of CLIP-S4 or MaskCLIP+, e.g. "person; dog, puppy; sky" (commas: '
+        'synonyms), or a JSON file; sets the split of the metric, too',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
     parser.add_argument(

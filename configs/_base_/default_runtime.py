@@ -1,4 +1,4 @@
-# What every config shares: this package's registration, logging, checkpoints, visualisation.
+# Default runtime: registration of this package, logging, checkpoints, visualization.
 custom_imports = dict(imports=['mmseg_langseg'], allow_failed_imports=False)
 default_scope = 'mmseg'
 env_cfg = dict(
@@ -19,7 +19,7 @@ default_hooks = dict(
 )
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
-# Without a `name` each run gets its own visualizer, also in one process.
+# Without a `name`, each run gets its own visualizer, even several runs in one process.
 visualizer = dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 tta_model = dict(type='SegTTAModel')
 load_from = None

@@ -1,5 +1,5 @@
-# CLIP-S4 on VOC20 with an ASPP embedding head; rates of MaskCLIP+, whose branches are summed,
-# while MMSegmentation's are concatenated.
+# CLIP-S4 on VOC20 with an ASPP embedding head and the dilations of MaskCLIP+. MaskCLIP+ sums the
+# branches; MMSegmentation concatenates them.
 _base_ = './r50_voc.py'
 model = dict(
     neck=dict(

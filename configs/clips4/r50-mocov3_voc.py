@@ -1,6 +1,6 @@
-# CLIP-S4 on VOC20 with a student that no label has touched: MMPretrain's ResNet-50 with the weights
-# of MoCo v3 (800 epochs of ImageNet's images), instead of a classifier of ImageNet. Any other
-# self-supervised ResNet-50 of MMPretrain (MoCo v2, DenseCL, ...) is another `checkpoint`.
+# CLIP-S4 on VOC20 with a student trained without any labels: MMPretrain's ResNet-50 with MoCo v3
+# weights (800 epochs on ImageNet images) instead of an ImageNet classifier. For other
+# self-supervised ResNet-50 weights of MMPretrain (MoCo v2, DenseCL, ...), change `checkpoint`.
 _base_ = './r50_voc.py'
 moco = (
     'https://download.openmmlab.com/mmselfsup/1.x/mocov3/'

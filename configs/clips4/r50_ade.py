@@ -1,4 +1,4 @@
-# CLIP-S4 on ADE20K: ResNet-50-d8 student, ViT-B/16 teacher, only the known names in training.
+# CLIP-S4 on ADE20K: ResNet-50-d8 student, ViT-B/16 teacher, only known class names in training.
 _base_ = [
     '../_base_/models/clips4_r50.py',
     '../_base_/datasets/ade_views.py',

@@ -1,8 +1,8 @@
-# CLIP-S4 on a folder of one's own photos (layout: configs/_base_/datasets/photos.py), without
-# labels or masks, as regions are made on the fly. The known words are what training may choose
-# from: name what you know is in your photos, in any words, or nothing:
+# CLIP-S4 on your own photos (layout: configs/_base_/datasets/photos.py), without labels or masks;
+# regions are computed on the fly. Training assigns segments to the known class names: list what is
+# in your photos, in any words; the list may be empty:
 #   --known "person; dog; sky"
-# With labels, r50_test-photos.py tests it.
+# To test on labeled photos, use r50_test-photos.py.
 _base_ = [
     '../_base_/models/clips4_r50.py',
     '../_base_/datasets/photos_views.py',

@@ -1,4 +1,4 @@
-# CLIP-S4 on VOC20 with CLIP's ResNet-50 as teacher: 16 x 16 features of 1024 channels.
+# CLIP-S4 on VOC20 with CLIP's ResNet-50 as teacher: 16 x 16 features with 1024 channels.
 _base_ = './r50_voc.py'
 clip = dict(arch='RN50-quickgelu')
 model = dict(

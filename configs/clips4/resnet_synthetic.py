@@ -1,5 +1,5 @@
-# CLIP-S4 on the embedded world: 12 of 17 names known. What differs from the real configs was chosen
-# on 'tune' (docs/clips4_synthetic.md).
+# CLIP-S4 on the bundled synthetic dataset: 12 of 17 classes known. Settings that differ from the
+# other configs were chosen on 'tune' (docs/clips4_synthetic.md).
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/distilled_synthetic.py',
@@ -13,7 +13,7 @@ model = dict(
         templates='single',
         known={{_base_.known}},
         clusterer=dict(type='UnknownPrototypes', num_clusters=32),
-        grid=(1, 1),  # segments are regions, as in HSG's first stage
+        grid=(1, 1),  # each region is one segment, as in HSG's first stage
         loss_contrast=dict(type='PixelSegmentContrastLoss', kappa=16.0, loss_weight=0.2),
         loss_embedding=dict(type='EmbeddingConsistencyLoss', loss_weight=2.0),
         loss_semantic=dict(

@@ -1,5 +1,4 @@
-# CLIP-S4 on VOC20 with a ViT-B/16 student: a grid of 28 x 28, and AdamW as MMSegmentation has it
-# for its ViTs.
+# CLIP-S4 on VOC20 with a ViT-B/16 student: 28 x 28 grid; AdamW as in MMSegmentation's ViT configs.
 _base_ = './r50_voc.py'
 model = dict(
     backbone=dict(
@@ -14,7 +13,7 @@ model = dict(
         drop_path_rate=0.1,
         final_norm=True,
         interpolate_mode='bicubic',
-        # ImageNet weights by MMSegmentation's tools/model_converters/vit2mmseg.py:
+        # For ImageNet weights converted by MMSegmentation's tools/model_converters/vit2mmseg.py:
         # init_cfg=dict(type='Pretrained', checkpoint='data/vit_base_p16_384.pth')
     ),
     neck=dict(

@@ -1,4 +1,4 @@
-# MaskCLIP+ on ADE20K, all names used in training (the schedule is ours).
+# MaskCLIP+ on ADE20K, trained with all class names (the schedule is ours).
 _base_ = [
     '../_base_/models/maskclip_plus_r50.py',
     '../_base_/datasets/ade_views.py',
@@ -7,6 +7,6 @@ _base_ = [
 ]
 model = dict(decode_head=dict(vocabulary='ade150.json', names='ade150.json'))
 train_dataloader = dict(
-    batch_size=2,  # per process: 16 on 8 processes, as in the official code; 4 on 4, 16 on one
+    batch_size=2,  # per process: 16 on 8 processes, as in official code; use 4 on 4, 16 on one
     dataset=dict(pipeline={{_base_.single_view_pipeline}}),
 )

@@ -1,3 +1,3 @@
-# MaskCLIP+ on ADE20K, only the known names used in training.
+# MaskCLIP+ on ADE20K, trained with known class names only.
 _base_ = './plus_r50_ade.py'
 model = dict(decode_head=dict(names={{_base_.known}}))

@@ -1,4 +1,4 @@
-# MaskCLIP+ on COCO-Stuff, all names used in training.
+# MaskCLIP+ on COCO-Stuff, trained with all class names.
 _base_ = [
     '../_base_/models/maskclip_plus_r50.py',
     '../_base_/datasets/coco_stuff_views.py',
@@ -9,6 +9,6 @@ model = dict(
     decode_head=dict(vocabulary='coco_stuff171_maskclip.json', names='coco_stuff171_maskclip.json')
 )
 train_dataloader = dict(
-    batch_size=2,  # per process: 16 on 8 processes, as in the official code; 4 on 4, 16 on one
+    batch_size=2,  # per process: 16 on 8 processes, as in official code; use 4 on 4, 16 on one
     dataset=dict(pipeline={{_base_.single_view_pipeline}}),
 )

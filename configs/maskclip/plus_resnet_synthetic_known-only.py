@@ -1,5 +1,5 @@
-# MaskCLIP+ on the embedded world, with the names of 12 of 17 classes. Untrained, its student is
-# MaskCLIP.
+# MaskCLIP+ on the bundled synthetic dataset, with the names of 12 of 17 classes. The untrained
+# student is MaskCLIP.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/distilled_synthetic.py',

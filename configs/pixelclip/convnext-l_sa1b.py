@@ -1,5 +1,5 @@
 # ConvNeXt-L on SA-1B with its own masks (Table 4); tested on ADE20K.
-# The official data have half the size: tools/halve_sa1b.py (docs/data.md), and
+# The official code uses half-size data: tools/dataset_converters/halve_sa1b.py (docs/data.md), and
 #   --cfg-options train_dataloader.dataset.data_root=data/sa1b_half
 _base_ = [
     '../_base_/models/pixelclip_convnext-b.py',

@@ -1,5 +1,5 @@
-# The embedded default: a tiny CLIP of ours (0.5 M parameters in the image tower) and rendered
-# scenes. Needs no weights and no data; what differs from the real configs was chosen on 'tune'.
+# PixelCLIP on the bundled synthetic dataset with a tiny CLIP (0.5 M parameters in the image tower).
+# Needs no weights and no data; settings that differ from other configs were chosen on 'tune'.
 _base_ = ['../_base_/datasets/synthetic.py', '../_base_/default_runtime.py']
 clip = dict(
     arch=dict(
@@ -21,9 +21,11 @@ model = dict(
         type='PixelCLIPHead',
         text_encoder=dict(type='OpenCLIPTextEncoder'),
         templates='single',
-        # They start from other words than the class names, which are the test's.
-        prompts=dict(type='ClassPrompts', num_clusters=32, length=4, words={{_base_.learnt_words}}),
-        clusterer=dict(type='SinkhornClusterer', scale=20.0),  # the CLIP's own logit scale: 19.6
+        # Initialized from words other than the class names, which are used in the test.
+        prompts=dict(
+            type='ClassPrompts', num_clusters=32, length=4, words={{_base_.learned_words}}
+        ),
+        clusterer=dict(type='SinkhornClusterer', scale=20.0),  # the CLIP's own logit scale is 19.6
         decoder_channels=(8, 4),
     ),
     test_cfg=dict(mode='whole'),

@@ -1,4 +1,4 @@
-# ViT-B/16 on COCO images, masks from DINO made online; tested on COCO-Stuff.
+# ViT-B/16 on COCO images with DINO masks generated online; tested on COCO-Stuff.
 _base_ = [
     '../_base_/models/pixelclip_vit-b16.py',
     '../_base_/datasets/coco_images.py',
@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(
-    # DINO ViT-S/16, 16 clusters an image, on the uncut 640x640 view (Sec. 4.1).
+    # DINO ViT-S/16, 16 clusters per image, on the full 640 x 640 view (Sec. 4.1).
     data_preprocessor=dict(dino_size=(640, 640)),
     mask_generator=dict(type='DINOMaskGenerator', num_clusters=16),
 )

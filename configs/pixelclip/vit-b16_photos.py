@@ -1,5 +1,5 @@
-# ViT-B/16 on a folder of one's own photos, which needs no labels (layout:
-# configs/_base_/datasets/photos.py). With labels, vit-b16_test-photos.py tests it.
+# ViT-B/16 on your own photos without labels (layout: configs/_base_/datasets/photos.py). To test on
+# labeled photos, use vit-b16_test-photos.py.
 _base_ = [
     '../_base_/models/pixelclip_vit-b16.py',
     '../_base_/datasets/photos.py',

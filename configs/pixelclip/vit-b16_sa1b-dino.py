@@ -1,5 +1,5 @@
-# ViT-B/16 on SA-1B images, masks from DINO made online (Table 1); tested on ADE20K.
-# The official data have half the size: tools/halve_sa1b.py (docs/data.md), and
+# ViT-B/16 on SA-1B images with DINO masks generated online (Table 1); tested on ADE20K.
+# The official code uses half-size data: tools/dataset_converters/halve_sa1b.py (docs/data.md), and
 #   --cfg-options train_dataloader.dataset.data_root=data/sa1b_half
 _base_ = [
     '../_base_/models/pixelclip_vit-b16.py',
@@ -9,7 +9,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(
-    # DINO ViT-S/16, 16 clusters an image, on the uncut 640x640 view (Sec. 4.1).
+    # DINO ViT-S/16, 16 clusters per image, on the full 640 x 640 view (Sec. 4.1).
     data_preprocessor=dict(dino_size=(640, 640)),
     mask_generator=dict(type='DINOMaskGenerator', num_clusters=16),
 )

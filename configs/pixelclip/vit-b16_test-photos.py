@@ -1,10 +1,8 @@
-# Tests a trained (or, without a checkpoint, the untrained) model on one's own labelled photos.
-# Their class names are in classes.txt, which the test reads; tools without our hooks, such as
-# MMSegInferencer, need model.decode_head.vocabulary.
+# Test a trained model (or, without a checkpoint, the untrained one) on your own labeled photos.
+# Class names are read from classes.txt; tools without our hooks, such as MMSegInferencer, need
+# model.decode_head.vocabulary.
 _base_ = [
     '../_base_/models/pixelclip_vit-b16.py',
     '../_base_/datasets/photos_test.py',
     '../_base_/default_runtime.py',
 ]
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

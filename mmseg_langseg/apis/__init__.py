@@ -1,4 +1,4 @@
-"""Training, testing and the one-call inferencer."""
+"""Training, testing and open-vocabulary inference."""
 
 from .images import read_image, to_rgb
 from .inferencer import LangSegInferencer, SegmentationResult

@@ -7,29 +7,49 @@ import io
 import math
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import mmengine
+from PIL import Image
+
+from mmseg_langseg.fileio import LangSegWarning
+
+from .device import check_device
 
 Result = TypeVar('Result')
 
-EXPECTED_ERRORS = (FloatingPointError, ImportError, OSError, RuntimeError, ValueError)
-"""What bad input raises: the message says it all. Anything else is a fault of the program."""
+EXPECTED_ERRORS = (
+    FloatingPointError,
+    Image.DecompressionBombError,
+    ImportError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""Errors caused by bad input: the message suffices. Any other error is a bug."""
 
 CONFIG_ERRORS = (AssertionError, AttributeError, LookupError, TypeError)
-"""What a wrong config raises while MMEngine reads it or builds its parts."""
+"""Errors caused by a wrong config while MMEngine reads it or builds its components."""
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as a shell has it."""
+"""Exit status after Ctrl-C, as in a shell."""
+
+# Advice of MMSegmentation about losses and heads that no user of a command chose.
+_NOT_SHOWN = (
+    'Default ``avg_non_ignore`` is False',
+    'For binary segmentation, we suggest using`out_channels = 1`',
+)
 
 SEED_LIMIT = 2**32 - 1
-"""Largest seed that numpy takes."""
+"""Largest seed that numpy accepts."""
 
 
 def command_parser(description: str, **kwargs: Any) -> argparse.ArgumentParser:
-    """A parser with the options that all commands have.
+    """Return an argument parser with the options common to all commands.
 
     Args:
         description: First line of ``--help``.
@@ -45,29 +65,42 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--trust-checkpoint',
         action='store_true',
-        help='unpickle the checkpoint with all that it holds, which can run any command: only for '
-        'files that you made yourself',
+        help='unpickle the checkpoint without restrictions, which can execute arbitrary code; only '
+        'for files that you created yourself',
+    )
+
+
+def add_benchmark_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--benchmark``."""
+    parser.add_argument(
+        '--benchmark',
+        metavar='NAME',
+        help="test set instead of the config's: a file of configs/_base_/datasets, e.g. ade20k, "
+        'pascal_voc20, voc_known_unknown (the protocol of MaskCLIP), or your own config file',
     )
 
 
 def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -> Result:
-    """Run a command; an expected error ends it with its message instead of a traceback.
+    """Run a command and report expected errors as a message instead of a traceback.
+
+    A warning of this package is one line ``warning: ...``.
 
     Args:
-        main: The command, reading ``sys.argv``.
-        argv: Arguments to look for ``--debug`` in; default ``sys.argv``.
+        main: Entry point that reads ``sys.argv``.
+        argv: Arguments that may contain ``--debug``; default: ``sys.argv``.
 
     Raises:
-        SystemExit: The command failed; holds ``NAME: message``, which Python prints. After Ctrl-C
-            it holds the status 130.
+        SystemExit: The command failed. The code is ``NAME: message``, which Python prints, or 130
+            after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
-        # A file name need not be text, and printing it is no reason to stop.
+        # File names may be invalid text; printing one must not raise.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors='backslashreplace')
     try:
-        return main()
+        with _plain_warnings():
+            return main()
     except KeyboardInterrupt:
         if '--debug' in argv:
             raise
@@ -78,6 +111,23 @@ def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -
         raise SystemExit(f'{Path(sys.argv[0]).stem}: {_message(error)}') from error
 
 
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    show = warnings.showwarning
+
+    def show_plainly(message: Warning | str, category: type[Warning], *args: Any) -> None:
+        if issubclass(category, LangSegWarning):
+            print(f'warning: {message}', file=sys.stderr)
+        elif not str(message).startswith(_NOT_SHOWN):
+            show(message, category, *args)
+
+    warnings.showwarning = show_plainly
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
+
+
 def _is_expected(error: Exception) -> bool:
     return isinstance(error, EXPECTED_ERRORS) or (
         isinstance(error, CONFIG_ERRORS) and _while_building(error)
@@ -85,10 +135,10 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _while_building(error: Exception) -> bool:
-    """Whether MMEngine was reading a config or building a part of it."""
+    """Whether the error was raised while MMEngine read a config or built a component."""
     package = Path(mmengine.__file__).parent
     folders = [Path(frame.filename).parent for frame in traceback.extract_tb(error.__traceback__)]
-    # The runner calls everything; what it raises itself is about the config.
+    # The runner calls everything, but errors raised in its own code are about the config.
     refused = folders[-1:] == [package / 'runner']
     return refused or not {package / 'registry', package / 'config'}.isdisjoint(folders)
 
@@ -105,23 +155,31 @@ def _message(error: Exception) -> str:
     return f'{name}{text} (--debug shows where)'
 
 
+def device_name(text: str) -> str:
+    """Argument type: a device that this machine has."""
+    try:
+        return check_device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def positive_int(text: str) -> int:
-    """Argument type: an integer from 1 on."""
+    """Argument type: a positive integer."""
     return integer_in(1)(text)
 
 
 def seed_int(text: str) -> int:
-    """Argument type: a seed that Python, numpy and torch take."""
+    """Argument type: a seed that Python, numpy and torch accept."""
     return integer_in(0, SEED_LIMIT)(text)
 
 
 def integer_in(lowest: int, highest: int | None = None) -> Callable[[str], int]:
-    """Argument type: an integer within bounds, both included."""
+    """Return an argument type: an integer within inclusive bounds."""
 
     def integer(text: str) -> int:
         value = int(text)
         if value < lowest or (highest is not None and value > highest):
-            bounds = f'from {lowest} on' if highest is None else f'from {lowest} to {highest}'
+            bounds = f'of at least {lowest}' if highest is None else f'from {lowest} to {highest}'
             raise argparse.ArgumentTypeError(f'expected an integer {bounds}, got {value}')
         return value
 
@@ -129,19 +187,19 @@ def integer_in(lowest: int, highest: int | None = None) -> Callable[[str], int]:
 
 
 def number_in(lowest: float, highest: float = math.inf, above: bool = False) -> Callable:
-    """Argument type: a finite number within bounds, both included.
+    """Return an argument type: a finite number within inclusive bounds.
 
     Args:
         lowest: Lower bound.
         highest: Upper bound.
-        above: The lower bound itself is left out.
+        above: Exclude the lower bound itself.
     """
 
     def number(text: str) -> float:
         value = float(text)
         high_enough = value > lowest if above else value >= lowest
         if not (math.isfinite(value) and high_enough and value <= highest):
-            bounds = f'above {lowest:g}' if above else f'from {lowest:g} on'
+            bounds = f'above {lowest:g}' if above else f'of at least {lowest:g}'
             if highest < math.inf:
                 bounds += f' and at most {highest:g}'
             raise argparse.ArgumentTypeError(f'expected a number {bounds}, got {text}')

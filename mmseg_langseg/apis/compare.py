@@ -1,4 +1,4 @@
-"""Comparison of configs under one protocol: plain logits and centred logits."""
+"""Compare configs and zero-shot CLIP under one protocol: plain and centered logits."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 
 from .launch import load_config
+from .resume import check_replaces_no_checkpoint, earlier_checkpoints
 from .test import run_test
 from .train import run_training
+from .training_lock import run_lock
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One line of a comparison.
+    """One row of a comparison table.
 
     Attributes:
-        name: What was tested.
-        raw: mIoU in percent with the logits as they are.
-        centred: mIoU in percent after per-class centring on unlabelled training images.
+        name: Name of the tested model.
+        raw: mIoU in percent with plain logits.
+        centered: mIoU in percent after per-class centering on unlabeled training images.
         seconds: Training time, 0 for an untrained model.
         checkpoint: Path of the trained weights, None for an untrained model.
-        groups: With a ``KnownUnknownIoUMetric``, under ``raw`` and ``centred`` the mIoU over the
-            ``known`` and the ``unknown`` classes and their ``harmonic`` mean, in percent.
+        groups: With a ``KnownUnknownIoUMetric``: for ``raw`` and ``centered`` logits, the mIoU of
+            the ``known`` and ``unknown`` classes and their ``harmonic`` mean, in percent.
     """
 
     name: str
     raw: float
-    centred: float
+    centered: float
     seconds: float
     checkpoint: str | None = None
     groups: dict[str, dict[str, float]] | None = None
@@ -46,18 +48,18 @@ def test_both(
     work_dir: str,
     cfg_options: dict[str, Any] | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Tests a model with plain and with centred logits.
+    """Test a model with plain and with centered logits.
 
-    The config says in ``centring_dataset`` which unlabelled images the means are taken on.
+    ``centering_dataset`` in the config defines the unlabeled images for the mean logits.
 
     Returns:
-        The metrics of both, in percent.
+        The metrics of both tests, in percent.
     """
     scores = []
-    for centred in (False, True):
+    for centered in (False, True):
         cfg = load_config(config, work_dir, cfg_options)
-        if centred:
-            hook = dict(type='LogitCentringHook', dataset=cfg.centring_dataset)
+        if centered:
+            hook = dict(type='LogitCenteringHook', dataset=cfg.centering_dataset)
             cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
         scores.append(run_test(cfg, checkpoint))
     return scores[0], scores[1]
@@ -73,7 +75,7 @@ def compare_untrained(
     work_dir: str,
     cfg_options: dict[str, Any] | None = None,
 ) -> ComparisonRow:
-    """Scores the untrained model of a config, that is its CLIP, or reads an earlier score."""
+    """Test the untrained model of a config, i.e. zero-shot CLIP, or read a stored row."""
     return _once(name, work_dir, lambda: (None, 0.0), config, cfg_options)
 
 
@@ -83,7 +85,7 @@ def compare_trained(
     work_dir: str,
     cfg_options: dict[str, Any] | None = None,
 ) -> ComparisonRow:
-    """Trains the model of a config and scores it, or reads an earlier score."""
+    """Train and test the model of a config, or read a stored row."""
 
     def train() -> tuple[str, float]:
         start = time.time()
@@ -96,32 +98,43 @@ def compare_trained(
 def settings_key(
     config: str | Path | Config, work_dir: str, cfg_options: dict[str, Any] | None = None
 ) -> str:
-    """Short hash over the whole config with its options."""
+    """Return a short hash of the whole config with its options."""
     text = load_config(config, work_dir, cfg_options).pretty_text
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
-    """A finished row is not computed again, so a comparison that was cut off goes on."""
+    """Compute a row unless it is stored, so that interrupted comparisons resume.
+
+    The file of an unfinished row holds its settings only.
+    """
     file = Path(work_dir) / 'row.json'
     key = settings_key(config, work_dir, cfg_options)
-    if file.is_file():
-        stored = json.loads(file.read_text(encoding='utf-8'))
-        if stored.pop('settings', None) != key:
-            raise ValueError(
-                f'{file} was measured with other settings than {name!r} has now: use another work '
-                'directory, or remove the file.'
-            )
+    stored = json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
+    is_same = stored.pop('settings', None) == key
+    if stored and not is_same:
+        raise ValueError(
+            f'{file} was measured with other settings than {name!r} has now: use another work '
+            'directory, or remove the file.'
+        )
+    if stored:
         return ComparisonRow(**stored)
+    cfg = load_config(config, work_dir, cfg_options)
+    with run_lock(cfg):
+        # An interrupted training starts anew, as its time is measured.
+        for path in earlier_checkpoints(cfg) if is_same else []:
+            path.unlink()
+        check_replaces_no_checkpoint(cfg)
+        write_whole_file(file, json.dumps({'settings': key}).encode())
     checkpoint, seconds = train()
-    raw, centred = test_both(config, checkpoint, work_dir, cfg_options)
+    raw, centered = test_both(config, checkpoint, work_dir, cfg_options)
     row = ComparisonRow(
         name,
         float(raw['mIoU']),
-        float(centred['mIoU']),
+        float(centered['mIoU']),
         seconds,
         checkpoint,
-        dict(raw=_groups(raw), centred=_groups(centred)) if 'hIoU' in raw else None,
+        dict(raw=_groups(raw), centered=_groups(centered)) if 'hIoU' in raw else None,
     )
     write_whole_file(file, json.dumps({**asdict(row), 'settings': key}).encode())
     return row

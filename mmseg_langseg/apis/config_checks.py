@@ -1,4 +1,4 @@
-"""What can be known to fail is told before a model is built or weights are downloaded."""
+"""Early checks of a config, before a model is built or weights are downloaded."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ TEST_MARK = '_test-'
 
 
 def check_can_train(cfg: Config) -> None:
-    """Make sure that a config trains.
+    """Check that a config defines a training.
 
     Raises:
-        ValueError: It has no training data, loop or optimizer; names configs beside it that do.
+        ValueError: It has no training data, loop or optimizer; the message suggests other configs.
     """
     _check_keys(cfg, ('train_dataloader', 'train_cfg', 'optim_wrapper'), 'train', testing=False)
 
 
 def check_can_test(cfg: Config) -> None:
-    """Make sure that a config tests.
+    """Check that a config defines a test.
 
     Raises:
-        ValueError: It has no test data, loop or metric; names configs beside it that do.
+        ValueError: It has no test data, loop or metric; the message suggests other configs.
     """
     _check_keys(cfg, ('test_dataloader', 'test_cfg', 'test_evaluator'), 'test', testing=True)
 
@@ -34,7 +34,7 @@ def _check_keys(cfg: Config, keys: tuple[str, ...], what: str, testing: bool) ->
     if not missing:
         return
     others = _siblings(cfg, testing)
-    hint = f' Configs beside it that {what}: {", ".join(others)}.' if others else ''
+    hint = f' Configs in the same folder that {what}: {", ".join(others)}.' if others else ''
     raise ValueError(
         f'The config {cfg.filename or ""} cannot {what}: it has no {", no ".join(missing)}.{hint}'
     )
@@ -56,38 +56,38 @@ def _siblings(cfg: Config, testing: bool, most: int = 5) -> list[str]:
 
 
 def check_folders(cfg: Config, *loaders: str) -> None:
-    """Make sure that the folders and files that datasets name exist.
+    """Check that the folders and files of datasets exist.
 
-    Datasets in wrappers are found; data in tars, on servers and rendered data are not looked for.
+    Wrapped datasets are included; data in tar archives, on servers and rendered data are skipped.
 
     Args:
         cfg: The config.
-        loaders: Keys of dataloaders; one that the config lacks is left out.
+        loaders: Keys of dataloaders; missing ones are skipped.
 
     Raises:
-        FileNotFoundError: Something is missing; names all that is, and the key to change.
+        FileNotFoundError: Data are missing; the message lists all of them and the keys to change.
     """
     missing = []
     for loader in loaders:
         dataset = (cfg.get(loader) or {}).get('dataset')
-        for key, one in _datasets(dataset, f'{loader}.dataset'):
+        for key, one in datasets_of(dataset, f'{loader}.dataset'):
             missing += [f'{path} ({key})' for path in _missing_paths(one)]
     if missing:
         raise FileNotFoundError(
-            f'Data that the config names are missing: {", ".join(missing)}. docs/data.md shows the '
-            'folders that are expected; --cfg-options KEY.data_root=FOLDER names another root.'
+            f'Data of the config are missing: {", ".join(missing)}. docs/data.md shows the '
+            'expected folders; --cfg-options KEY.data_root=FOLDER sets another root.'
         )
 
 
-def _datasets(value: Any, key: str) -> Iterator[tuple[str, Mapping]]:
-    """Datasets without those around them, each with its dotted key."""
+def datasets_of(value: Any, key: str) -> Iterator[tuple[str, Mapping]]:
+    """Yield the innermost datasets of wrappers, each with its dotted key."""
     if isinstance(value, (list, tuple)):
         for index, one in enumerate(value):
-            yield from _datasets(one, f'{key}.{index}')
+            yield from datasets_of(one, f'{key}.{index}')
     elif isinstance(value, Mapping):
         inner = [name for name in ('dataset', 'datasets') if name in value]
         for name in inner:
-            yield from _datasets(value[name], f'{key}.{name}')
+            yield from datasets_of(value[name], f'{key}.{name}')
         if not inner:
             yield key, value
 
@@ -109,7 +109,7 @@ def _missing_paths(dataset: Mapping) -> list[str]:
 
 
 def _reads(dataset: Mapping, key: str) -> bool:
-    """Whether a pipeline needs a folder: labels may be named and missing where none are read."""
+    """Whether the pipeline reads a folder; label folders may be missing if it loads no labels."""
     steps = [str(step.get('type')) for step in dataset.get('pipeline') or ()]
     return key != 'seg_map_path' or any(
         kind in step for step in steps for kind in ('LoadAnnotations', 'LoadLabelMap')
@@ -117,7 +117,7 @@ def _reads(dataset: Mapping, key: str) -> bool:
 
 
 def check_output_folder(path: str, name: str) -> None:
-    """Make sure that a folder may be made, or exists.
+    """Check that a folder exists or can be created.
 
     Raises:
         NotADirectoryError: ``path`` or a folder above it is a file.

@@ -1,4 +1,4 @@
-"""Reading config files and overriding their keys, with errors that name the place."""
+"""Read config files and override their keys, with errors that name the file and the key."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmseg_langseg.fileio import show_value
+from mmseg_langseg.fileio import LangSegWarning, show_value
+
+from .config_options import CommaList, as_typed
+from .words import KNOWN_KEYS
 
 SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 RUNNER_KEYS = tuple(inspect.signature(Runner.__init__).parameters)[1:]
+WORD_KEYS = ('vocabulary', *KNOWN_KEYS)
+"""Arguments of a model's parts that read words as ``--texts`` does."""
 SIMILAR = 0.8
+# Strings that most configs leave out.
+_TEXT_KEYS = ('load_from', 'work_dir')
 _MOST_DIGITS = 20
 
 
@@ -26,7 +33,7 @@ def read_config(path: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no config, or fails when it runs: names the file and the line.
+        ValueError: The file is not a config or fails to run; the message names file and line.
     """
     path = Path(path)
     if not path.is_file():
@@ -54,8 +61,10 @@ def _reason(error: BaseException) -> str:
 def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Override keys of a config, in place.
 
-    New keys are allowed, as the config need not repeat defaults; a part refuses what it does not
-    take when it is built. What nothing would read or refuse is warned about.
+    New keys are allowed, as a config need not repeat defaults; a component rejects unknown
+    arguments when it is built. Keys that nothing would read or reject cause a warning. A value
+    ``a,b`` of the command line is a string where the config has a string, as a path may contain
+    commas, and for class names, whose commas separate synonyms; elsewhere it is a list.
 
     Args:
         cfg: The config.
@@ -63,14 +72,44 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
 
     Raises:
         ValueError: A key leads through a value that has no keys, is beyond the end of a list, or
-            is misspelled; or one option is part of another.
+            is misspelled; or one option contains another.
     """
     for key in options:
         _check_names(key)
         _check_alone(options, key)
         _check_path(cfg, key, options[key])
-    # MMEngine takes _delete_ out of what it merges, and one option may need another before it.
-    cfg.merge_from_dict(dict(options))
+    # A copy, as MMEngine removes _delete_ from it; all at once, as options may need earlier ones.
+    cfg.merge_from_dict({key: _settle(cfg, key, value) for key, value in options.items()})
+
+
+def _settle(cfg: Config, key: str, value: Any) -> Any:
+    """Decide whether the commas of a value separate list elements."""
+    name = key.rpartition('.')[2]
+    if key.startswith('model.') and name in WORD_KEYS:
+        value = as_typed(value)
+        # A single class is an error in a vocabulary, but not as a known class.
+        if name in KNOWN_KEYS and isinstance(value, str) and ',' in value and ';' not in value:
+            warnings.warn(
+                f'The option {_short_key(key)}={show_value(value)} is one class with synonyms: '
+                'commas separate synonyms, and semicolons separate classes.',
+                LangSegWarning,
+                stacklevel=4,
+            )
+    if not isinstance(value, CommaList):
+        return value
+    text = key in _TEXT_KEYS or isinstance(_present(cfg, key), str)
+    return value.typed if text else list(value)
+
+
+def _present(cfg: Config, key: str) -> Any:
+    """Return the value of a dotted key in a config, None if there is none."""
+    node: Any = cfg._cfg_dict
+    for part in key.split('.'):
+        if isinstance(node, Mapping):
+            node = node.get(part)
+        elif isinstance(node, Sequence) and not isinstance(node, str):
+            node = node[int(part)]
+    return node
 
 
 def _check_names(key: str) -> None:
@@ -81,7 +120,7 @@ def _check_names(key: str) -> None:
     if wrong:
         raise ValueError(
             f'The option {_short_key(key)}: {show_value(wrong[0])} cannot be a key of a config; '
-            'expected a name of letters, digits and underscores that is no word of Python.'
+            'expected a name of letters, digits and underscores that is not a Python keyword.'
         )
 
 
@@ -92,7 +131,7 @@ def _check_alone(options: Mapping[str, Any], key: str) -> None:
         if parent in options:
             raise ValueError(
                 f'The option {_short_key(parent)} replaces what the option {_short_key(key)} '
-                'changes: give one of them.'
+                'changes: give only one of them.'
             )
 
 
@@ -121,7 +160,7 @@ def _check_path(cfg: Config, key: str, value: Any) -> None:
         element = node[_index(last, node, key)]
         if not (isinstance(element, Mapping) and isinstance(value, Mapping)):
             raise ValueError(
-                f'The option {key} would replace an element of a list, which MMEngine does not do: '
+                f'The option {key} would replace an element of a list, which MMEngine cannot do: '
                 f'set keys of the element ({key}.KEY=VALUE), or give the whole list.'
             )
     elif not isinstance(node, Mapping):
@@ -132,11 +171,11 @@ def _check_path(cfg: Config, key: str, value: Any) -> None:
 
 
 def _index(part: str, node: Sequence, key: str) -> int:
-    # Python reads no number of thousands of digits.
+    # Python refuses to parse numbers with thousands of digits.
     if not part.isdecimal() or len(part) > _MOST_DIGITS or int(part) >= len(node):
         raise ValueError(
-            f'The option {key}: {show_value(part)} is in place of an index into a list of '
-            f'{len(node)}; expected 0 to {len(node) - 1}.'
+            f'The option {key}: {show_value(part)} is not an index into a list of {len(node)}; '
+            f'expected 0 to {len(node) - 1}.'
         )
     return int(part)
 
@@ -145,21 +184,23 @@ def _check_new_parent(node: Mapping, part: str, key: str, top: bool) -> None:
     near = get_close_matches(part, list(node), 1, SIMILAR)
     if near and not (top and part in RUNNER_KEYS):
         raise ValueError(
-            f'The option {key} names no place in the config: there is no {show_value(part)}. Did '
+            f'The option {key} does not match the config: there is no {show_value(part)}. Did '
             f'you mean {near[0]!r}?'
         )
     _warn_new_key(node, part, key, top)
 
 
 def _warn_new_key(node: Mapping, part: str, key: str, top: bool) -> None:
-    """A part with a type checks its keys itself; elsewhere a typo would have no effect."""
+    """Warn about a possible typo; a component with a type checks its keys itself."""
     if 'type' in node or (top and part in RUNNER_KEYS):
         return
     near = get_close_matches(part, [*node, *(RUNNER_KEYS if top else ())], 1, SIMILAR)
     if near or top:
-        hint = f' Did you mean {near[0]!r}?' if near else ' Nothing may read it.'
+        hint = f' Did you mean {near[0]!r}?' if near else ' It may have no effect.'
         warnings.warn(
-            f'The option {key} adds {show_value(part)} to the config.{hint}', stacklevel=4
+            f'The option {key} adds {show_value(part)} to the config.{hint}',
+            LangSegWarning,
+            stacklevel=4,
         )
 
 

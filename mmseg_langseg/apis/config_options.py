@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmengine.config import DictAction
@@ -15,14 +15,35 @@ QUOTES = ('"', "'")
 _DEEPEST = 50
 
 
-class ConfigOptions(DictAction):
-    """MMEngine's ``DictAction``, except that words and paths arrive as typed.
+class CommaList(list):
+    """List from a value with commas but without brackets, such as ``a,b``.
 
-    The toolbox's documented values are read as they are there: numbers, ``True``, ``None``,
-    strings, ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every blank and splits
-    at every comma, which turns ``person; dog, puppy`` into other words. Here a string with blanks
-    or semicolons outside brackets is kept whole, commas included, and so is one in quotes. Within
-    brackets, elements keep their inner blanks: ``[traffic light, dog]``.
+    The config decides whether the commas separate elements or belong to a string.
+
+    Args:
+        elements: Elements of the list.
+        typed: The value as typed.
+    """
+
+    def __init__(self, elements: Iterable[Any] = (), typed: str = '') -> None:
+        super().__init__(elements)
+        self.typed = typed
+
+
+def as_typed(value: Any) -> Any:
+    """Return the text of a :class:`CommaList`, and any other value unchanged."""
+    return value.typed if isinstance(value, CommaList) else value
+
+
+class ConfigOptions(DictAction):
+    """``DictAction`` that keeps class names and paths as typed.
+
+    Values documented in MMSegmentation are parsed as there: numbers, ``True``, ``None``, strings,
+    ``a,b,c``, ``[a,b]`` and ``[(a,b),(c,d)]``. MMEngine also drops every space and splits at every
+    comma, which corrupts ``person; dog, puppy``. Here a string with spaces or semicolons outside
+    brackets is kept whole, including its commas, and so is a quoted string. Within brackets,
+    elements keep their inner spaces: ``[traffic light, dog]``. ``a,b`` is a :class:`CommaList`,
+    which ``merge_options`` turns into a string where the config has one.
     """
 
     def __call__(
@@ -39,7 +60,7 @@ class ConfigOptions(DictAction):
             if not equals or not key.strip():
                 raise argparse.ArgumentError(
                     self,
-                    f'expected KEY=VALUE, got {show_value(text)} (a value with blanks needs '
+                    f'expected KEY=VALUE, got {show_value(text)} (a value with spaces needs '
                     'quotes: "KEY=some words")',
                 )
             try:
@@ -50,7 +71,7 @@ class ConfigOptions(DictAction):
 
 
 def parse_value(text: str) -> Any:
-    """Read the value of an option.
+    """Parse the value of an option.
 
     Raises:
         ValueError: Brackets or quotes do not match, or are nested too deeply.
@@ -74,8 +95,9 @@ def parse_value(text: str) -> Any:
         return text
     if any(character.isspace() for character in value) or ';' in value:
         elements = [_scalar(part.strip()) for part in value.split(',')]
-        return text if any(isinstance(element, str) for element in elements) else elements
-    return _split(value)
+        text_among = any(isinstance(element, str) for element in elements)
+        return text if text_among else CommaList(elements, text)
+    return CommaList(_split(value), text)
 
 
 def _scalar(text: str) -> Any:
@@ -87,12 +109,12 @@ def _is_quoted(text: str) -> bool:
 
 
 def _in_brackets(text: str) -> bool:
-    """Whether one pair of brackets encloses all of a text."""
+    """Whether one pair of brackets encloses the whole text."""
     return text[:1] in BRACKETS and _closing(text) == len(text) - 1
 
 
 def _matches(text: str) -> bool:
-    """Whether every bracket of a text has its partner."""
+    """Whether all brackets of a text match."""
     while text:
         if text[0] in BRACKETS:
             end = _closing(text)
@@ -106,7 +128,7 @@ def _matches(text: str) -> bool:
 
 
 def _closing(text: str) -> int | None:
-    """Index of the bracket that closes the first character's, None without one."""
+    """Return the index of the bracket that closes the first one, or None."""
     awaited: list[str] = []
     quote = None
     for index, character in enumerate(text):
@@ -127,7 +149,7 @@ def _closing(text: str) -> int | None:
 
 
 def _split(text: str) -> list:
-    """Parsed elements of a comma list; commas in brackets and quotes do not separate."""
+    """Parse a comma-separated list; commas in brackets and quotes do not separate."""
     elements = []
     rest = text.strip()
     while rest:

@@ -1,4 +1,4 @@
-"""Checks of a config's labelled data before its model is built and its weights are read."""
+"""Check the labeled data of a config before its model is built and weights are loaded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from mmseg.registry import DATASETS
 
 from mmseg_langseg.datasets import check_labels, dataset_parts
 from mmseg_langseg.evaluation import label_map_path
-from mmseg_langseg.masks import GenerationManifest, remove_leftovers
+from mmseg_langseg.fileio import remove_leftovers
+from mmseg_langseg.masks.runs import GenerationManifest
 
-from .config_checks import check_folders
+from .config_checks import check_folders, datasets_of
 
-# Where launchers tell a process its number and that of all.
+# Environment variables of launchers for the rank and the world size.
 _RANKS = dict(
     pytorch=('RANK', 'WORLD_SIZE'),
     slurm=('SLURM_PROCID', 'SLURM_NTASKS'),
@@ -31,10 +32,10 @@ def check_data(cfg: Config, loader: str) -> BaseDataset | None:
 
     Args:
         cfg: Config of a run.
-        loader: Its key of the data, e.g. ``test_dataloader``.
+        loader: Key of the dataloader, e.g. ``test_dataloader``.
 
     Returns:
-        The dataset; None if the config has no such data.
+        The dataset; None if the config has no such dataloader.
 
     Raises:
         OSError: Data are missing.
@@ -49,15 +50,31 @@ def check_data(cfg: Config, loader: str) -> BaseDataset | None:
         int(os.environ.get(name, default))
         for name, default in zip(_RANKS.get(cfg.get('launcher'), ('', '')), (0, 1), strict=True)
     )
-    check_labels(dataset, rank, world_size)
+    check_labels(dataset, rank, world_size, ignored_label(cfg, loader))
     return dataset
+
+
+def ignored_label(cfg: Config, loader: str) -> int | None:
+    """The label that the metric of some data ignores, see ``datasets.check_labels``.
+
+    Args:
+        cfg: Config of a run.
+        loader: Key of the data, e.g. ``test_dataloader``.
+
+    Returns:
+        The label; None if the metric does not say.
+    """
+    metrics = cfg.get(loader.replace('_dataloader', '_evaluator')) or []
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    settings = [metric for metric in metrics if isinstance(metric, dict)]
+    return next((one['ignore_index'] for one in settings if 'ignore_index' in one), None)
 
 
 def _build(settings: ConfigDict) -> BaseDataset:
     try:
         return DATASETS.build(settings)
     except ValueError as error:
-        # MMEngine's failure to store an empty list.
+        # MMEngine's error for a dataset without images.
         if 'at least one array' not in str(error):
             raise
         raise ValueError(
@@ -67,47 +84,77 @@ def _build(settings: ConfigDict) -> BaseDataset:
 
 
 def check_not_among_data(folder: str, dataset: BaseDataset, option: str) -> None:
-    """Make sure that a folder to write to is not among a dataset's images or label maps.
+    """Check that an output folder is not among the images or label maps of a dataset.
 
     Raises:
-        ValueError: It is such a folder, or below one.
+        ValueError: It is such a folder, inside one, or the root of the data.
     """
-    target = Path(folder).resolve()
     for part in dataset_parts(dataset):
-        for root in filter(os.path.isdir, filter(None, part.data_prefix.values())):
-            source = Path(root).resolve()
-            if target == source or source in target.parents:
-                raise ValueError(
-                    f"{option} '{folder}' is in '{root}', which the test reads: nothing was "
-                    'written; give another folder'
-                )
+        prefix = getattr(part, 'data_prefix', None) or {}
+        _check_outside(folder, getattr(part, 'data_root', None), prefix.values(), option)
+
+
+def check_not_among_data_of(cfg: Config, loader: str) -> None:
+    """Check that the work folder is not among the data of a loader, without building it.
+
+    Raises:
+        ValueError: See :func:`check_not_among_data`.
+    """
+    for _, dataset in datasets_of((cfg.get(loader) or {}).get('dataset'), loader):
+        root, prefix = dataset.get('data_root') or '', dataset.get('data_prefix') or {}
+        names = [name for name in prefix.values() if isinstance(name, str)]
+        _check_outside(cfg.work_dir, root, [os.path.join(root, n) for n in names], '--work-dir')
+
+
+def _check_outside(folder: str, root: str | None, sources: Iterable[str], option: str) -> None:
+    target, here = Path(folder).resolve(), Path.cwd()
+    # Subfolders of the root are fine, and so is a root that is the current folder or above it.
+    is_root = root and target == Path(root).resolve() and target not in (here, *here.parents)
+    for source in [*([root] if is_root else []), *filter(None, sources)]:
+        path = Path(source).resolve()
+        if os.path.isdir(path) and (target == path or path in target.parents):
+            raise ValueError(
+                f"{option} '{folder}' is in '{source}', which is read: nothing was written; give "
+                'another folder'
+            )
 
 
 def check_drawable(folder: str, dataset: BaseDataset | None) -> None:
-    """Make sure that OpenCV can write a picture for each image of a dataset into a folder.
+    """Check that OpenCV can write drawings of all images of a dataset into a folder.
 
-    It ends the process by a signal where a name holds bytes that are no UTF-8.
+    OpenCV kills the process by a signal if a file name is not valid UTF-8.
 
     Raises:
-        ValueError: The name of the folder or of an image is no text.
+        ValueError: The name of the folder or of an image is not valid UTF-8.
     """
     parts = [] if dataset is None else dataset_parts(dataset)
     paths = (part.get_data_info(i).get('img_path', '') for part in parts for i in range(len(part)))
     for name in itertools.chain([os.path.abspath(folder)], map(os.path.basename, paths)):
         if name != name.encode(errors='replace').decode():
             raise ValueError(
-                f'{name!r} is a name that is no text in UTF-8, so that no picture of it can be '
-                'written: rename it, or test without --show and --show-dir'
+                f'{name!r} is not valid UTF-8, so OpenCV cannot write a drawing of it: rename it, '
+                'or test without --show and --show-dir'
             )
 
 
+def start_pictures(show_dir: str) -> None:
+    """Prepare a folder for painted predictions, which replace those of an earlier test.
+
+    Raises:
+        ValueError: The visualizer's folder in it holds files of another origin.
+    """
+    folder = Path(show_dir, 'vis_data')
+    settings = dict(content='painted predictions')
+    GenerationManifest(folder).start(settings, (), folder.glob('[!.]*'))
+
+
 def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:
-    """Get a folder ready for predicted label maps.
+    """Prepare a folder for predicted label maps.
 
     Files of an earlier test with the same classes are replaced; files of another origin never.
 
     Args:
-        out: The folder.
+        out: Output folder.
         dataset: Dataset to test on.
 
     Returns:
@@ -115,7 +162,7 @@ def start_label_maps(out: str, dataset: BaseDataset) -> dict[str, str]:
 
     Raises:
         ValueError: The folder is among the images or label maps, holds files of another origin or
-            of a test with other classes, or two images would have the same label map.
+            of a test with other classes, or two images would share a label map.
     """
     check_not_among_data(out, dataset, '--out')
     roots = [part.data_prefix.get('img_path') or '' for part in dataset_parts(dataset)]

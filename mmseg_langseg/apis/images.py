@@ -1,4 +1,4 @@
-"""Conversion of what users call an image to RGB arrays."""
+"""Convert image files, PIL images and arrays to RGB arrays."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mmseg_langseg.masks import ImageFileError, decode_image
+from mmseg_langseg.fileio import ImageFileError, decode_image
 
 EXPECTED = (
-    'an image file, a PIL image, or a uint8 array (H, W, 3) in RGB, (H, W) or (H, W, 1) in grey, '
+    'an image file, a PIL image, or a uint8 array (H, W, 3) in RGB, (H, W) or (H, W, 1) in gray, '
     'or (H, W, 4) in RGBA'
 )
 _EIGHT_BIT_MODES = {
@@ -23,15 +23,15 @@ _EIGHT_BIT_MODES = {
 
 
 def to_rgb(image: str | os.PathLike | np.ndarray | Image.Image) -> np.ndarray:
-    """Convert an image to RGB if there is only one way to understand it.
+    """Convert an image file, PIL image or array to RGB; reject ambiguous input.
 
-    Transparency is ignored, as in MMSegmentation's image loader: hidden pixels show the color that
-    they are stored with. A PIL image is taken as ``numpy.asarray`` shows it (an EXIF orientation is
-    applied to files only).
+    Transparency is ignored, as in MMSegmentation's image loader: transparent pixels get their
+    stored color. A PIL image is read as by ``numpy.asarray`` (the EXIF orientation is applied to
+    files only).
 
     Args:
         image: File path; PIL image with 8 bits per channel; or uint8 array ``(H, W)`` or
-            ``(H, W, 1)`` (grey), ``(H, W, 3)`` (RGB), or ``(H, W, 4)`` (RGBA).
+            ``(H, W, 1)`` (gray), ``(H, W, 3)`` (RGB), or ``(H, W, 4)`` (RGBA).
 
     Returns:
         ``(H, W, 3)`` uint8, C-contiguous.
@@ -39,8 +39,8 @@ def to_rgb(image: str | os.PathLike | np.ndarray | Image.Image) -> np.ndarray:
     Raises:
         FileNotFoundError: There is no such file.
         IsADirectoryError: The path names a folder.
-        TypeError: It is no image, such as a list or a tensor.
-        ValueError: It is empty, has values whose range is unknown (float, 16-bit, bool arrays), or
+        TypeError: The input is not an image, e.g. a list or a tensor.
+        ValueError: The image is empty, has values of unknown range (float, 16-bit, bool arrays), or
             cannot be decoded.
     """
     if isinstance(image, (str, os.PathLike)):
@@ -53,10 +53,10 @@ def to_rgb(image: str | os.PathLike | np.ndarray | Image.Image) -> np.ndarray:
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
-    """Read an image file, with the pixels that MMSegmentation's ``LoadImageFromFile`` gives.
+    """Read an image file as RGB, with the same pixels as MMSegmentation's ``LoadImageFromFile``.
 
     The EXIF orientation is applied, 16-bit channels are scaled to 8 bits, transparency is ignored,
-    and of an animation the first frame is taken.
+    and the first frame of an animation is used.
 
     Args:
         path: Image file.
@@ -67,8 +67,8 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     Raises:
         FileNotFoundError: There is no such file.
         IsADirectoryError: The path names a folder.
-        ValueError: The file is no complete image, has floating-point or 32-bit pixels, or is so
-            large that Pillow takes it for a decompression bomb (``PIL.Image.MAX_IMAGE_PIXELS``).
+        ValueError: The file is not a complete image, has floating-point or 32-bit pixels, or is so
+            large that Pillow rejects it as a decompression bomb (``PIL.Image.MAX_IMAGE_PIXELS``).
     """
     path = Path(path)
     if path.is_dir():
@@ -87,7 +87,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
 
 def _check_header(content: bytes) -> None:
-    """Refuse what decoders blow up to gigabytes, and pixels without a defined range."""
+    """Reject decompression bombs and pixels without a defined range."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         try:
@@ -96,9 +96,9 @@ def _check_header(content: bytes) -> None:
                     return
         except Image.DecompressionBombError as error:
             raise ImageFileError(
-                f'{error} To read it all the same, raise PIL.Image.MAX_IMAGE_PIXELS'
+                f'{error} To read it anyway, raise PIL.Image.MAX_IMAGE_PIXELS'
             ) from error
-        # Whatever Pillow cannot read may still be one of OpenCV's formats.
+        # OpenCV reads some formats that Pillow does not.
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
             pass
     if not content:
@@ -126,7 +126,7 @@ def _from_pil(image: Image.Image) -> np.ndarray:
     try:
         if image.mode == 'La':
             image = image.convert('LA')
-        # Pillow has the color below transparent pixels only on the way over RGBA.
+        # Pillow keeps the color of transparent pixels only when converting via RGBA.
         if image.mode in ('LA', 'PA', 'RGBA', 'RGBa') or 'transparency' in image.info:
             image = image.convert('RGBA')
         return np.array(image.convert('RGB'))
@@ -169,7 +169,7 @@ def _described(image: object) -> str:
 
 def _advice(image: object) -> str:
     if isinstance(image, (list, tuple)):
-        return ' Images are segmented one at a time: call it once for each.'
+        return ' Images are segmented one at a time: call it once per image.'
     if isinstance(image, (bytes, bytearray, memoryview, io.IOBase)):
         return ' Decode it first: PIL.Image.open(io.BytesIO(content)).'
     if hasattr(image, 'numpy'):
@@ -186,7 +186,7 @@ def _range_advice(array: np.ndarray) -> str:
     if array.dtype == np.uint16:
         return 'For values up to 65535: (image // 256).astype("uint8").'
     if array.dtype == np.bool_:
-        return 'For a picture in black and white: image.astype("uint8") * 255.'
+        return 'For a black-and-white image: image.astype("uint8") * 255.'
     return 'For values from 0 to 255: image.astype("uint8").'
 
 
@@ -194,5 +194,5 @@ def _shape_advice(shape: tuple[int, ...]) -> str:
     if len(shape) == 3 and shape[0] in (1, 3, 4):
         return ' Put the channels last: image.transpose(1, 2, 0).'
     if len(shape) == 4:
-        return ' Images are segmented one at a time: call it once for each.'
+        return ' Images are segmented one at a time: call it once per image.'
     return ''

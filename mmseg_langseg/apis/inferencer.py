@@ -1,4 +1,4 @@
-"""One call from an image and class names to a label map."""
+"""Inferencer for open-vocabulary segmentation: from an image and class names to a label map."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from mmseg_langseg.models.utils import (
     set_model_vocabulary,
 )
 
+from .device import check_device
 from .images import to_rgb
 from .launch import check_checkpoint, load_config
 from .stored_weights import skip_public_weights
@@ -36,12 +37,12 @@ from .stored_weights import skip_public_weights
 
 @dataclass(frozen=True)
 class SegmentationResult:
-    """Segmentation of one image.
+    """Segmentation result of one image.
 
     Attributes:
-        image: ``(H, W, 3)`` uint8, RGB: the image as it was read.
+        image: ``(H, W, 3)`` uint8, RGB: the image as read.
         labels: ``(H, W)`` int64 index into ``classes``.
-        classes: Class names in the order in which they were given.
+        classes: Class names in the given order.
     """
 
     image: np.ndarray
@@ -50,23 +51,23 @@ class SegmentationResult:
 
 
 class LangSegInferencer:
-    """Segments images by class names, with the preprocessing of the config's test.
+    """Segment images by class names, with the test preprocessing of the config.
 
     Args:
-        config: Config file or config of any segmentor that ends in a ``LanguageHead``. Without
-            ``test_dataloader`` and ``test_pipeline`` images go to the model's data preprocessor at
-            their own size.
-        weights: Checkpoint; None segments with the untrained model, which is zero-shot CLIP.
+        config: Config file or config of any segmentor with a ``LanguageHead``. Without
+            ``test_dataloader`` and ``test_pipeline``, images keep their size and pass only the
+            model's data preprocessor.
+        weights: Checkpoint; None uses the untrained model, i.e. zero-shot CLIP.
         device: torch device; by default the accelerator that MMEngine finds, or the CPU.
         cfg_options: Dotted keys and values that override the config, e.g.
             ``{'model.clip.pretrained': 'ViT-B-16.pt'}``.
-        trust_checkpoint: Unpickle the checkpoint with all that it holds, which can run any
-            command: only for files that you made yourself.
+        trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
+            arbitrary code; only for files that you created yourself.
 
     Raises:
         FileNotFoundError: If the config or the weights do not exist.
-        ValueError: If the model has no head that takes class names, or the weights are damaged,
-            hold code, or belong to another model.
+        ValueError: If there is no such device, the model has no head that takes class names, or the
+            weights are damaged, hold code, or belong to another model.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class LangSegInferencer:
         cfg_options: dict[str, Any] | None = None,
         trust_checkpoint: bool = False,
     ) -> None:
+        device = get_device() if device is None else check_device(device)
         if weights is not None:
             check_checkpoint(weights)
         cfg = load_config(config, cfg_options=cfg_options)
@@ -84,7 +86,7 @@ class LangSegInferencer:
         with trusted_checkpoint(weights if trust_checkpoint else None):
             self.model = _build(cfg, weights)
         check_language_head(self.model, type(self).__name__)
-        self.model.to(device or get_device()).eval()
+        self.model.to(device).eval()
         self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *_test_steps(cfg)])
         self._vocabulary: Vocabulary | None = None
 
@@ -102,11 +104,11 @@ class LangSegInferencer:
                 such entry per class, the path of a ``.json`` vocabulary, or a vocabulary.
 
         Returns:
-            The label map, of the same height and width as the image.
+            The result, with a label map of the same height and width as the image.
 
         Raises:
             FileNotFoundError: If the image or vocabulary file does not exist.
-            TypeError: If the image or the texts are of a kind that is not listed here.
+            TypeError: If the type of the image or of the texts is not listed here.
             ValueError: If the image has no pixels, an unknown value range, or cannot be decoded, or
                 the class names are not valid.
         """
@@ -121,13 +123,13 @@ class LangSegInferencer:
 
     def _prepare(self, rgb: np.ndarray) -> dict:
         try:
-            # The pipeline works on BGR, as MMSegmentation's file loader gives it.
+            # The pipeline expects BGR, as loaded by MMSegmentation.
             return self._pipeline(dict(img=np.ascontiguousarray(rgb[..., ::-1])))
         except (cv2.error, ValueError) as error:
             height, width = rgb.shape[:2]
             raise ValueError(
-                f"An image of {width}x{height} pixels does not pass the config's test pipeline "
-                f'({error}); give one that is less narrow.'
+                f"An image of {width}x{height} pixels fails in the config's test pipeline "
+                f'({error}); use an image that is less narrow.'
             ) from error
 
 
@@ -144,10 +146,10 @@ def _build(cfg: Config, weights: str | None) -> nn.Module:
 
 
 def parse_texts(texts: str | os.PathLike | Sequence[str] | Vocabulary) -> Vocabulary:
-    """Read class names as users give them, see :meth:`Vocabulary.parse`.
+    """Parse class names in any accepted form, see :meth:`Vocabulary.parse`.
 
     Raises:
-        TypeError: If they are none of the forms that ``Vocabulary.parse`` reads.
+        TypeError: If the type is none that ``Vocabulary.parse`` reads.
     """
     if not isinstance(texts, (str, os.PathLike, list, tuple, Vocabulary)):
         raise TypeError(
@@ -158,7 +160,7 @@ def parse_texts(texts: str | os.PathLike | Sequence[str] | Vocabulary) -> Vocabu
 
 
 def _test_steps(cfg: Config) -> list[dict]:
-    """Steps of the config's test pipeline after those that read files."""
+    """Return the steps of the config's test pipeline without those that load files."""
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     pipeline = dataset.get('pipeline') or cfg.get('test_pipeline') or [dict(type='PackSegInputs')]
     return [step for step in pipeline if not _name(step['type']).startswith('Load')]

@@ -1,4 +1,4 @@
-"""What training and testing share: reading the config and starting the Runner."""
+"""Load the config and build the Runner for training and testing."""
 
 import gc
 from pathlib import Path
@@ -13,6 +13,7 @@ from mmseg.registry import RUNNERS
 
 from mmseg_langseg.engine import CheckpointFitHook
 
+from .benchmark import use_benchmark
 from .command_runner import CommandRunner
 from .config_checks import check_output_folder
 from .config_file import merge_options, read_config
@@ -23,15 +24,17 @@ def load_config(
     work_dir: str | None = None,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
+    benchmark: str | None = None,
 ) -> Config:
-    """Read a config and settle its launcher and work directory.
+    """Read a config and set its launcher and work directory.
 
     Args:
-        config: Config file, or a config that the caller made; the latter is copied.
-        work_dir: Wins over the config's own ``work_dir``; without either it is
+        config: Config file or ``Config``; the latter is copied.
+        work_dir: Overrides ``work_dir`` of the config; if neither is set, it is
             ``work_dirs/<name of the config file>``.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        benchmark: Test set instead of the config's, see :func:`use_benchmark`.
 
     Raises:
         FileNotFoundError: If the config file does not exist.
@@ -40,6 +43,8 @@ def load_config(
     """
     cfg = config.copy() if isinstance(config, Config) else read_config(config)
     cfg.launcher = launcher
+    if benchmark is not None:
+        use_benchmark(cfg, benchmark)
     if cfg_options:
         merge_options(cfg, cfg_options)
     if work_dir is not None:
@@ -52,7 +57,7 @@ def load_config(
 
 
 def check_checkpoint(path: str) -> str:
-    """Return ``path``; a local checkpoint that does not exist ends before anything is built.
+    """Return ``path`` after checking that a local checkpoint exists.
 
     Raises:
         FileNotFoundError: If ``path`` names a local file that does not exist.
@@ -63,10 +68,10 @@ def check_checkpoint(path: str) -> str:
 
 
 def _use_cpu_processes(cfg: Config) -> None:
-    """Start the processes of ``torchrun`` on CPUs, where MMEngine's own start needs a GPU.
+    """Set up distributed CPU processes of ``torchrun``; MMEngine's own setup needs a GPU.
 
     MMEngine selects a CUDA device for each process and passes ``device_ids`` to its default
-    wrapper; torch refuses both without a GPU.
+    wrapper; torch rejects both without a GPU.
     """
     if not is_distributed():
         torch_dist.init_process_group(backend='gloo')
@@ -80,9 +85,9 @@ def _use_cpu_processes(cfg: Config) -> None:
 
 
 def launch_runner(cfg: Config) -> Runner:
-    """Build the config's Runner on whatever this machine has: CPU, one GPU or many.
+    """Build the Runner of a config for a CPU, one GPU or several GPUs.
 
-    A checkpoint that the config names must fit the model, see ``CheckpointFitHook``.
+    The checkpoint of the config must fit the model, see ``CheckpointFitHook``.
     """
     if cfg.launcher == 'pytorch' and get_device() == 'cpu' and 'model_wrapper_cfg' not in cfg:
         _use_cpu_processes(cfg)
@@ -93,11 +98,11 @@ def launch_runner(cfg: Config) -> Runner:
 
 
 def leave_process_group() -> None:
-    """End a script's part in a distributed run, after all its processes have come so far.
+    """Destroy the process group of a distributed run, once all processes have reached this call.
 
-    Threads of gloo that live on when the interpreter ends were seen to abort a finished training
+    Gloo threads that were still alive at interpreter exit have aborted a finished training
     ("terminate called without an active exception"). They end with the last reference to the group,
-    and the runner, which has one, refers to itself.
+    which the runner holds; the runner refers to itself, hence the garbage collection.
     """
     if is_distributed():
         barrier()

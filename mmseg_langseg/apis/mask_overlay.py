@@ -1,15 +1,15 @@
-"""Masks and regions painted over an image."""
+"""Draw masks and regions over an image."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from .overlay import class_colours
+from .overlay import class_colors
 
 
 def draw_masks(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Paint masks over an image: large ones first, each with its outline.
+    """Draw masks over an image: large ones first, each with its outline.
 
     Args:
         image: uint8 (H, W, 3) RGB.
@@ -26,16 +26,16 @@ def draw_masks(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
         top[inside] = i
         outline[inside] = core[1:-1, 1:-1][inside] == 0
     drawn = draw_regions(image, top)
-    drawn[outline] = class_colours(len(masks))[top[outline]]
+    drawn[outline] = class_colors(len(masks))[top[outline]]
     return drawn
 
 
 def draw_regions(image: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """Paint regions over an image, each in the colour of its id.
+    """Draw regions over an image, each in the color of its id.
 
     Args:
         image: uint8 (H, W, 3) RGB.
-        regions: int (H, W), ids from 0 on; -1: not painted.
+        regions: int (H, W), non-negative ids; -1: not drawn.
 
     Returns:
         uint8 (H, W, 3), a copy.
@@ -43,6 +43,6 @@ def draw_regions(image: np.ndarray, regions: np.ndarray) -> np.ndarray:
     drawn = image.copy()
     inside = regions >= 0
     if inside.any():
-        colours = class_colours(int(regions.max()) + 1)[regions[inside]]
-        drawn[inside] = (0.5 * image[inside] + 0.5 * colours).astype(np.uint8)
+        colors = class_colors(int(regions.max()) + 1)[regions[inside]]
+        drawn[inside] = (0.5 * image[inside] + 0.5 * colors).astype(np.uint8)
     return drawn

@@ -1,4 +1,4 @@
-"""A label map painted over its image, with a legend."""
+"""Draw a label map over its image, with a legend."""
 
 import colorsys
 
@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 from .inferencer import SegmentationResult
 
 
-def class_colours(num_classes: int) -> np.ndarray:
-    """Return ``(num_classes, 3)`` uint8 RGB colours; neighbours in the list look unlike."""
-    # Steps of the golden ratio round the colour wheel never come close to a colour soon again.
+def class_colors(num_classes: int) -> np.ndarray:
+    """Return ``(num_classes, 3)`` uint8 RGB colors; consecutive colors differ clearly."""
+    # Golden-ratio steps around the color wheel keep consecutive hues far apart.
     hues = (np.arange(num_classes) * 0.618033988749895) % 1.0
     tones = [(0.85, 0.95), (0.55, 0.95), (0.9, 0.65)]
     rgb = [colorsys.hsv_to_rgb(hue, *tones[i % len(tones)]) for i, hue in enumerate(hues)]
@@ -18,28 +18,28 @@ def class_colours(num_classes: int) -> np.ndarray:
 
 
 def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Image:
-    """Paint a result over its image, with a legend of the found classes at its right.
+    """Draw a segmentation result over its image, with a legend of the found classes on the right.
 
     Args:
-        result: What the inferencer answered, image ``(H, W, 3)``.
-        opacity: Of the class colours, 0 (image only) to 1 (colours only).
+        result: Result of the inferencer, image ``(H, W, 3)``.
+        opacity: Opacity of the class colors, 0 (image only) to 1 (colors only).
 
     Returns:
-        The picture, wider than the image by the legend; the legend lists the found classes from
-        the largest to the smallest, each with its share of the pixels.
+        The image extended by the legend, which lists the found classes from the largest to the
+        smallest, each with its share of the pixels.
 
     Raises:
         ValueError: If ``opacity`` is outside 0 to 1.
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f'opacity is {opacity}, expected a number from 0 to 1.')
-    colours = class_colours(len(result.classes))
-    blend = result.image * (1 - opacity) + colours[result.labels] * opacity
+    colors = class_colors(len(result.classes))
+    blend = result.image * (1 - opacity) + colors[result.labels] * opacity
     picture = Image.fromarray(blend.round().astype(np.uint8))
     share = np.bincount(result.labels.ravel(), minlength=len(result.classes)) / result.labels.size
     found = [int(index) for index in np.argsort(-share, kind='stable') if share[index] > 0]
     legend = _draw_legend(
-        [(f'{result.classes[i]} {share[i]:.1%}', tuple(colours[i].tolist())) for i in found],
+        [(f'{result.classes[i]} {share[i]:.1%}', tuple(colors[i].tolist())) for i in found],
         picture.height,
     )
     canvas = Image.new('RGB', (picture.width + legend.width, legend.height), 'white')
@@ -49,15 +49,15 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
 
 
 def _draw_legend(lines: list[tuple[str, tuple[int, ...]]], height: int) -> Image.Image:
-    """Draw one swatch and text a line, at least ``height`` pixels high."""
+    """Draw one color swatch and text per line, at least ``height`` pixels high."""
     font = ImageFont.load_default(size=min(max(height / 28, 11), 32))
     row = round(font.size * 1.6)
     pad = row // 2
     width = max(round(font.getlength(text)) for text, _ in lines) + row + 3 * pad
     image = Image.new('RGB', (width, max(height, row * len(lines) + 2 * pad)), 'white')
     draw = ImageDraw.Draw(image)
-    for number, (text, colour) in enumerate(lines):
+    for number, (text, color) in enumerate(lines):
         top = pad + number * row
-        draw.rectangle((pad, top, pad + row * 0.8, top + row * 0.8), fill=colour, outline='black')
+        draw.rectangle((pad, top, pad + row * 0.8, top + row * 0.8), fill=color, outline='black')
         draw.text((pad + row + pad, top), text, fill='black', font=font)
     return image

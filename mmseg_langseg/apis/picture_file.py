@@ -1,4 +1,4 @@
-"""Picture files that never replace what this package did not write."""
+"""Save pictures without overwriting files that this package did not write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
 _SOFTWARE = 0x0131  # the EXIF tag of the program that wrote a file
@@ -16,29 +16,29 @@ _NAME = 'mmseg_langseg'
 
 
 def check_picture_path(path: str | os.PathLike) -> None:
-    """Make sure, before any work is done, that a picture can be written.
+    """Check, before any work is done, that a picture can be written.
 
     Args:
-        path: Picture that :func:`save_picture` will write. An earlier picture of this package may
-            be there, no other file.
+        path: File that :func:`save_picture` will write. It may replace an earlier picture of this
+            package, but no other file.
 
     Raises:
         FileExistsError: The file exists and was not written by :func:`save_picture`.
         IsADirectoryError: The path names a folder.
         PermissionError: The folder cannot be written to.
-        ValueError: The suffix names no picture format.
+        ValueError: The suffix is not one of a supported image format.
     """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"The output '{path}' is a folder; give a file name in it.")
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(
-            f"The output '{path}' must end in one of {', '.join(SUFFIXES)}, which names its format."
+            f"The output '{path}' must end in one of {', '.join(SUFFIXES)}, which sets its format."
         )
     if os.path.lexists(path) and not _is_ours(path):
         raise FileExistsError(
-            f"The output '{path}' exists and is no picture of mmseg_langseg: nothing was written; "
-            'give another path.'
+            f"The output '{path}' exists and is not a picture by mmseg_langseg: nothing was "
+            'written; give another path.'
         )
     folder = path.absolute().parent
     while not folder.exists():
@@ -48,14 +48,14 @@ def check_picture_path(path: str | os.PathLike) -> None:
 
 
 def save_picture(picture: Image.Image, path: str | os.PathLike) -> None:
-    """Write a picture whole or not at all, marked as one of this package.
+    """Write a picture atomically, marked as one of this package.
 
     Args:
         picture: RGB image.
-        path: File to write; its suffix names the format, its folder is made if needed.
+        path: Output file; its suffix sets the format, and its folder is created if needed.
 
     Raises:
-        OSError: The disk is full, the folder not writable, ...; names the file.
+        OSError: The disk is full, the folder not writable, ...; the message names the file.
         ValueError: See :func:`check_picture_path`, which is called first.
     """
     check_picture_path(path)

@@ -1,4 +1,4 @@
-"""Checkpoints that hold the whole model need no public weights."""
+"""Skip the download of pretrained weights if a checkpoint holds the whole model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TEXT_ENCODER = 'decode_head.text_encoder.'
 
 
 def skip_public_weights_of(model: Mapping[str, Any], checkpoint: str | None) -> None:
-    """As :func:`skip_public_weights`, for a checkpoint file; one to download is left alone."""
+    """Apply :func:`skip_public_weights` to a checkpoint file; URLs are ignored."""
     if checkpoint is None or '://' in checkpoint:
         return
     content = read_checkpoint(checkpoint, mmap=True)
@@ -20,11 +20,11 @@ def skip_public_weights_of(model: Mapping[str, Any], checkpoint: str | None) -> 
 
 
 def skip_public_weights(model: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Let a model start from random weights if a checkpoint holds all that it needs.
+    """Initialize a model with random weights if a checkpoint holds all its tensors.
 
-    A checkpoint holds the frozen text encoder only if it was trained from random weights
-    (``pretrained=None``): then the frozen image tower is in it, too, and to download public weights
-    would be in vain.
+    A checkpoint holds the frozen text encoder only if the model was trained from random weights
+    (``pretrained=None``). It then holds the frozen image tower as well, and downloading public
+    weights would be useless.
 
     Args:
         model: Config of the segmentor; changed in place.

@@ -1,4 +1,4 @@
-"""Testing from a config, with or without a checkpoint."""
+"""Test a model from a config, with or without a checkpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,13 @@ from mmengine.dataset import BaseDataset
 from mmseg_langseg.fileio import trusted_checkpoint
 
 from .config_checks import check_can_test, check_output_folder
-from .data_check import check_data, check_drawable, check_not_among_data, start_label_maps
+from .data_check import (
+    check_data,
+    check_drawable,
+    check_not_among_data,
+    start_label_maps,
+    start_pictures,
+)
 from .launch import check_checkpoint, launch_runner, load_config
 from .stored_weights import skip_public_weights_of
 from .words import set_known, set_texts
@@ -28,27 +34,29 @@ def run_test(
     launcher: str = 'none',
     texts: str | None = None,
     known: str | None = None,
+    benchmark: str | None = None,
     trust_checkpoint: bool = False,
 ) -> dict[str, float]:
     """Evaluate the model of a config on its test data.
 
     Args:
         config: Config file or config.
-        checkpoint: Weights to load; None tests the model as built, which for a language
-            segmentor is its CLIP, zero-shot.
-        work_dir: Where logs and the metrics' JSON go; see :func:`load_config`.
+        checkpoint: Weights to load; None tests the untrained model, which for a language
+            segmentor is zero-shot CLIP.
+        work_dir: Folder for logs and the JSON file of the metrics; see :func:`load_config`.
         out: Folder for the predicted label maps, one PNG per image in the tree of the image
             folder; see ``LabelMapWriter`` for their values.
         show: Show each prediction in a window.
-        show_dir: Folder for painted predictions.
-        wait_time: Seconds that a window stays.
+        show_dir: Folder for drawings of the predictions.
+        wait_time: Display time of each window in seconds.
         tta: Average over the views of the config's ``tta_pipeline``.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
-        texts: Vocabulary under test, see :func:`set_texts`; default that of config or dataset.
-        known: Words that the checkpoint was trained with, see :func:`set_known`.
-        trust_checkpoint: Unpickle the checkpoint with all that it holds, which can run any
-            command: only for files that you made yourself.
+        texts: Test vocabulary, see :func:`set_texts`; default: that of the config or dataset.
+        known: Known classes that the checkpoint was trained with, see :func:`set_known`.
+        benchmark: Test set instead of the config's, see :func:`use_benchmark`.
+        trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
+            arbitrary code; only for files that you created yourself.
 
     Returns:
         The metrics by name, e.g. ``mIoU`` in percent.
@@ -57,15 +65,16 @@ def run_test(
         FileNotFoundError: If the config, the checkpoint or the data do not exist.
         NotADirectoryError: If a folder to write to is a file.
         ValueError: If the config does not test or lacks what an option needs, labels cannot be used
-            (said before the model is built), ``out`` or ``show_dir`` would mix with other files, or
-            the checkpoint is damaged, holds code or belongs to another model.
+            (checked before the model is built), an output folder is among the data, ``out`` or
+            ``show_dir`` would mix with other files, or the checkpoint is damaged, holds code or
+            belongs to another model.
     """
     if checkpoint is not None:
         check_checkpoint(checkpoint)
     for folder, option in ((out, '--out'), (show_dir, '--show-dir')):
         if folder is not None:
             check_output_folder(folder, option)
-    cfg = load_config(config, work_dir, cfg_options, launcher)
+    cfg = load_config(config, work_dir, cfg_options, launcher, benchmark)
     check_can_test(cfg)
     if texts is not None:
         set_texts(cfg, texts)
@@ -78,12 +87,15 @@ def run_test(
     if tta:
         _use_tta(cfg)
     dataset = check_data(cfg, 'test_dataloader')
-    if show_dir and dataset is not None:
-        check_not_among_data(show_dir, dataset, '--show-dir')
+    for folder, option in ((cfg.work_dir, '--work-dir'), (show_dir, '--show-dir')):
+        if folder and dataset is not None:
+            check_not_among_data(folder, dataset, option)
     if show or show_dir:
         check_drawable(show_dir or cfg.work_dir, dataset)
     if out is not None:
         _keep_predictions(cfg, out, dataset)
+    if show_dir:
+        start_pictures(show_dir)
     with trusted_checkpoint(checkpoint if trust_checkpoint else None):
         skip_public_weights_of(cfg.model, checkpoint)
         return launch_runner(cfg).test()
@@ -119,6 +131,6 @@ def _keep_predictions(cfg: Config, out: str, dataset: BaseDataset | None) -> Non
     _require(cfg, 'test_dataloader', '--out')
     evaluators = _require(cfg, 'test_evaluator', '--out')
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    # Those that would write the label maps in 8 bits and measure nothing.
+    # Without metrics that only format results (in 8 bits) and have no folder to write to.
     kept = [e for e in evaluators if not e.get('format_only') or e.get('output_dir')]
     cfg.test_evaluator = [*kept, start_label_maps(out, dataset)]

@@ -1,4 +1,4 @@
-"""Training from a config."""
+"""Train a model from a config."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from mmengine.runner import Runner
 from mmseg_langseg.fileio import trusted_checkpoint
 
 from .config_checks import check_can_train, check_folders
-from .data_check import check_data
+from .data_check import check_data, check_not_among_data, check_not_among_data_of
 from .launch import launch_runner, load_config
-from .resume import given_checkpoint, newest_checkpoint
-from .training_lock import training_lock
+from .resume import check_replaces_no_checkpoint, given_checkpoint, newest_checkpoint
+from .training_lock import run_lock
 from .words import set_known
 
 
@@ -32,27 +32,28 @@ def run_training(
 
     Args:
         config: Config file or config.
-        work_dir: Where logs and checkpoints go; see :func:`load_config`.
-        resume: True goes on from the newest checkpoint of the work directory that can be read, or
-            starts anew if it holds none; a path goes on from that checkpoint.
+        work_dir: Folder for logs and checkpoints; see :func:`load_config`.
+        resume: True resumes from the newest readable checkpoint in the work directory, or starts a
+            new training if it holds none; a path resumes from that checkpoint.
         amp: Train with automatic mixed precision.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
-        known: Known words of CLIP-S4 or MaskCLIP+, see :func:`set_known`.
-        trust_checkpoint: Unpickle the checkpoint with all that it holds, which can run any
-            command: only for files that you made yourself.
+        known: Known classes of CLIP-S4 or MaskCLIP+, see :func:`set_known`.
+        trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
+            arbitrary code; only for files that you created yourself.
 
     Returns:
         The Runner after training; ``runner.model`` is the trained model.
 
     Raises:
+        FileExistsError: If the training would replace checkpoints of another one.
         FileNotFoundError: If the config, its data or the checkpoint to resume from do not exist.
-        FloatingPointError: If a loss or what would be saved is not finite.
-        RuntimeError: If another training uses the work directory.
+        FloatingPointError: If a loss or a value to be saved is not finite.
+        RuntimeError: If another training uses the work directory or the checkpoint folder.
         ValueError: If the config does not train, labels of the validation data cannot be used
-            (said before the model is built), ``known`` does not fit the config, ``amp`` is asked
-            for where it cannot work, or a checkpoint is damaged, holds code, does not fit, or, to
-            resume from it, holds no whole state of a training.
+            (checked before the model is built), the work directory is among the data, ``known``
+            does not fit the config, ``amp`` is not available, or a checkpoint is damaged, holds
+            code, does not fit or, if it is to be resumed from, lacks the training state.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
     check_can_train(cfg)
@@ -61,12 +62,16 @@ def run_training(
         set_known(cfg, known)
     if amp:
         _enable_amp(cfg)
-    check_data(cfg, 'val_dataloader')
+    check_not_among_data_of(cfg, 'train_dataloader')
+    validated = check_data(cfg, 'val_dataloader')
+    if validated is not None:
+        check_not_among_data(cfg.work_dir, validated, '--work-dir')
     if cfg.get('resume'):
-        # As MMEngine has it, but looked for in the work directory.
+        # As in MMEngine, but the checkpoint is searched for in the work directory.
         resume = resume or cfg.get('load_from') or True
-    with training_lock(cfg.work_dir, launcher):
+    with run_lock(cfg):
         notes = _set_resume(cfg, resume, trust_checkpoint) if resume else []
+        check_replaces_no_checkpoint(cfg)
         with trusted_checkpoint(cfg.get('load_from') if trust_checkpoint else None):
             runner = launch_runner(cfg)
             for note in notes:
@@ -77,9 +82,9 @@ def run_training(
 
 
 def warn_of_batch_size(runner: Runner) -> None:
-    """Warn if a step has another number of images than the schedule of the config is made for.
+    """Warn if the total batch size is not the one that the schedule of the config is made for.
 
-    That number is ``auto_scale_lr.base_batch_size``; nothing is said if the config has none, or
+    The latter is ``auto_scale_lr.base_batch_size``; there is no warning if the config has none or
     scales its learning rate by it.
     """
     schedule = runner.cfg.get('auto_scale_lr') or {}
@@ -100,7 +105,7 @@ def warn_of_batch_size(runner: Runner) -> None:
 def _enable_amp(cfg: Config) -> None:
     if get_device() == 'cpu':
         raise ValueError(
-            'Mixed precision (--amp) needs a GPU, and this machine offers none to torch; '
+            'Mixed precision (--amp) needs a GPU, but torch finds none on this machine; '
             'train without --amp.'
         )
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
@@ -114,7 +119,7 @@ def _enable_amp(cfg: Config) -> None:
 
 
 def _set_resume(cfg: Config, resume: bool | str, trust: bool) -> list[str]:
-    """Make the config go on from a checkpoint; what the log should say about the choice."""
+    """Set the checkpoint to resume from in the config, and return notes for the log."""
     if isinstance(resume, str):
         checkpoint, skipped = given_checkpoint(resume, cfg, trust), []
     else:
@@ -122,7 +127,7 @@ def _set_resume(cfg: Config, resume: bool | str, trust: bool) -> list[str]:
     notes = [f'Not resumed from: {message}.' for message in skipped]
     cfg.resume = checkpoint is not None
     if checkpoint is None:
-        # A config's load_from holds weights to start from, not a run to go on with.
-        return [*notes, f'{cfg.work_dir} holds no checkpoint: training starts anew.']
+        # load_from in a config names initial weights, not a run to resume.
+        return [*notes, f'{cfg.work_dir} holds no checkpoint: a new training starts.']
     cfg.load_from = checkpoint
     return notes

@@ -1,4 +1,4 @@
-"""One training in a work folder at a time."""
+"""Lock that allows one training per work folder at a time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from mmengine.config import Config
 from mmengine.dist import get_rank
 
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import LangSegWarning, write_whole_file
+
+from .resume import local_folders
 
 LOCK = '.training.lock'
 OWNER = '.training.owner'
@@ -21,23 +24,36 @@ _RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 
 @contextmanager
-def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterator[None]:
-    """Keep other trainings out of a work folder; two would remove each other's checkpoints.
+def run_lock(cfg: Config) -> Iterator[None]:
+    """Lock a config's work folder and checkpoint folder for one training.
 
-    The lock is of the operating system, which releases it whenever its process ends. Of a
-    distributed training, the main process alone holds it.
+    Raises:
+        RuntimeError: See :func:`training_lock`.
+    """
+    with ExitStack() as locks:
+        for folder in local_folders(cfg):
+            locks.enter_context(training_lock(folder, cfg.launcher))
+        yield
+
+
+@contextmanager
+def training_lock(folder: str | os.PathLike, launcher: str = 'none') -> Iterator[None]:
+    """Lock a folder for one training; two would remove each other's checkpoints.
+
+    The operating system releases the lock whenever its process ends. In a distributed training,
+    only the main process holds it.
 
     Args:
-        work_dir: The folder; is made if needed.
+        folder: Work folder or checkpoint folder; created if needed.
         launcher: How the processes were started, see :func:`run_training`.
 
     Raises:
-        RuntimeError: Another training uses the folder; names its process.
+        RuntimeError: Another training uses the folder; the message names its process.
     """
     if not _is_main(launcher):
         yield
         return
-    folder = Path(work_dir)
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     owner = folder / OWNER
     lock = FileLock(folder / LOCK)
@@ -45,12 +61,14 @@ def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterat
         lock.acquire(timeout=0)
     except Timeout:
         raise RuntimeError(
-            f"Another training uses the work folder '{folder}': {_read(owner)}. Wait until it has "
-            'ended, end it, or give this one a folder of its own with --work-dir.'
+            f"Another training uses the folder '{folder}': {_read(owner)}. Wait until it ends, "
+            'stop it, or choose a work folder of another name with --work-dir.'
         ) from None
     except (NotImplementedError, OSError) as error:
         # Some cluster file systems are mounted without locks.
-        warnings.warn(f"the work folder '{folder}' cannot be locked: {error}", stacklevel=3)
+        warnings.warn(
+            f"the folder '{folder}' cannot be locked: {error}", LangSegWarning, stacklevel=3
+        )
     try:
         write_whole_file(owner, _this_process().encode())
         yield
@@ -60,7 +78,7 @@ def training_lock(work_dir: str | os.PathLike, launcher: str = 'none') -> Iterat
 
 
 def _is_main(launcher: str) -> bool:
-    """Whether this is the main process, also before the processes are connected."""
+    """Whether this is the main process, even before the process group is initialized."""
     return get_rank() == 0 and int(os.environ.get(_RANKS.get(launcher, ''), 0)) == 0
 
 

@@ -1,4 +1,4 @@
-"""Words given to a command: the vocabulary under test, and the known words of a training."""
+"""Set the test vocabulary and the known classes of a config from command-line options."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from mmseg_langseg.evaluation.known_split import KnownSplit
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 KNOWN_KEYS = ('known', 'names')
-"""Argument for the known words of ``CLIPS4Head`` and of ``MaskCLIPPlusHead``."""
+"""Arguments for the known classes of ``CLIPS4Head`` and ``MaskCLIPPlusHead``."""
 
 
 def set_texts(cfg: Config, texts: str) -> None:
-    """Make words the vocabulary under test, in place.
+    """Set the test vocabulary of a config, in place.
 
     Args:
         cfg: Config of a language segmentor.
         texts: ``'cat; dog, puppy'`` or the path of a JSON file, see :meth:`Vocabulary.parse`.
 
     Raises:
-        ValueError: The words are no vocabulary, or the model reads no words.
+        ValueError: The texts are not a valid vocabulary, or the model does not use class names.
         FileNotFoundError: There is no such JSON file.
     """
     Vocabulary.parse(texts)
     head = _head(cfg)
     if 'text_encoder' not in head and 'clip' not in cfg.model:
         raise ValueError(
-            f'--texts needs a model that reads words; the {head.get("type")} of {cfg.filename} '
-            'does not.'
+            f'--texts needs a model that uses class names; the {head.get("type")} of '
+            f'{cfg.filename} does not.'
         )
     head.vocabulary = texts
 
 
 def set_known(cfg: Config, known: str) -> None:
-    """Make words the known ones of a training, and split the classes of its metrics by them.
+    """Set the known classes of a training and the known/unknown split of its metrics.
 
     Args:
         cfg: Config of CLIP-S4 or MaskCLIP+, changed in place.
         known: ``'person; dog, puppy; sky'`` or the path of a JSON file.
 
     Raises:
-        ValueError: The words are no vocabulary, the model has no known words, or a word is no
-            class of a dataset whose known and unknown classes are told apart.
+        ValueError: The class names are not a valid vocabulary, the model has no known classes, or a
+            known class is missing in a dataset that is evaluated on known and unknown classes.
         FileNotFoundError: There is no such JSON file.
     """
     words = Vocabulary.parse(known)
@@ -53,7 +53,7 @@ def set_known(cfg: Config, known: str) -> None:
     if key is None:
         raise ValueError(
             f'--known is for CLIP-S4 and MaskCLIP+; the {head.get("type")} of {cfg.filename} has '
-            'no known words.'
+            'no known classes.'
         )
     head[key] = known
     tested = head.get('vocabulary')
@@ -69,8 +69,8 @@ def set_known(cfg: Config, known: str) -> None:
             split = KnownSplit.of(words, dataset_classes(dataset), tested)
             if split.strangers:
                 raise ValueError(
-                    f'--known: {", ".join(split.strangers)}: no class of {dataset.type}, whose '
-                    'known and unknown classes are told apart. Its classes are '
+                    f'--known: {", ".join(split.strangers)}: not in {dataset.type}, which is '
+                    'evaluated on known and unknown classes. Its classes are '
                     f'{", ".join(split.known + split.unknown)}.'
                 )
             for metric in metrics:
@@ -78,14 +78,14 @@ def set_known(cfg: Config, known: str) -> None:
 
 
 def dataset_classes(dataset: dict) -> Sequence[str]:
-    """Class names of a dataset's config; no image is looked for."""
+    """Return the class names of a dataset config, without searching for images."""
     return DATASETS.build({**dataset, 'lazy_init': True, 'pipeline': []}).metainfo['classes']
 
 
 def _head(cfg: Config) -> dict:
     head = cfg.model.get('decode_head')
     if not isinstance(head, dict):
-        raise ValueError(f'The model of {cfg.filename} has no decode_head, so it reads no words.')
+        raise ValueError(f'The model of {cfg.filename} has no decode_head that uses class names.')
     return head
 
 

@@ -1,4 +1,4 @@
-"""Data sets that MMSegmentation lacks, and their pipeline steps."""
+"""Datasets that MMSegmentation lacks, and their transforms."""
 
 from .ade20k_847 import ADE20K847Dataset
 from .coco_object import COCOObjectDataset
@@ -8,14 +8,11 @@ from .label_check import check_labels, dataset_parts
 from .label_files import LabelFileError
 from .pascal_context459 import PascalContext459Dataset
 from .pascal_voc20 import PascalVOC20Dataset
-from .synthetic_scenes import SyntheticScenesDataset
-from .tar_backend import TarBackend
 from .transforms import (
     AugmentedViews,
     LoadCLIPFeatures,
     LoadLabelMap,
     LoadRegionMap,
-    LoadSyntheticScene,
     LoadUnlabeledImage,
     LoadUnlabeledMasks,
     PackMaskInputs,
@@ -39,7 +36,6 @@ __all__ = [
     'LoadCLIPFeatures',
     'LoadLabelMap',
     'LoadRegionMap',
-    'LoadSyntheticScene',
     'LoadUnlabeledImage',
     'LoadUnlabeledMasks',
     'PackMaskInputs',
@@ -49,12 +45,10 @@ __all__ = [
     'RandomView',
     'ShortestEdgeResize',
     'StrongView',
-    'SyntheticScenesDataset',
-    'TarBackend',
     'UnlabeledMaskDataset',
-    'pixel_index_map',
     'check_labels',
     'dataset_parts',
+    'pixel_index_map',
     'shortest_edge_size',
     'view_matrix',
 ]

@@ -1,4 +1,4 @@
-"""The full ADE20K with the classes of MaskFormer."""
+"""ADE20K-Full (ADE20K-847) dataset."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .ade20k_full_classes import ADE847_WORDS
 
 @DATASETS.register_module()
 class ADE20K847Dataset(BaseSegDataset):
-    """ADE20K_2021_17_01 with 847 classes, as ``tools/convert_ade20k_full.py`` writes it.
+    """ADE20K-847: the full ADE20K (ADE20K_2021_17_01) with MaskFormer's 847 classes.
 
-    Label maps have 16 bits, and 65535 where no class is: load them with
-    ``LoadLabelMap(ignore_index=65535)`` and evaluate with ``IoUMetric(ignore_index=65535)``. A
-    class has the first of its words that is not left to another class; ``ade847.json`` has the
-    synonyms too.
+    ``tools/dataset_converters/ade20k_full.py`` writes its label maps. They have 16 bits, with 65535
+    for unlabeled pixels: load them with ``LoadLabelMap(ignore_index=65535)`` and evaluate with
+    ``IoUMetric(ignore_index=65535)``. The name of a class is its first synonym that is not assigned
+    to another class; ``ade847.json`` contains the synonyms too.
 
     Args:
-        ignore_index: Label of the pixels that do not count.
+        ignore_index: Label of ignored pixels.
         **kwargs: See ``BaseSegDataset``.
     """
 

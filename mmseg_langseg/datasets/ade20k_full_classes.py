@@ -212,7 +212,7 @@ def _read() -> list[tuple[int, tuple[str, ...]]]:
 
 
 def _distinct(classes: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Leave each word to one class."""
+    """Assign each name to a single class."""
     candidates = (
         [words if len(words) == 1 else () for words in classes],
         [words[:1] for words in classes],
@@ -227,14 +227,14 @@ def _distinct(classes: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 ADE847_RAW_IDS: tuple[int, ...] = tuple(raw for raw, _ in _read())
-"""Of each class the number ``256 * (R // 10) + G`` of its pixels in ADE20K_2021_17_01's PNGs."""
+"""Raw id of each class, ``256 * (R // 10) + G`` of its pixels in ADE20K_2021_17_01's PNGs."""
 
 ADE847_NAMES: tuple[tuple[str, ...], ...] = tuple(words for _, words in _read())
-"""ADE20K's words of each class, the first its name; nine names belong to two or three classes."""
+"""ADE20K's name and synonyms of each class; nine names belong to two or three classes."""
 
 ADE847_WORDS: tuple[tuple[str, ...], ...] = tuple(_distinct([words for _, words in _read()]))
-"""The same without words of several classes, which could not be told apart (our choice).
+"""Names and synonyms without duplicates, which would make classes indistinguishable (our choice).
 
-Such a word is left to a class that has no other, else to the first that is named so, else to the
-first that has it.
+A name of several classes is assigned to a class without any other name, otherwise to the first
+class with it as its main name, otherwise to the first class with it as a synonym.
 """

@@ -1,4 +1,4 @@
-"""The objects of COCO, everything else being background."""
+"""COCO-Object dataset."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _OBJECTS = 80
 class COCOObjectDataset(BaseSegDataset):
     """COCO-Object: 80 object classes and the background, on the label maps of COCO-Stuff.
 
-    The protocol of GroupViT, which its followers share: the 91 stuff classes *and* what is not
-    labelled are background. Labels are mapped while they are loaded (``label_map``), from the same
-    files as ``COCOStuffDataset``: 0..79 become 1..80, 80..170 and 255 become 0.
+    This is the protocol of GroupViT and later work: the 91 stuff classes *and* unlabeled pixels are
+    background. Labels are mapped on loading (``label_map``) from the same files as
+    ``COCOStuffDataset``: 0..79 become 1..80, 80..170 and 255 become 0.
 
     Args:
         img_suffix: Suffix of the images.
-        seg_map_suffix: Suffix of the label maps that MMSegmentation's ``coco_stuff164k.py`` writes.
+        seg_map_suffix: Suffix of the label maps written by MMSegmentation's ``coco_stuff164k.py``.
         **kwargs: See ``BaseSegDataset``.
     """
 
@@ -37,13 +37,13 @@ class COCOObjectDataset(BaseSegDataset):
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict[int, int]:
-        """New label of each label of COCO-Stuff; ``BaseSegDataset`` asks for it.
+        """Return the new label of each COCO-Stuff label; called by ``BaseSegDataset``.
 
         Raises:
             ValueError: If ``metainfo`` names other classes.
         """
         if new_classes is not None and tuple(new_classes) != cls.METAINFO['classes']:
-            raise ValueError(f'{cls.__name__} has classes of its own, got {list(new_classes)}')
+            raise ValueError(f'{cls.__name__} has fixed classes, got {list(new_classes)}')
         objects = {label: label + 1 for label in range(_OBJECTS)}
         stuff = dict.fromkeys(range(_OBJECTS, len(_STUFF_CLASSES)), 0)
         return {**objects, **stuff, 255: 0}

@@ -1,4 +1,4 @@
-"""The coarse classes of COCO-Stuff."""
+"""COCO-Stuff-27 dataset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmseg.datasets import BaseSegDataset, COCOStuffDataset
 from mmseg.registry import DATASETS
 
-# COCO-Stuff's own hierarchy, in the order of IIC, which PiCIE and its followers keep.
+# COCO-Stuff's own hierarchy, in the order of IIC, which PiCIE and later work keep.
 _HIERARCHY = """
 electronic-things: tv, laptop, mouse, remote, keyboard, cell phone
 appliance-things: microwave, oven, toaster, sink, refrigerator
@@ -49,14 +49,14 @@ _FINE_NAMES = {
 
 @DATASETS.register_module()
 class COCOStuff27Dataset(BaseSegDataset):
-    """COCO-Stuff with its 12 coarse thing and 15 coarse stuff classes, as PiCIE and STEGO use it.
+    """COCO-Stuff-27: 12 coarse thing and 15 coarse stuff classes, as in PiCIE and STEGO.
 
-    Labels are mapped while they are loaded (``label_map``), from the same files as
-    ``COCOStuffDataset``; 255 stays ignored.
+    Labels are mapped on loading (``label_map``) from the same files as ``COCOStuffDataset``; 255
+    remains ignored.
 
     Args:
         img_suffix: Suffix of the images.
-        seg_map_suffix: Suffix of the label maps that MMSegmentation's ``coco_stuff164k.py`` writes.
+        seg_map_suffix: Suffix of the label maps written by MMSegmentation's ``coco_stuff164k.py``.
         **kwargs: See ``BaseSegDataset``.
     """
 
@@ -69,12 +69,12 @@ class COCOStuff27Dataset(BaseSegDataset):
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict[int, int]:
-        """New label of each label of COCO-Stuff; ``BaseSegDataset`` asks for it.
+        """Return the new label of each COCO-Stuff label; called by ``BaseSegDataset``.
 
         Raises:
             ValueError: If ``metainfo`` names other classes.
         """
         if new_classes is not None and tuple(new_classes) != cls.METAINFO['classes']:
-            raise ValueError(f'{cls.__name__} has classes of its own, got {list(new_classes)}')
+            raise ValueError(f'{cls.__name__} has fixed classes, got {list(new_classes)}')
         coarse = {name: new for new, names in enumerate(_FINE_NAMES.values()) for name in names}
         return {old: coarse[name] for old, name in enumerate(COCOStuffDataset.METAINFO['classes'])}

@@ -1,10 +1,9 @@
-"""Dataset of a folder with images, label maps and class names."""
+"""Custom segmentation dataset from folders of images and label maps."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path, PurePosixPath
 
@@ -12,9 +11,9 @@ import mmengine.fileio as fileio
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmseg_langseg.fileio import contained_path, show_value
-from mmseg_langseg.masks import IMAGE_SUFFIXES
+from mmseg_langseg.fileio import IMAGE_SUFFIXES, contained_path, show_value
 
+from .class_names import check_class_names, read_class_names
 from .label_files import WIDE_IGNORE, ignored_label
 
 _MOST_DIGITS = 20
@@ -23,30 +22,30 @@ _SHOWN = 5
 
 @DATASETS.register_module()
 class FolderSegDataset(BaseSegDataset):
-    """Images, label maps of the same stem, and a text file with one class name per line.
+    """Custom dataset of images, label maps with the same names, and one class name per line.
 
-    Label maps hold the index of the line, counted from 0. Ignored are the largest value of the file
-    (255, or 65535 with 16 bits) and ``ignore_index``. Load them with ``LoadLabelMap``; with more
-    than 255 classes they need 16 bits and ``LoadLabelMap(ignore_index=65535)``.
+    Label maps contain the line number of the class, counted from 0. The largest value of the file
+    (255, or 65535 with 16 bits) and ``ignore_index`` are ignored. Load them with ``LoadLabelMap``;
+    more than 255 classes require 16 bits and ``LoadLabelMap(ignore_index=65535)``.
 
     Args:
         classes: Text file with the class names (relative to ``data_root`` if not absolute), or the
             names themselves.
         data_root: Folder that the prefixes are relative to.
         data_prefix: Folders of images (``img_path``) and label maps (``seg_map_path``).
-        img_suffix: Suffix of the images to read; None: all of ``masks.IMAGE_SUFFIXES``, in any
-            case.
-        ignore_index: Another value of the label maps that is ignored, e.g. 11 for CamVid's void.
-        label_mapping: New label of each value of the label maps that is not the index of its line;
-            the label is an index or an ignored value. Keys may be strings, as in JSON.
-        **kwargs: See ``BaseSegDataset``. ``ann_file`` lists names of images below the image
-            folder, with or without suffix.
+        img_suffix: Suffix of the images to read; None: all of ``fileio.IMAGE_SUFFIXES``, in upper
+            or lower case.
+        ignore_index: Additional ignored value of the label maps, e.g. 11 for CamVid's void.
+        label_mapping: Maps values of the label maps to class indices or ignored values, if they
+            differ from the line numbers. Keys may be strings, as in JSON.
+        **kwargs: See ``BaseSegDataset``. ``ann_file`` lists image names relative to the image
+            folder, with or without suffix. Without it, every label map needs an image.
 
     Raises:
         FileNotFoundError: The class file, the image folder or an image of ``ann_file`` is missing.
-        ValueError: There is no class name, an empty one, one twice, or no image; two images have
-            the same name and different suffixes; ``ignore_index`` or ``label_mapping`` is no value
-            or label.
+        ValueError: There is no class name, an empty or duplicate one, or no image; two images have
+            the same name and different suffixes; a label map has no image, or one of a suffix that
+            is not read; ``ignore_index`` or ``label_mapping`` is not a value or label.
     """
 
     def __init__(
@@ -62,10 +61,10 @@ class FolderSegDataset(BaseSegDataset):
     ) -> None:
         if isinstance(classes, str):
             source = Path(data_root or '.') / classes
-            names = _read_names(source)
+            names = read_class_names(source)
         else:
-            source, names = 'classes', list(classes)
-        _check_names(names, source)
+            source, names = None, list(classes)
+        check_class_names(names, source)
         super().__init__(
             metainfo=dict(classes=names),
             data_root=data_root,
@@ -86,7 +85,7 @@ class FolderSegDataset(BaseSegDataset):
             self.full_init()
 
     def load_data_list(self) -> list[dict]:
-        """List the samples; an empty folder is an error."""
+        """List the samples; raise an error if there are none."""
         folder = self.data_prefix['img_path']
         if not os.path.isdir(folder):
             raise FileNotFoundError(f'image folder {folder} does not exist')
@@ -96,11 +95,13 @@ class FolderSegDataset(BaseSegDataset):
             raise ValueError(f'no image in {folder}; expected files that end in {suffixes}')
         if self.ann_file:
             images = self._select(images)
+        else:
+            self._check_left_out(folder, images)
         labels = self.data_prefix.get('seg_map_path')
         return [self._sample(folder, labels, *image) for image in sorted(images.items())]
 
     def _find_images(self, folder: str) -> dict[str, str]:
-        """Images below a folder by their names without suffix."""
+        """Find the images in a folder recursively and return them by name without suffix."""
         images: dict[str, str] = {}
         for name in sorted(fileio.list_dir_or_file(folder, list_dir=False, recursive=True)):
             stem = self._stem(name)
@@ -116,14 +117,14 @@ class FolderSegDataset(BaseSegDataset):
         return images
 
     def _stem(self, name: str) -> str | None:
-        """Name without its suffix; None if the file is no image."""
+        """Return the name without its suffix; None if the file is not an image."""
         if self.img_suffix is not None:
             return name[: -len(self.img_suffix)] if name.endswith(self.img_suffix) else None
         stem, suffix = os.path.splitext(name)
         return stem if suffix.lower() in IMAGE_SUFFIXES else None
 
     def _is_label(self, name: str) -> bool:
-        """Whether a file below the image folder is a label map, which may be there as well."""
+        """Return whether a file is a label map, which may also be in the image folder."""
         labels = self.data_prefix.get('seg_map_path')
         if labels is None:
             return False
@@ -132,8 +133,48 @@ class FolderSegDataset(BaseSegDataset):
             return name.endswith(self.seg_map_suffix)
         return PurePosixPath(name).is_relative_to(below)
 
+    def _check_left_out(self, folder: str, images: dict[str, str]) -> None:
+        """Check that no label map is left out, which would silently change the score."""
+        labels = self.data_prefix.get('seg_map_path')
+        if labels is None or not os.path.isdir(labels):
+            return
+        stems = {n.removesuffix(self.seg_map_suffix) for n in self._label_names(labels)}
+        alone = stems - set(images)
+        unread = {
+            name: os.path.splitext(name)[0]
+            for name in fileio.list_dir_or_file(folder, list_dir=False, recursive=True)
+            if os.path.splitext(name)[0] in alone and not self._is_label(name)
+        }
+        alone = [stem + self.seg_map_suffix for stem in alone.difference(unread.values())]
+        remedy = 'or list the images to use in ann_file'
+        errors = []
+        if unread:
+            errors.append(
+                f'{folder}: {_some(unread)}: not read, although there is a label map of this name; '
+                f'read are {self.img_suffix or ", ".join(IMAGE_SUFFIXES)}: convert the image or '
+                f'remove the label map, {remedy}'
+            )
+        if alone:
+            errors.append(
+                f'{labels}: {_some(alone)}: label map without an image; add the image or remove '
+                f'the label map, {remedy}'
+            )
+        if errors:
+            raise ValueError('\n'.join(errors))
+
+    def _label_names(self, labels: str) -> list[str]:
+        """List the label maps below their folder, which may contain the images, too."""
+        images = os.path.relpath(self.data_prefix['img_path'], labels)
+        return [
+            name
+            for name in fileio.list_dir_or_file(labels, list_dir=False, recursive=True)
+            if name.endswith(self.seg_map_suffix)
+            and '/.' not in f'/{name}'
+            and (images == os.curdir or not PurePosixPath(name).is_relative_to(images))
+        ]
+
     def _select(self, images: dict[str, str]) -> dict[str, str]:
-        """The images that ``ann_file`` lists."""
+        """Select the images listed in ``ann_file``."""
         if not os.path.isfile(self.ann_file):
             raise FileNotFoundError(f'ann_file {self.ann_file} does not exist')
         chosen = {}
@@ -164,35 +205,19 @@ class FolderSegDataset(BaseSegDataset):
         return sample
 
 
-def _read_names(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'class file {path} does not exist; expected one class name per line'
-        )
-    # A byte-order mark, as some editors write it, is not part of the first name.
-    try:
-        text = path.read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no text file in UTF-8 ({error})') from error
-    return [line.strip() for line in text.rstrip().splitlines()]
-
-
-def _check_names(names: list[str], source: object) -> None:
-    if not names:
-        raise ValueError(f'{source} holds no class name')
-    if '' in names:
-        raise ValueError(f'{source}: class {names.index("")} (counted from 0) has an empty name')
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        more = f' and {len(twice) - _SHOWN} others' if len(twice) > _SHOWN else ''
-        shown = ', '.join(map(show_value, twice[:_SHOWN]))
-        raise ValueError(f'{source} names these classes twice: {shown}{more}')
+def _some(names: Iterable[str]) -> str:
+    """Describe files by their number and the first names."""
+    names = sorted(names)
+    more = ', ...' if len(names) > _SHOWN else ''
+    return (
+        f'{len(names)} {"file" if len(names) == 1 else "files"} ({", ".join(names[:_SHOWN])}{more})'
+    )
 
 
 def _label_map(
     ignore_index: int | None, mapping: Mapping[int | str, int] | None, num_classes: int
 ) -> dict[int, int] | None:
-    """What the values of label files become, in the form of ``BaseSegDataset.label_map``."""
+    """Build the mapping of label file values in the format of ``BaseSegDataset.label_map``."""
     ignored = ignored_label(num_classes)
     ignored_values = {255, WIDE_IGNORE} if ignored == 255 else {WIDE_IGNORE}
     label_map = {}
@@ -204,7 +229,8 @@ def _label_map(
     if mapping is not None and not isinstance(mapping, Mapping):
         raise ValueError(
             'label_mapping: expected a dict of values and their labels, e.g. {7: 0, 8: 1}, got '
-            f'{show_value(mapping)}'
+            f'{show_value(mapping)}; after --cfg-options each value is a key: label_mapping.7=0 '
+            'label_mapping.8=1'
         )
     mapped = set()
     for key, target in (mapping or {}).items():
@@ -224,7 +250,7 @@ def _label_map(
 
 
 def _integer(value: object, name: str) -> int:
-    # Python reads no number of thousands of digits, nor prints one.
+    # Python refuses to parse or print numbers with thousands of digits.
     is_text = isinstance(value, str) and value.isdecimal() and len(value) < _MOST_DIGITS
     is_number = isinstance(value, Integral) and not isinstance(value, bool)
     if not (is_text or is_number) or not 0 <= int(value) <= WIDE_IGNORE:

@@ -1,4 +1,4 @@
-"""Cheap checks of image files: JPEGs and PNGs are not decoded."""
+"""Fast image size and integrity checks, without decoding JPEG and PNG files."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import io
 import mmengine.fileio as fileio
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from mmseg_langseg.masks import ImageFileError, decode_image
+from mmseg_langseg.fileio import ImageFileError, decode_image
 
-# Orientations of EXIF that swap height and width.
+# EXIF orientations that swap height and width.
 _SWAPPED = (5, 6, 7, 8)
 
 
 def image_size(path: str, backend_args: dict | None = None) -> tuple[int, int]:
-    """Height and width of an image as a pipeline loads it, turned as its EXIF data say.
+    """Return the height and width of an image as a pipeline loads it, with EXIF rotation.
 
     Args:
         path: Image file.
-        backend_args: File backend of mmengine.
+        backend_args: MMEngine file backend.
 
     Raises:
-        ImageFileError: The file is missing, empty, no image, cut off, or has more pixels than
-            Pillow takes for harmless (179 million).
+        ImageFileError: The file is missing, empty, not an image, truncated, or has more pixels
+            than Pillow allows (179 million).
     """
     try:
         content = fileio.get(path, backend_args=backend_args)
@@ -34,7 +34,7 @@ def image_size(path: str, backend_args: dict | None = None) -> tuple[int, int]:
         return _size(content)
     except ImageFileError as error:
         raise ImageFileError(f'{path}: {error}') from error
-    except Exception as error:  # Pillow has a dozen kinds for a damaged file or a huge one
+    except Exception as error:  # Pillow raises a dozen types for damaged or huge files
         raise ImageFileError(
             f'{path}: image cannot be read ({type(error).__name__}: {error})'
         ) from error
@@ -52,12 +52,12 @@ def _size(content: bytes) -> tuple[int, int]:
                 turned = image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED
                 return (width, height) if turned else (height, width)
     except UnidentifiedImageError:
-        pass  # a kind that OpenCV alone knows, such as a TIFF of 16-bit colors
-    # Rare kinds, of which Pillow does not tell whether they are whole or how OpenCV turns them.
+        pass  # a format that only OpenCV supports, such as TIFF with 16-bit colors
+    # Rare formats: Pillow does not tell whether they are complete or how OpenCV rotates them.
     return decode_image(content).shape[:2]
 
 
 def _check_end(content: bytes) -> None:
-    """A JPEG's last scan is followed by the end marker; OpenCV fills up what is missing."""
+    """Check that the end marker follows a JPEG's last scan; OpenCV fills missing data silently."""
     if content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda'):
-        raise ImageFileError('the JPEG is cut off')
+        raise ImageFileError('the JPEG is truncated')

@@ -1,4 +1,4 @@
-"""Conversion of label maps, file by file."""
+"""Resumable conversion of label maps."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from mmseg_langseg.masks import remove_leftovers, write_whole_file
+from mmseg_langseg.fileio import remove_leftovers, write_whole_file
 
 IGNORE = 65535
-"""Label of pixels that do not count in label maps of 16 bits."""
+"""Label of ignored pixels in 16-bit label maps."""
 
-# Not the file's fault, so the run ends.
+# Not the file's fault, so they stop the run.
 _SYSTEM_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 @dataclass
 class ConversionReport:
-    """What a conversion did."""
+    """Result of a label map conversion."""
 
     written: int = 0
     existed: int = 0
     bad: list[str] = field(default_factory=list)
-    """One line for each source that could not be converted; it names the file."""
+    """One line for each file that could not be converted, with its name."""
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """Decode an image file as (H, W, 3) uint8 RGB, as it is stored.
+    """Decode an image file as (H, W, 3) uint8 RGB, without EXIF rotation.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is no image, not all of one, or has more pixels than Pillow takes.
+        ValueError: The file is not an image, is truncated, or has more pixels than Pillow allows.
     """
     content = path.read_bytes()
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert('RGB'))
-    except Exception as error:  # Pillow has a dozen kinds for a damaged file or a huge one
+    except Exception as error:  # Pillow raises a dozen types for damaged or huge files
         raise ValueError(
             f'{path.name} cannot be decoded ({type(error).__name__}: {error})'
         ) from error
 
 
 def encode_labels(labels: np.ndarray) -> bytes:
-    """A label map (H, W) as the bytes of a 16-bit PNG.
+    """Encode a label map (H, W) as a 16-bit PNG.
 
     Raises:
         ValueError: A label is below 0 or above 65535.
@@ -64,23 +64,23 @@ def convert_files(
     jobs: Sequence[tuple[Path, tuple[Path, ...]]],
     convert: Callable[[Path], tuple[bytes, ...]],
 ) -> ConversionReport:
-    """Convert files that were not converted yet, one after the other.
+    """Convert the files that have not been converted yet, sequentially.
 
-    A target that exists is never touched, a target that is written is complete, and a source that
-    cannot be converted costs only its own targets. So a conversion that was killed goes on where it
-    stopped, and several may run on one folder.
+    Existing targets are never touched, targets are written atomically, and a source that cannot be
+    converted affects only its own targets. So interrupted conversions resume where they stopped,
+    and several processes may work on one folder.
 
     Args:
         jobs: Each source with its targets.
-        convert: Gives the content of each target of a source; raises ``ValueError`` or ``OSError``
-            for a bad one.
+        convert: Returns the content of each target of a source; raises ``ValueError`` or
+            ``OSError`` for a bad source.
 
     Returns:
-        The numbers of sources converted and left alone, and the bad ones.
+        The numbers of converted and of existing files, and the bad sources.
 
     Raises:
-        OSError: A target cannot be written (a full disk, a folder without permission), or the
-            system has no more open files or memory.
+        OSError: A target cannot be written (disk full, missing permission), or too many files are
+            open or memory is exhausted.
         ValueError: Two sources have the same target.
     """
     _check_targets(jobs)
@@ -120,4 +120,4 @@ def _write_new(target: Path, content: bytes) -> None:
     try:
         write_whole_file(target, content, replace=False)
     except FileExistsError:
-        return  # from another run, with the same content
+        return  # written by another process, with the same content

@@ -1,4 +1,4 @@
-"""Label maps as files: reading them, and what their values mean."""
+"""Reading of label map files and conversion of their values to class labels."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from functools import lru_cache
 
 import mmengine.fileio as fileio
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from mmseg_langseg.masks import BadFileError
+from mmseg_langseg.fileio import BadFileError
 
 NARROW_IGNORE = 255
-"""Label of the pixels that do not count, with up to 255 classes."""
+"""Label of ignored pixels with up to 255 classes."""
 WIDE_IGNORE = 65535
-"""Label of the pixels that do not count, with more classes."""
+"""Label of ignored pixels with more than 255 classes."""
 UNKNOWN = -1
-"""What :func:`label_table` gives for values that a label file should not hold."""
+"""Entry of :func:`label_table` for invalid values of a label file."""
 
 _BYTE_MODES = ('1', 'L', 'P')
-# Older Pillow opens a PNG of 16 bits as 'I'.
+# Older Pillow opens 16-bit PNGs as 'I'.
 _WIDE_MODES = ('I;16', 'I;16B', 'I;16L', 'I;16N', 'I')
 _PNG_END = b'IEND\xaeB`\x82'
 _SHOWN = 5
 
 
 class LabelFileError(BadFileError):
-    """A label map is missing, damaged, of another size, or holds values of no class."""
+    """A label map is missing, damaged, of another size, or contains invalid labels."""
 
 
 def ignored_label(num_classes: int) -> int:
-    """Label of ignored pixels that is no class: 255 with up to 255 classes, 65535 with more."""
+    """Return the label of ignored pixels: 255 with up to 255 classes, 65535 with more."""
     return NARROW_IGNORE if num_classes <= NARROW_IGNORE else WIDE_IGNORE
 
 
 def read_label_file(
     path: str, image_size: tuple[int, int] | None = None, backend_args: dict | None = None
 ) -> np.ndarray:
-    """Read the values of a label map: an image file with one channel of 8 or 16 bits.
+    """Read a label map from an image file with one channel of 8 or 16 bits.
 
     Args:
         path: File to read.
-        image_size: (height, width) of the image that the labels belong to; None: not compared.
-        backend_args: File backend of mmengine.
+        image_size: Expected (height, width) of the label map; None: not compared.
+        backend_args: MMEngine file backend.
 
     Returns:
-        (H, W) uint8, or uint16 if the file has 16 bits. Of a palette image the indices.
+        (H, W) uint8, or uint16 if the file has 16 bits. For a palette image, the indices.
 
     Raises:
         LabelFileError: The file is missing, damaged, of another size, or has several channels.
@@ -60,10 +60,14 @@ def read_label_file(
             _check_kind(path, image, image_size)
             values = np.array(image)
             if image.format == 'PNG' and _PNG_END not in content:
-                raise ValueError('the PNG is cut off')
+                raise ValueError('the PNG is truncated')
     except LabelFileError:
         raise
-    except Exception as error:  # Pillow has a dozen kinds for a damaged file or a huge one
+    except UnidentifiedImageError as error:  # whose text names an object in memory
+        raise LabelFileError(
+            f'{path}: label map cannot be decoded: it is not an image file; expected a PNG'
+        ) from error
+    except Exception as error:  # Pillow raises a dozen types for damaged or huge files
         raise LabelFileError(
             f'{path}: label map cannot be decoded ({type(error).__name__}: {error})'
         ) from error
@@ -78,8 +82,8 @@ def _check_kind(path: str, image: Image.Image, image_size: tuple[int, int] | Non
     if image.mode not in _BYTE_MODES + _WIDE_MODES:
         raise LabelFileError(
             f'{path}: the label map has mode {image.mode} ({len(image.getbands())} channels); '
-            'expected one channel of 8 or 16 bits that holds the index of the class; convert '
-            'colors to indices and save it as a grey or palette PNG'
+            'expected one channel of 8 or 16 bits with class indices; convert colors to indices '
+            'and save it as a gray or palette PNG'
         )
     height, width = image.height, image.width
     if image_size is not None and (height, width) != tuple(image_size):
@@ -97,8 +101,9 @@ def label_table(
     num_classes: int | None = None,
     label_map: tuple[tuple[int, int], ...] = (),
     reduce_zero_label: bool = False,
+    ignored: int | None = None,
 ) -> np.ndarray:
-    """Labels of all values that a file may hold, by the rules of mmseg's ``LoadAnnotations``.
+    """Build a lookup table from file values to labels, like mmseg's ``LoadAnnotations``.
 
     The largest value of the file (255 or 65535) and ``ignore_index`` are ignored;
     ``reduce_zero_label`` then ignores 0 and counts the others from 0; ``label_map`` comes last.
@@ -106,9 +111,11 @@ def label_table(
     Args:
         size: Number of values: 256 or 65536.
         ignore_index: Label of ignored pixels, 255 or 65535.
-        num_classes: Labels from here on are unknown; None: any label below ``ignore_index``.
+        num_classes: Labels from this value on are invalid; None: those above ``ignore_index``.
         label_map: Pairs of a label and its new label.
         reduce_zero_label: Whether 0 is ignored and 1 becomes 0.
+        ignored: The label that the metric ignores, if it is another than ``ignore_index``, which
+            is then a label as any other.
 
     Returns:
         (size,) int32; :data:`UNKNOWN` for a value that is neither a class nor ignored.
@@ -122,7 +129,7 @@ def label_table(
     for old, new in label_map:
         mapped[labels == old] = new
     limit = ignore_index if num_classes is None else num_classes
-    mapped[(mapped >= limit) & (mapped != ignore_index)] = UNKNOWN
+    mapped[(mapped >= limit) & (mapped != (ignore_index if ignored is None else ignored))] = UNKNOWN
     mapped.flags.writeable = False
     return mapped
 
@@ -134,16 +141,18 @@ def map_labels(
     num_classes: int | None = None,
     label_map: Mapping[int, int] | None = None,
     reduce_zero_label: bool = False,
+    ignored: int | None = None,
 ) -> np.ndarray:
-    """Turn the values of a label file into labels; see :func:`label_table`.
+    """Convert the values of a label file to labels; see :func:`label_table`.
 
     Args:
-        path: File of the values, for the error.
+        path: Path for error messages.
         values: (H, W) uint8 or uint16.
         ignore_index: Label of ignored pixels.
         num_classes: Number of classes, if known.
         label_map: New label of each old label.
         reduce_zero_label: Whether 0 is ignored and 1 becomes 0.
+        ignored: The label that the metric ignores, if it is another.
 
     Returns:
         (H, W) uint8, or int32 if ``ignore_index`` does not fit a byte.
@@ -153,11 +162,13 @@ def map_labels(
     """
     size = 256 if values.dtype == np.uint8 else 65536
     pairs = tuple(sorted((label_map or {}).items()))
-    table = label_table(size, ignore_index, num_classes, pairs, bool(reduce_zero_label))
+    table = label_table(size, ignore_index, num_classes, pairs, bool(reduce_zero_label), ignored)
     labels = table[values]
     if labels.min() < 0:
-        expected = _expected(table, size, ignore_index)
-        raise LabelFileError(f'{path}: {_describe(values[labels < 0])}; {expected}')
+        bad = values[labels < 0]
+        not_counted = ignore_index if ignored is None else ignored
+        expected = _expected(table, not_counted, f'{bad.min()}', ignore_index)
+        raise LabelFileError(f'{path}: {_describe(bad)}; {expected}')
     return labels.astype(np.uint8) if ignore_index == NARROW_IGNORE else labels
 
 
@@ -169,13 +180,13 @@ def _describe(values: np.ndarray) -> str:
     return f'label value {shown}{more} is neither a class nor ignored'
 
 
-def _expected(table: np.ndarray, size: int, ignore_index: int) -> str:
-    classes = np.flatnonzero((table != UNKNOWN) & (table != ignore_index))
-    ignored = ', '.join(map(str, np.flatnonzero(table == ignore_index)[-_SHOWN:]))
+def _expected(table: np.ndarray, not_counted: int, value: str, target: int) -> str:
+    classes = np.flatnonzero((table != UNKNOWN) & (table != not_counted))
+    ignored = ', '.join(map(str, np.flatnonzero(table == not_counted)[-_SHOWN:]))
     span = f'{classes[0]} to {classes[-1]}' if len(classes) else 'no class at all'
     return (
         f'expected {span}, or an ignored value ({ignored or "none"}); add the missing class names, '
-        'or ignore or map the value in the config of the dataset (FolderSegDataset: '
-        f'ignore_index=VALUE or label_mapping={{VALUE: {ignore_index}}}), or convert the label '
-        'maps again'
+        'or ignore or map the value in the dataset config (FolderSegDataset: '
+        f'ignore_index={value} or label_mapping={{{value}: {target}}}, with --cfg-options '
+        f'...dataset.label_mapping.{value}={target}), or convert the label maps again'
     )

@@ -1,11 +1,11 @@
-"""PASCAL Context with all of its classes."""
+"""PASCAL Context-459 dataset."""
 
 from __future__ import annotations
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-# The order of labels.txt; the name of a class holds no blank.
+# In the order of labels.txt; class names contain no blanks.
 _CLASSES = """
     accordion aeroplane airconditioner antenna artillery ashtray atrium babycarriage bag ball
     balloon bambooweaving barrel baseballbat basket basketballbackboard bathtub bed bedclothes beer
@@ -53,15 +53,16 @@ _CLASSES = """
 
 @DATASETS.register_module()
 class PascalContext459Dataset(BaseSegDataset):
-    """PASCAL Context with 459 classes, as ``tools/convert_pascal_context459.py`` writes it.
+    """PASCAL Context-459: PASCAL Context with all 459 classes.
 
-    Label maps have 16 bits, and 65535 where nothing is labelled: load them with
-    ``LoadLabelMap(ignore_index=65535)`` and evaluate with ``IoUMetric(ignore_index=65535)``. One of
-    the classes is called 'unknown'; it counts, as in the literature.
+    ``tools/dataset_converters/pascal_context459.py`` writes its label maps. They have 16 bits, with
+    65535 for unlabeled pixels: load them with ``LoadLabelMap(ignore_index=65535)`` and evaluate
+    with ``IoUMetric(ignore_index=65535)``. One of the classes is called 'unknown'; it is evaluated
+    like any other, as in the literature.
 
     Args:
         ann_file: Text file that lists the images of the split.
-        ignore_index: Label of the pixels that do not count.
+        ignore_index: Label of ignored pixels.
         **kwargs: See ``BaseSegDataset``.
     """
 

@@ -1,4 +1,4 @@
-"""PASCAL VOC without its background class."""
+"""PASCAL VOC-20 dataset (without the background class)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from mmseg.registry import DATASETS
 
 @DATASETS.register_module()
 class PascalVOC20Dataset(BaseSegDataset):
-    """PASCAL VOC 2012 with its 20 object classes; background and border pixels are ignored.
+    """PASCAL VOC-20: VOC 2012 with its 20 object classes; background and borders are ignored.
 
-    The protocol of the open-vocabulary literature: label 0 becomes 255, 1..20 become 0..19 and 255
-    stays 255 (``reduce_zero_label``).
+    This is the protocol of the open-vocabulary literature: label 0 becomes 255, 1..20 become 0..19
+    and 255 stays 255 (``reduce_zero_label``).
 
     Args:
         ann_file: Text file that lists the images of the split.
-        reduce_zero_label: Drop the background; needed by the files of VOC.
+        reduce_zero_label: Drop the background; required for the original VOC files.
         **kwargs: See ``BaseSegDataset``.
     """
 

@@ -1,4 +1,4 @@
-"""Images with class-agnostic masks."""
+"""Dataset of images with class-agnostic masks."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmseg_langseg.fileio import contained_path
-from mmseg_langseg.masks import IMAGE_SUFFIXES, BadFileError, FeatureFileError, MaskFileError
+from mmseg_langseg.fileio import (
+    IMAGE_SUFFIXES,
+    BadFileError,
+    FeatureFileError,
+    MaskFileError,
+    contained_path,
+)
 
 
 @DATASETS.register_module()
 class UnlabeledMaskDataset(BaseSegDataset):
-    """Images and, for each, a mask file of the same stem in SA-1B's JSON format.
+    """Dataset of images with class-agnostic masks in SA-1B's JSON format.
 
     ::
 
         data_root/
-          images/a/1.jpg      any depth of sub-folders, the same in both trees;
-          masks/a/1.json      both prefixes may name one folder, as SA-1B's tars unpack
-          features/a/1.npy    optional: CLIP's dense features, made in advance
+          images/a/1.jpg      subfolders of any depth, the same in both trees;
+          masks/a/1.json      both prefixes may be the same folder, as in SA-1B's tars
+          features/a/1.npy    optional: precomputed dense CLIP features
 
-    Tars need not be unpacked: with ``data_root='tar://data/sa1b'`` every tar below is a folder of
-    its name, see :class:`TarBackend`.
+    Tars need not be unpacked: with ``data_root='tar://data/sa1b'`` every tar in this folder acts as
+    a folder of the same name, see :class:`TarBackend`.
 
     Files are listed and paired before training starts; their content is checked when a sample is
     loaded. Use ``LoadUnlabeledImage``, ``LoadUnlabeledMasks`` (or ``LoadRegionMap`` for region
@@ -38,24 +43,25 @@ class UnlabeledMaskDataset(BaseSegDataset):
     Args:
         data_root: Folder that the prefixes are relative to.
         data_prefix: Folders of images (``img_path``), mask files (``mask_path``) and feature files
-            (``feature_path``). Without ``mask_path`` the images come without masks (for masks that
-            are made online), without ``feature_path`` without features.
+            (``feature_path``). Without ``mask_path`` the samples have no masks (for masks that are
+            generated during training), without ``feature_path`` no features.
         ann_file: Text file that lists the images to use, one path per line, relative to the image
-            folder, with or without the suffix (the first of ``img_suffix``); one listed twice
-            counts once. Empty: all images that are not hidden.
-        img_suffix: Suffix of the images, or several, in any case of letters.
+            folder, with or without the suffix (the first of ``img_suffix``); duplicates are
+            ignored. Empty: all images that are not hidden.
+        img_suffix: Suffix or suffixes of the images, in upper or lower case.
         mask_suffix: Suffix of the mask files.
-        on_bad_file: 'skip' takes another sample at random in place of one whose files cannot be
-            used, logs each such file once, and counts them in ``num_skipped``; 'stop' raises.
+        on_bad_file: 'skip' replaces a sample with unusable files by a random one, logs each such
+            file once, and counts them in ``num_skipped``; 'stop' raises an error.
         **kwargs: See ``BaseSegDataset``.
 
     Raises:
         FileNotFoundError: A folder or the list does not exist.
         OSError: A folder cannot be listed.
-        MaskFileError: An image has no mask file (with 'stop'), or none has.
-        FeatureFileError: The same of feature files.
-        BadFileError: Images of one stem would share a file (with 'stop'), or a tar is damaged.
-        ValueError: There is no image to use, the list names a path outside the image folder, or
+        MaskFileError: An image has no mask file (with 'stop'), or no image has one.
+        FeatureFileError: The same for feature files.
+        BadFileError: Images with the same stem would share a file (with 'stop'), or a tar is
+            damaged.
+        ValueError: There is no image to use, the list contains a path outside the image folder, or
             ``on_bad_file`` is unknown.
     """
 
@@ -73,7 +79,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
             raise ValueError(f"on_bad_file should be 'skip' or 'stop', got {on_bad_file!r}")
         self.mask_suffix = mask_suffix
         self.on_bad_file = on_bad_file
-        # One flag per sample, shared with the loader's worker processes.
+        # One flag per sample, shared with the data loader's worker processes.
         self._bad = torch.zeros(0, dtype=torch.bool)
         self._num_unpaired = 0
         suffixes = (img_suffix,) if isinstance(img_suffix, str) else img_suffix
@@ -87,23 +93,23 @@ class UnlabeledMaskDataset(BaseSegDataset):
 
     @property
     def num_skipped(self) -> int:
-        """Samples of this process and its workers that were found unusable so far."""
+        """Number of unusable samples found so far by this process and its workers."""
         return self._num_unpaired + int(self._bad.sum())
 
     @force_full_init
     def skipped_files(self) -> list[str]:
-        """Images whose files could not be loaded so far."""
+        """Return the images whose files could not be loaded so far."""
         return [self.get_data_info(i)['img_path'] for i in self._bad.nonzero().flatten().tolist()]
 
     def full_init(self) -> None:
-        """List the files; see ``BaseDataset``."""
+        """List the files, see ``BaseDataset``."""
         if self._fully_initialized:
             return
         super().full_init()
         self._bad = torch.zeros(len(self), dtype=torch.bool).share_memory_()
 
     def load_data_list(self) -> list[dict]:
-        """List the images that have the files that belong to them.
+        """List the images with complete mask and feature files.
 
         Returns:
             Dicts of ``img_path``, ``mask_path`` and ``feature_path`` (``None`` without such
@@ -135,11 +141,11 @@ class UnlabeledMaskDataset(BaseSegDataset):
         """Run the pipeline on one sample.
 
         Returns:
-            The sample; with 'skip' ``None`` if its files cannot be used, which makes the data set
-            take another one.
+            The sample; with 'skip' ``None`` if its files cannot be used, so that the dataset
+            takes another one.
 
         Raises:
-            BadFileError: With 'stop': a file cannot be used; names it.
+            BadFileError: With 'stop': a file cannot be used; the message names it.
         """
         if self._bad[idx]:
             return None
@@ -153,27 +159,27 @@ class UnlabeledMaskDataset(BaseSegDataset):
             if self._bad.all():
                 raise ValueError(
                     f'all {len(self)} samples of {self.data_prefix["img_path"]} are unusable; '
-                    f'the last: {error}'
+                    f'the last error: {error}'
                 ) from error
             return None
 
     def _listed_images(self) -> list[str]:
-        """Images named in ``ann_file``, with their suffix."""
+        """Read the image names in ``ann_file``, adding missing suffixes."""
         if not fileio.isfile(self.ann_file, self.backend_args):
             raise FileNotFoundError(f'image list {self.ann_file} does not exist')
         try:
             lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
         except UnicodeDecodeError as error:
-            raise ValueError(f'image list {self.ann_file} is no text in UTF-8') from error
+            raise ValueError(f'image list {self.ann_file} is not UTF-8 text') from error
         names = [line.strip().removeprefix('\ufeff') for line in lines if line.strip()]
         for name in names:
             contained_path(self.data_prefix['img_path'], name, self.ann_file)
         return [name if self._suffix_of(name) else name + self.img_suffix[0] for name in names]
 
     def _drop_namesakes(self, images: list[str]) -> list[str]:
-        """Keep the first of the images that differ in their suffix only.
+        """Keep the first of the images that differ only in their suffix.
 
-        They would share their files, which ``tools/generate_masks.py`` makes for the first.
+        They would share their files, which ``tools/generate_masks.py`` generates for the first.
         """
         first: dict[str, str] = {}
         for image in images:
@@ -182,8 +188,8 @@ class UnlabeledMaskDataset(BaseSegDataset):
             return images
         dropped = sorted(set(images) - set(first.values()))
         message = (
-            f'{len(dropped)} of {len(images)} images have the stem of another, whose files they '
-            f'would share, the first: {", ".join(dropped[:3])}'
+            f'{len(dropped)} of {len(images)} images have the same stem as another image and would '
+            f'share its files, the first: {", ".join(dropped[:3])}'
         )
         if self.on_bad_file == 'stop':
             raise BadFileError(message)
@@ -194,7 +200,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
     def _drop_unpaired(
         self, images: list[str], folder: str | None, suffix: str, kind: str, error: type
     ) -> list[str]:
-        """Keep the images that have a file of their stem in a folder; all without a folder."""
+        """Keep the images that have a file with the same stem in a folder (if there is one)."""
         if folder is None:
             return images
         files = set(self._list(folder, suffix.lower()))
@@ -213,9 +219,9 @@ class UnlabeledMaskDataset(BaseSegDataset):
         return [image for image in images if image not in dropped]
 
     def _list(self, folder: str, suffix: str | tuple[str, ...]) -> list[str]:
-        """Relative paths of the files below a folder that end in a suffix (in lower case).
+        """List the files in a folder with a suffix (in lower case), recursively.
 
-        Hidden files, and those in hidden folders, are left out.
+        Hidden files and folders are left out.
         """
         if not fileio.isdir(folder, self.backend_args):
             raise FileNotFoundError(
@@ -225,7 +231,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
             names = fileio.list_dir_or_file(
                 folder, list_dir=False, recursive=True, backend_args=self.backend_args
             )
-            # mmengine leaves out hidden files, but not what lies in hidden folders.
+            # mmengine leaves out hidden files, but not the files in hidden folders.
             return [
                 name
                 for name in names
@@ -236,7 +242,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
             raise OSError(error.errno, reason, error.filename) from error
 
     def _partner(self, image: str, folder: str | None, suffix: str) -> str | None:
-        """Path of the file that belongs to an image."""
+        """Return the path of the mask or feature file of an image."""
         return None if folder is None else fileio.join_path(folder, self._stem(image) + suffix)
 
     def _stem(self, image: str) -> str:

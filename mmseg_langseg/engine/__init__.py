@@ -1,11 +1,11 @@
-"""What runs around a model: hooks."""
+"""Hooks and checkpoint loading."""
 
 from . import checkpoint_loaders  # noqa: F401  (registers them)
 from .hooks import (
     CheckpointFitHook,
     DatasetVocabularyHook,
     FiniteLossHook,
-    LogitCentringHook,
+    LogitCenteringHook,
     MainProcessLoggerHook,
     MaskClusteringHook,
     ProgressBarHook,
@@ -16,7 +16,7 @@ __all__ = [
     'CheckpointFitHook',
     'DatasetVocabularyHook',
     'FiniteLossHook',
-    'LogitCentringHook',
+    'LogitCenteringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
     'ProgressBarHook',

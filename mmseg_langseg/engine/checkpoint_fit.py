@@ -1,9 +1,9 @@
-"""Check that a checkpoint holds what its model needs."""
+"""Check that a checkpoint holds the tensors of its model, by name and shape."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mmengine.model import BaseTTAModel, is_model_wrapper
@@ -12,18 +12,22 @@ from mmengine.runner.checkpoint import load_state_dict
 from torch import Tensor, nn
 
 _UNUSED_IN_TEST = ('auxiliary_head.',)
+_REMEDY = (
+    'Give a checkpoint of this config; convert an official PixelCLIP checkpoint with '
+    'tools/model_converters/pixelclip2mmseg.py.'
+)
 
 
 def load_trained_weights(model: nn.Module, path: str) -> None:
-    """Load a checkpoint that holds all that a model trains.
+    """Load a checkpoint that must hold all trained parameters of a model.
 
     Args:
         model: Model on the CPU.
-        path: File or address, as MMEngine takes it.
+        path: File or URL, as accepted by MMEngine.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no whole checkpoint, holds more than data, or does not fit.
+        ValueError: The file is not a complete checkpoint, holds more than data, or does not fit.
     """
     checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     check_checkpoint_fit(model, checkpoint, path, trained=True)
@@ -35,17 +39,17 @@ def check_checkpoint_fit(
 ) -> tuple[int, int]:
     """Check that a checkpoint has the model's tensors, by name and shape.
 
-    What is frozen is not saved, so a checkpoint without it is complete. Auxiliary heads serve
-    training only.
+    Frozen modules are not saved, so a checkpoint without them is complete. Auxiliary heads are used
+    in training only.
 
     Args:
-        model: Model that will load the checkpoint, also inside wrappers.
-        checkpoint: What the file holds: a state dict, bare or under ``'state_dict'``.
-        source: File name for the error.
-        trained: True: every parameter that the model trains must be there; False: any tensor.
+        model: Model that will load the checkpoint, possibly inside wrappers.
+        checkpoint: Content of the file: a state dict, bare or under ``'state_dict'``.
+        source: File name for the error message.
+        trained: Require all trained parameters of the model; otherwise, any one tensor suffices.
 
     Returns:
-        How many tensors of the checkpoint fit, and how many it has.
+        The number of fitting tensors, and the number of all tensors in the checkpoint.
 
     Raises:
         ValueError: The checkpoint does not fit.
@@ -53,15 +57,14 @@ def check_checkpoint_fit(
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     tensors = _tensors(checkpoint, source)
-    # What is frozen is in no state dict, but can be loaded.
+    # Frozen tensors are not in the state dict, but can be loaded.
     own = {**dict(model.named_parameters()), **dict(model.named_buffers()), **model.state_dict()}
     fitting = {k for k, v in tensors.items() if k in own and own[k].shape == v.shape}
     if not fitting:
         raise ValueError(
             f"None of the {len(tensors)} tensors of '{source}' fits the model "
-            f'({type(model).__name__}): the file has {_some(tensors)}, the model {_some(own)}. '
-            'Give a checkpoint of this config; convert an official PixelCLIP checkpoint with '
-            'tools/convert_pixelclip.py.'
+            f'({type(model).__name__}): the file has {some_names(tensors)}, the model '
+            f'{some_names(own)}. {_REMEDY}'
         )
     needed = [k for k, v in model.named_parameters() if v.requires_grad]
     absent = [k for k in needed if k not in fitting and not k.startswith(_UNUSED_IN_TEST)]
@@ -73,15 +76,15 @@ def check_checkpoint_fit(
             shape = f' ({other[0]} has shape {got}, expected {want})'
         raise ValueError(
             f"'{source}' lacks {len(absent)} of the {len(needed)} tensors that the model "
-            f'({type(model).__name__}) trains: {_some(absent)}{shape}. {len(fitting)} of the '
-            f"file's {len(tensors)} tensors fit; it has {_some(tensors)}. Give a checkpoint that "
-            'was trained with this config.'
+            f'({type(model).__name__}) trains: {some_names(absent)}{shape}. {len(fitting)} of the '
+            f"file's {len(tensors)} tensors fit; it has {some_names(tensors)}. Give a checkpoint "
+            'that was trained with this config.'
         )
     return len(fitting), len(tensors)
 
 
 def _tensors(checkpoint: Any, source: str) -> dict[str, Tensor]:
-    """Tensors by the names that MMEngine will look up."""
+    """Return the tensors under the names that MMEngine looks up."""
     state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
     if not isinstance(state, Mapping):
         kind = type(checkpoint if state is None else state).__name__
@@ -89,15 +92,19 @@ def _tensors(checkpoint: Any, source: str) -> dict[str, Tensor]:
     tensors = {
         re.sub(r'^module\.', '', str(k)): v for k, v in state.items() if isinstance(v, Tensor)
     }
+    if not checkpoint:
+        raise ValueError(f"'{source}' holds no tensors: it is empty. {_REMEDY}")
     if not tensors:
         raise ValueError(
             f"'{source}' holds no tensors under the key 'state_dict', or at its top; "
-            f'it has the keys {_some(checkpoint)}. Give a checkpoint of this config; convert an '
-            'official PixelCLIP checkpoint with tools/convert_pixelclip.py.'
+            f'it has the keys {some_names(checkpoint)}. {_REMEDY}'
         )
     return tensors
 
 
-def _some(names: Any) -> str:
+def some_names(names: Iterable[Any]) -> str:
+    """The first three names, for a message."""
     names = [str(name) for name in names]
+    if not names:
+        return 'nothing'
     return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

@@ -1,4 +1,4 @@
-"""Metrics, and the unsupervised ways to use embeddings."""
+"""Metrics and unsupervised evaluation of embeddings (k-means, retrieval)."""
 
 from .confusion import class_iou, count_pixels
 from .embeddings import EmbeddedBatch, embed_images, label_and_prediction

@@ -1,4 +1,4 @@
-"""Confusion matrices of label maps."""
+"""Confusion matrix and IoU of label maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def count_pixels(labels: Tensor, groups: Tensor, num_classes: int, num_groups: int) -> Tensor:
-    """Counts the pixels of each class in each group.
+    """Count the pixels of each class in each group (confusion matrix).
 
     Args:
         labels: Integers of any shape; those outside [0, ``num_classes``), such as 255, are ignored.
@@ -25,7 +25,7 @@ def count_pixels(labels: Tensor, groups: Tensor, num_classes: int, num_groups: i
 
 
 def class_iou(confusion: Tensor) -> Tensor:
-    """IoU of each class.
+    """Return the IoU of each class.
 
     Args:
         confusion: ``(C, C)`` pixel counts, labels along the rows.

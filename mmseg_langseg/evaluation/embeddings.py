@@ -1,4 +1,4 @@
-"""Embeddings of a data set's images, and the way back to its label maps."""
+"""Pixel embeddings of a dataset, and scores upsampled to its label maps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class EmbeddedBatch(NamedTuple):
 
     Attributes:
         embeddings: ``(B, D, h, w)`` float32 of norm 1 along D.
-        size: Height and width of the images as the model got them.
+        size: Height and width of the input images of the model.
         samples: Labels and meta information of the images.
     """
 
@@ -29,15 +29,15 @@ class EmbeddedBatch(NamedTuple):
 
 @torch.no_grad()
 def embed_images(model: EncoderDecoder, loader: DataLoader) -> Iterator[EmbeddedBatch]:
-    """Runs the encoder of a segmentor over whole images, one batch at a time.
+    """Run the encoder of a segmentor on whole images, one batch at a time.
 
     Args:
-        model: Anything whose ``extract_feat`` ends in ``(B, D, h, w)``: a student with its
-            ``EmbeddingHead``, a CLIP tower, or a plain backbone.
-        loader: Test images of MMSegmentation.
+        model: Segmentor with ``(B, D, h, w)`` as the last output of ``extract_feat``: a student
+            with its ``EmbeddingHead``, a CLIP tower, or a plain backbone.
+        loader: Dataloader of test images, as in MMSegmentation.
 
     Raises:
-        TypeError: If the model is no ``EncoderDecoder``.
+        TypeError: If the model is not an ``EncoderDecoder``.
     """
     if not isinstance(model, EncoderDecoder):
         raise TypeError(
@@ -55,25 +55,25 @@ def embed_images(model: EncoderDecoder, loader: DataLoader) -> Iterator[Embedded
 def label_and_prediction(
     model: EncoderDecoder, batch: EmbeddedBatch, scores: Tensor
 ) -> list[tuple[Tensor, Tensor]]:
-    """Brings scores to the size of the labels, as MMSegmentation does with logits.
+    """Upsample scores to the size of the labels, as MMSegmentation does with logits.
 
-    Bilinear to the size of the input, padding cut off, bilinear to the size of the labels, arg-max.
+    Bilinear to the input size, padding removed, bilinear to the label size, argmax.
 
     Args:
         model: The segmentor.
-        batch: What it gave.
+        batch: Batch of its embeddings.
         scores: ``(B, K, h, w)``, K at least 2.
 
     Returns:
-        For each image its labels ``(H, W)`` and the best of the K ``(H, W)``, int64.
+        For each image, its labels ``(H, W)`` and the argmax over K ``(H, W)``, int64.
 
     Raises:
         ValueError: If an image has no labels.
     """
     if not all('gt_sem_seg' in sample for sample in batch.samples):
         raise ValueError(
-            'The images have no labels, which a number needs: put LoadLabelMap into the '
-            'pipeline of the dataset.'
+            'The images have no labels, which an mIoU needs: add LoadLabelMap to the pipeline of '
+            'the dataset.'
         )
     scores = F.interpolate(
         scores, size=batch.size, mode='bilinear', align_corners=model.align_corners
@@ -83,7 +83,7 @@ def label_and_prediction(
 
 
 def class_names(dataset: Dataset) -> tuple[str, ...]:
-    """Names of a data set's classes.
+    """Return the class names of a dataset.
 
     Raises:
         ValueError: If it has none.
@@ -95,7 +95,7 @@ def class_names(dataset: Dataset) -> tuple[str, ...]:
 
 
 def describe_images(dataset: Dataset) -> str:
-    """Number, data set and split of images, for the words of a protocol."""
+    """Describe number, dataset and split of the images, for the text of a protocol."""
     prefix = dataset.data_prefix.get('img_path', '')
     split = getattr(dataset, 'split', None) or dataset.ann_file or prefix
     return f'{len(dataset)} images of {type(dataset).__name__} ({split})'

@@ -1,4 +1,4 @@
-"""Unsupervised segmentation by clusters: k-means, and one class for each cluster."""
+"""Unsupervised segmentation: k-means clustering of embeddings with Hungarian matching."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mmseg_langseg.models.utils import cosine_map, seed_centroids, spherical_kmeans
+from mmseg_langseg.kmeans import seed_centroids, spherical_kmeans
+from mmseg_langseg.models.utils import cosine_map
 
 from .confusion import class_iou, count_pixels
 from .embeddings import class_names, describe_images, embed_images, label_and_prediction
@@ -18,12 +19,11 @@ ITERATIONS = 50
 
 
 def hungarian_iou(confusion: Tensor) -> tuple[Tensor, Tensor]:
-    """IoU of each class after the best matching of clusters with classes.
+    """Return the IoU of each class after Hungarian matching of clusters and classes.
 
     Classes that occur are matched one-to-one with clusters such that the sum of their IoUs is the
-    largest (Hungarian algorithm). Each cluster that is left, if there are more clusters than such
-    classes, then joins the class of which it holds most pixels. A class that is left, if there are
-    fewer clusters, has IoU 0.
+    largest. If there are more clusters than such classes, each cluster left over is assigned to the
+    class of most of its pixels. If there are fewer clusters, each class left over has IoU 0.
 
     Args:
         confusion: ``(C, K)`` pixel counts of C classes in K clusters.
@@ -44,19 +44,19 @@ def hungarian_iou(confusion: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def cluster_embeddings(points: Tensor, num_clusters: int, seed: int) -> Tensor:
-    """Centroids ``(K, D)`` of norm 1 of points ``(P, D)``: k-means++, then spherical k-means."""
+    """Return unit centroids ``(K, D)`` of points ``(P, D)``: k-means++, then spherical k-means."""
     init = seed_centroids(points[None], num_clusters, seed)
     return spherical_kmeans(points[None], init, ITERATIONS)[1][0]
 
 
 def draw_points(model: EncoderDecoder, loader: DataLoader, max_points: int, seed: int) -> Tensor:
-    """Embeddings of cells drawn at random, equally many from each image.
+    """Draw the embeddings of random cells, the same number from each image.
 
     Args:
         model: See :func:`embed_images`.
         loader: Images; their labels are not read.
-        max_points: Bound on the number of points, and so on the memory; at least one an image.
-        seed: Seed of the draws.
+        max_points: Upper bound of the points, and thus of the memory; at least one per image.
+        seed: Random seed.
 
     Returns:
         ``(P, D)`` float32 on the device of the model.
@@ -78,21 +78,21 @@ def evaluate_kmeans(
     seed: int = 0,
     max_points: int = 50_000,
 ) -> ProtocolResult:
-    """Clusters the embeddings of a labelled data set and scores the clusters.
+    """Cluster the embeddings of a labeled dataset by k-means and evaluate the clusters.
 
-    CLIP-S⁴ (CVPR 2023) names unsupervised segmentation as a use; its protocol is not known, this
-    one is ours. It passes over the images twice and keeps one batch and a few copies of
-    ``max_points * (D + K)`` numbers.
+    CLIP-S⁴ (CVPR 2023) names unsupervised segmentation as an application; its protocol is not
+    known, this one is ours. The images are read twice; one batch and a few copies of
+    ``max_points * (D + K)`` numbers are kept in memory.
 
     Args:
         model: See :func:`embed_images`.
         loader: Test images with labels.
         num_clusters: K; by default the number of classes.
-        seed: Seed of the draws of points and first centroids.
-        max_points: Bound on the number of points that are clustered.
+        seed: Random seed of the points and the initial centroids.
+        max_points: Upper bound of the number of clustered points.
 
     Raises:
-        ValueError: If fewer than two clusters are asked for, or more than there are points.
+        ValueError: If fewer than two clusters are requested, or more than there are points.
     """
     classes = class_names(loader.dataset)
     clusters = len(classes) if num_clusters is None else num_clusters
@@ -114,16 +114,16 @@ def _in_words(
 ) -> str:
     occurring = int((confusion.sum(1) > 0).sum())
     rest = (
-        f', and each cluster left over ({clusters - occurring}) to the class of its most pixels'
+        f', and each cluster left over ({clusters - occurring}) to the class of most of its pixels'
         if clusters > occurring
         else ''
     )
     return (
         f'k-means + Hungarian. Unit embeddings ({points.shape[1]} dimensions) of '
         f'{describe_images(loader.dataset)}, whole images, one scale, no flip; '
-        f'{len(points)} cells, equally many an image, drawn without a look at labels; spherical '
+        f'{len(points)} cells, drawn without labels, the same number per image; spherical '
         f'k-means, {clusters} clusters, k-means++, {ITERATIONS} iterations, seed {seed}; cosines '
-        'with the centroids upsampled bilinearly, arg-max; clusters and the '
+        'with the centroids upsampled bilinearly, argmax; clusters and the '
         f'{occurring} classes that occur matched one-to-one by the largest sum of IoU on the same '
-        f'images{rest}. Labels serve for the matching and the score only.'
+        f'images{rest}. Labels are used for the matching and the score only.'
     )

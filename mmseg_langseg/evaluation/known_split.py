@@ -1,4 +1,4 @@
-"""Which classes of a dataset the known words of a training are."""
+"""Split of the classes of a dataset into known and unknown classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class KnownSplit:
     Attributes:
         known: Dataset names of the known classes.
         unknown: Dataset names of the others.
-        strangers: Known words that are no class of the dataset.
+        strangers: Known classes that are not in the dataset.
     """
 
     known: tuple[str, ...]
@@ -26,15 +26,15 @@ class KnownSplit:
     def of(
         cls, known: Vocabulary, classes: Sequence[str], vocabulary: Vocabulary | None = None
     ) -> KnownSplit:
-        """Find the known words among the classes.
+        """Find the known classes among the classes of a dataset.
 
-        A word stands for a class if it is its dataset name, or one of its words under test; letter
-        case and runs of blanks make no difference.
+        A known name matches a class if it is its dataset name or one of its names in the test
+        vocabulary; letter case and repeated spaces are ignored.
 
         Args:
-            known: Words that training reads.
+            known: Known classes of a training.
             classes: The dataset's ``metainfo['classes']``.
-            vocabulary: Words under test, an entry for each class; by default the classes.
+            vocabulary: Test vocabulary with an entry for each class; by default the classes.
         """
         words = [{_clean(word) for word in name.split(',')} for name in classes]
         if vocabulary is not None and vocabulary.num_classes == len(classes):
@@ -54,7 +54,7 @@ class KnownSplit:
         )
 
     def differences(self, metric_unknown: Sequence[str]) -> str:
-        """How a metric's split differs from this one, '' if it does not.
+        """Describe how a metric's split differs from this one; '' if it does not.
 
         Args:
             metric_unknown: ``unknown`` of a :class:`KnownUnknownIoUMetric`.

@@ -1,4 +1,4 @@
-"""IoU over known and over unknown classes."""
+"""Mean IoU of known and unknown classes, and their harmonic mean."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from torch import Tensor
 
 @METRICS.register_module()
 class KnownUnknownIoUMetric(IoUMetric):
-    """``IoUMetric`` with the mean IoU of the known and the unknown classes, and their harmony.
+    """``IoUMetric`` with the mean IoU of known and unknown classes and their harmonic mean.
 
-    All come from one confusion matrix over all classes: the model chooses between all names, and
-    the IoU of each class is then averaged within its group. The zero-shot literature's protocol;
-    CLIP-S⁴ (CVPR 2023) reports known and unknown classes, its exact figures are not known to us.
+    All use one confusion matrix over all classes: the model chooses among all classes, and the IoU
+    is then averaged within each group. This is the protocol of the zero-shot literature; CLIP-S⁴
+    (CVPR 2023) reports known and unknown classes, but its exact figures are not known to us.
     Adds, in percent,
 
-    * ``mIoU_known`` and ``mIoU_unknown``: means over the group, classes that neither occur nor are
-      predicted left out as ``IoUMetric`` does (``nan`` if that is the whole group);
+    * ``mIoU_known`` and ``mIoU_unknown``: means over the group, without classes that neither occur
+      nor are predicted, as in ``IoUMetric`` (``nan`` if that is the whole group);
     * ``hIoU``: ``2 K U / (K + U)`` of the two, 0 if both are 0.
 
-    A group without a class has no mean: its key is missing, and ``hIoU`` with it. ``mIoU`` over all
-    classes is always there, also if ``iou_metrics`` asks for other metrics only.
+    If a group is empty, its key and ``hIoU`` are missing. ``mIoU`` over all classes is always
+    included, even if ``iou_metrics`` requests other metrics only.
 
     Args:
         unknown: Names of the unknown classes; may be empty.
-        known: Names of the known ones, to make sure that both lists together are the classes of
-            the dataset; by default they are all others.
+        known: Names of the known classes, to check that both lists together cover the classes of
+            the dataset; by default all others.
         **kwargs: See ``IoUMetric``.
 
     Raises:
-        ValueError: When the dataset's classes become known, that is before the first image: if a
-            name is none of them, is given twice, or (with ``known``) one is in neither list.
+        ValueError: Before the first image, when the dataset's classes are set: if a name is none of
+            them or is given twice, or (with ``known``) a class is in neither list.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class KnownUnknownIoUMetric(IoUMetric):
         self._find_unknown()
 
     def compute_metrics(self, results: list[tuple[Tensor, ...]]) -> dict[str, float]:
-        """Adds the means of the groups to the metrics of ``IoUMetric``.
+        """Add the means of the groups to the metrics of ``IoUMetric``.
 
         Args:
             results: Areas of each image, as ``IoUMetric.process`` collects them.
@@ -77,18 +77,18 @@ class KnownUnknownIoUMetric(IoUMetric):
         return {**group_means(iou, self._find_unknown()), **metrics}
 
     def _find_unknown(self) -> Tensor:
-        """Which classes of the dataset are unknown, ``(C,)`` bool."""
+        """Return which classes of the dataset are unknown, ``(C,)`` bool."""
         classes = [_clean(name) for name in self.dataset_meta['classes']]
         given = self.unknown + (self.known or [])
         for name in given:
             if name not in classes:
                 near = get_close_matches(name, classes) or classes
                 raise ValueError(
-                    f'{name!r} is not a class of the dataset: take its own spelling, one of {near}.'
+                    f'{name!r} is not a class of the dataset: use its spelling, one of {near}.'
                 )
         twice = sorted({name for name in given if given.count(name) > 1})
         if twice:
-            raise ValueError(f'{twice} are given twice: a class is known or unknown, once.')
+            raise ValueError(f'{twice} are given twice: each class is either known or unknown.')
         missing = [name for name in classes if name not in given]
         if self.known is not None and missing:
             raise ValueError(
@@ -99,7 +99,7 @@ class KnownUnknownIoUMetric(IoUMetric):
 
 
 def group_means(iou: Tensor, unknown: Tensor) -> dict[str, float]:
-    """Means of the IoU of all, the known and the unknown classes.
+    """Return the mean IoU of all, known and unknown classes.
 
     Args:
         iou: ``(C,)`` in 0..1, ``nan`` for a class that does not count.
@@ -122,5 +122,5 @@ def group_means(iou: Tensor, unknown: Tensor) -> dict[str, float]:
 
 
 def _clean(name: str) -> str:
-    """Without blanks at the ends, as a vocabulary reads it (ADE20K has a ``'bed '``)."""
+    """Remove extra spaces, as in a vocabulary (ADE20K has a ``'bed '``)."""
     return ' '.join(name.split())

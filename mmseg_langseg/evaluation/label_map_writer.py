@@ -1,4 +1,4 @@
-"""Predicted label maps as PNG files."""
+"""Write predicted label maps as PNG files."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import write_whole_file
 
 
 @METRICS.register_module()
 class LabelMapWriter(BaseMetric):
-    """Writes the label map of each image, in the tree of the image folder; measures nothing.
+    """Write predicted label maps in the folder tree of the images, without computing metrics.
 
     A pixel holds the index of its class, counted from 0; for a dataset with ``reduce_zero_label``
-    (ADE20K, Context59, VOC20) the index plus 1, as in its label files and as its servers want it.
-    Files have 8 bits if all numbers are below 255, else 16 bits, whatever the image shows.
+    (ADE20K, Context59, VOC20) the index plus 1, as in its label files and as its servers expect.
+    Files have 8 bits if all possible values are below 255, else 16 bits.
 
     Args:
         out: Folder to write to.
@@ -37,7 +37,7 @@ class LabelMapWriter(BaseMetric):
         """Write the label maps of a batch.
 
         Raises:
-            OSError: A file cannot be written; names it.
+            OSError: A file cannot be written; the message names it.
         """
         num_classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
@@ -50,12 +50,12 @@ class LabelMapWriter(BaseMetric):
             self.results.append(str(target))
 
     def compute_metrics(self, results: list[str]) -> dict[str, float]:
-        """No number."""
+        """Return no metrics."""
         return {}
 
 
 def label_map_path(image: str, image_root: str, out: str) -> Path:
-    """File of an image's label map.
+    """Return the label map file of an image.
 
     Raises:
         ValueError: The image is not below ``image_root``.

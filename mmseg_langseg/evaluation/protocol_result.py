@@ -1,4 +1,4 @@
-"""A number and how it was obtained."""
+"""Evaluation result together with its protocol."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ProtocolResult:
-    """What an unsupervised evaluation gives.
+    """Result of an unsupervised evaluation.
 
     Attributes:
         iou: ``(C,)`` float64 in 0..1, ``nan`` for a class that does not count.
-        protocol: The protocol in words; unsupervised protocols differ so much that a number
-            without it says nothing.
+        protocol: Description of the protocol; unsupervised protocols differ so much that a number
+            without it is meaningless.
     """
 
     iou: Tensor

@@ -1,4 +1,4 @@
-"""Unsupervised segmentation by look-up: each segment takes the label of its nearest neighbours."""
+"""Unsupervised segmentation: nearest-neighbor retrieval of segment labels."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ ITERATIONS = 10
 CHUNK = 256
 
 
-def retrieve_labels(queries: Tensor, memory: Tensor, labels: Tensor, neighbours: int) -> Tensor:
-    """Majority label of the nearest rows of a memory.
+def retrieve_labels(queries: Tensor, memory: Tensor, labels: Tensor, neighbors: int) -> Tensor:
+    """Return the majority label of the nearest neighbors in a memory.
 
-    Of labels that are equally frequent the one with the larger sum of cosines wins.
+    Of equally frequent labels, the one with the larger sum of cosines wins.
 
     Args:
         queries: ``(Q, D)`` of norm 1.
         memory: ``(M, D)`` of norm 1.
         labels: ``(M,)`` int64, at least 0.
-        neighbours: How many rows, those of the largest cosine, vote; all if there are fewer.
+        neighbors: Number of rows with the largest cosine to use; all if there are fewer.
 
     Returns:
         ``(Q,)`` int64.
 
     Raises:
-        ValueError: If the memory is empty, or no neighbour is asked for.
+        ValueError: If the memory is empty, or ``neighbors`` is below 1.
     """
-    if neighbours < 1 or not len(memory):
+    if neighbors < 1 or not len(memory):
         raise ValueError(
-            f'{neighbours} neighbours in a memory of {len(memory)} rows: expected at least one of '
-            'each; is the memory split labelled?'
+            f'{neighbors} neighbors in a memory of {len(memory)} rows: expected at least one of '
+            'each; is the memory split labeled?'
         )
     votes = []
-    # In parts: the cosines with the whole memory are the largest thing here.
+    # In chunks, as the cosines with the whole memory need the most space.
     for part in queries.split(CHUNK):
-        cosines, nearest = (part @ memory.T).topk(min(neighbours, len(memory)), dim=1)
+        cosines, nearest = (part @ memory.T).topk(min(neighbors, len(memory)), dim=1)
         found = labels[nearest]
         count = cosines.new_zeros(len(part), int(labels.max()) + 1)
         total = count.scatter_add(1, found, cosines)
@@ -63,14 +63,14 @@ def retrieve_labels(queries: Tensor, memory: Tensor, labels: Tensor, neighbours:
 def find_image_segments(
     model: EncoderDecoder, batch: EmbeddedBatch
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Segments of whole images by k-means, at the size of the labels.
+    """Segment whole images by k-means, at the size of the labels.
 
     Returns:
-        Segment embeddings ``(S, D)``, and for each image its labels and its segments, both
+        Segment embeddings ``(S, D)`` and, for each image, its labels and its segments, both
         ``(H, W)``.
     """
     shape = (len(batch.samples), *batch.embeddings.shape[2:])
-    # One region: nothing but the embeddings and their location divides an image.
+    # One region: only the embeddings and their location divide an image.
     regions = torch.zeros(shape, dtype=torch.long, device=batch.embeddings.device)
     segments = find_segments(batch.embeddings, regions, GRID, ITERATIONS)
     images = torch.arange(len(batch.samples), device=regions.device)
@@ -82,36 +82,36 @@ def find_image_segments(
 
 
 def build_memory(model: EncoderDecoder, loader: DataLoader) -> tuple[Tensor, Tensor]:
-    """Embeddings ``(M, D)`` and majority labels ``(M,)`` of all segments with a labelled pixel."""
+    """Return embeddings ``(M, D)`` and majority labels ``(M,)`` of all labeled segments."""
     num_classes = len(class_names(loader.dataset))
     rows, labels = [], []
     for batch in embed_images(model, loader):
         embeddings, maps = find_image_segments(model, batch)
         counts = sum(count_pixels(label, ids, num_classes, len(embeddings)) for label, ids in maps)
         counts = counts.to(embeddings.device)
-        labelled = counts.sum(0) > 0
-        rows.append(embeddings[labelled])
-        labels.append(counts.argmax(0)[labelled])
+        labeled = counts.sum(0) > 0
+        rows.append(embeddings[labeled])
+        labels.append(counts.argmax(0)[labeled])
     return torch.cat(rows), torch.cat(labels)
 
 
 def evaluate_retrieval(
-    model: EncoderDecoder, loader: DataLoader, memory_loader: DataLoader, neighbours: int = 20
+    model: EncoderDecoder, loader: DataLoader, memory_loader: DataLoader, neighbors: int = 20
 ) -> ProtocolResult:
-    """Labels the segments of a data set by look-up in the labelled segments of another.
+    """Label the segments of a dataset by retrieval from the labeled segments of another one.
 
     The protocol of SegSort and HSG: k-means within each image, then the majority label of the
-    nearest labelled segments. CLIP-S⁴'s own protocol is not known. Keeps one row of D numbers for
-    each segment of the memory (at most 36 an image) and one batch of images.
+    nearest labeled segments. CLIP-S⁴'s own protocol is not known. Keeps one row of D numbers per
+    segment of the memory (at most 36 per image) and one batch of images.
 
     Args:
         model: See :func:`embed_images`.
         loader: Test images with labels.
-        memory_loader: Images whose labels are looked up, of the same classes.
-        neighbours: Number of neighbours that vote.
+        memory_loader: Labeled images of the same classes to retrieve from.
+        neighbors: Number of nearest neighbors.
 
     Raises:
-        ValueError: If the classes of both data sets differ.
+        ValueError: If the classes of both datasets differ.
     """
     classes = class_names(loader.dataset)
     if class_names(memory_loader.dataset) != classes:
@@ -120,17 +120,17 @@ def evaluate_retrieval(
     confusion = torch.zeros(len(classes), len(classes), dtype=torch.long)
     for batch in embed_images(model, loader):
         embeddings, maps = find_image_segments(model, batch)
-        found = retrieve_labels(embeddings, memory, labels, neighbours)
+        found = retrieve_labels(embeddings, memory, labels, neighbors)
         for label, ids in maps:
             confusion += count_pixels(label, found[ids], len(classes), len(classes))
     words = (
         f'retrieval. Unit embeddings ({memory.shape[1]} dimensions) of '
-        f'{describe_images(loader.dataset)}, whole images, one scale, no flip; each image cut into '
-        f'segments by spherical k-means on embeddings with location, {GRID[0]}x{GRID[1]} clusters, '
-        f'{ITERATIONS} iterations; each segment takes the majority label of its {neighbours} '
+        f'{describe_images(loader.dataset)}, whole images, one scale, no flip; segments of each '
+        f'image by spherical k-means on embeddings with location, {GRID[0]}x{GRID[1]} clusters, '
+        f'{ITERATIONS} iterations; each segment takes the majority label of its {neighbors} '
         f'nearest by cosine among {len(memory)} segments of '
         f'{describe_images(memory_loader.dataset)}, which have the majority label of their pixels; '
-        'segments upsampled bilinearly, arg-max. Labels serve for the look-up and the score only; '
+        'segments upsampled bilinearly, argmax. Labels are used for retrieval and score only; '
         'nothing is trained on them.'
     )
     return ProtocolResult(class_iou(confusion), words)

@@ -1,4 +1,4 @@
-"""Paths that stay inside their folder."""
+"""Protection against path traversal."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 
 def contained_path(root: str | os.PathLike, name: str, source: object = 'file name') -> Path:
-    """Join a folder and a file name that comes from a file.
+    """Join a folder and an untrusted file name, refusing path traversal.
 
     Args:
         root: Folder that the result must be in.
         name: Relative path with forward slashes, e.g. ``file_name`` of a COCO file.
-        source: What the error calls the origin of the name, such as the file that holds it.
+        source: Origin of the name for error messages, such as the file that contains it.
 
     Returns:
         ``root / name``.
 
     Raises:
-        ValueError: The name is empty, absolute, has a NUL, or leaves the folder with ``..``.
+        ValueError: The name is empty, absolute, contains a NUL, or leaves the folder with ``..``.
     """
     path = PurePosixPath(name)
     outside = path.is_absolute() or PureWindowsPath(name).drive or '..' in path.parts

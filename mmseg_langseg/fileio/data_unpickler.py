@@ -1,26 +1,25 @@
-"""An unpickler that builds data and calls nothing else."""
+"""Restricted unpickler for checkpoints: builds data and executes nothing else."""
 
 from __future__ import annotations
 
 import pickle
-import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
-import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
+
+from .pickled_values import ALLOWED_GLOBALS, PickledObject, RefusedGlobalError, set_state
 
 _RENAMED_MODULES = {
     '__builtin__': 'builtins',
     'numpy.core.multiarray': 'numpy._core.multiarray',
     'torch.tensor': 'torch._tensor',
 }
-# Kind and size; byte order and structure come as a state that built-in types ignore.
-_PLAIN_DTYPE = re.compile(r'[?]|[biufc]\d{1,2}|[SU]\d{1,6}')
+# Python computes the hash of nested tuples by an unbounded recursion.
+_DEEPEST_TUPLE = 100
 
-# Quantized numbers need more than their bytes.
+# Without the quantized types, which need more than their bytes.
 _STORED = {
     *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
     *(torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2),
@@ -29,32 +28,20 @@ _STORED = {
 }
 
 
-class RefusedGlobalError(Exception):
-    """A pickle names a class or function that is no data; the message is its name."""
-
-
 def data_unpickler(
     read_record: Callable[[str], bytes] | None = None,
 ) -> type[pickle._Unpickler]:
-    """Class of unpicklers that read tensors, plain values, NumPy arrays and MMEngine's logs.
-
-    The class is made anew for each file: pickles can set attributes of Python classes that they
-    name, so none is shared with the rest of the program.
+    """Return an unpickler class for tensors, plain values, NumPy arrays and MMEngine's logs.
 
     Args:
-        read_record: Gives the content of a part of the archive that the pickle is in; the sizes of
-            storages are compared with it.
+        read_record: Returns the content of a record of the archive that contains the pickle; the
+            sizes of storages are compared with it.
     """
-    allowed = _allowed_globals()
 
-    # The unpickler in C fills gigabytes of memory if a file of a few bytes says so.
-    class DataUnpickler(pickle._Unpickler):
-        def __init__(self, file: BinaryIO, **kwargs: Any) -> None:
-            super().__init__(_WholeReads(file), **kwargs)
-
+    class DataUnpickler(_GuardedUnpickler):
         @property
         def persistent_load(self) -> Callable[[tuple], Any]:
-            """Torch's function that finds a storage; torch sets it."""
+            """Load a storage with the function that torch sets here."""
             return self._load_storage
 
         @persistent_load.setter
@@ -66,14 +53,14 @@ def data_unpickler(
             return self._find_storage(identity)
 
         def find_class(self, module: str, name: str) -> Any:
-            """Return what a pickle names.
+            """Return the class or function that a pickle names.
 
             Raises:
-                RefusedGlobalError: It is not on the list.
+                RefusedGlobalError: It is not on the list of allowed globals.
             """
             full = f'{_RENAMED_MODULES.get(module, module)}.{name}'
-            if full in allowed:
-                return allowed[full]
+            if full in ALLOWED_GLOBALS:
+                return ALLOWED_GLOBALS[full]
             dtype = getattr(torch, name, None) if module == 'torch' else None
             if isinstance(dtype, torch.dtype):
                 return dtype
@@ -82,20 +69,110 @@ def data_unpickler(
     return DataUnpickler
 
 
+# Not the C unpickler, which a file of a few bytes can make allocate gigabytes.
+class _GuardedUnpickler(pickle._Unpickler):
+    """Unpickler whose instructions modify only containers and objects made for it."""
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, file: BinaryIO, **kwargs: Any) -> None:
+        super().__init__(_WholeReads(file), **kwargs)
+        # Depth of nested tuples by id; the tuples are kept so that no id is reused.
+        self._nested: dict[int, tuple[int, tuple]] = {}
+
+    def _make_tuple(self, values: Sequence) -> None:
+        depths = [self._nested.get(id(v), (1, v))[0] for v in values if isinstance(v, tuple)]
+        result, depth = tuple(values), 1 + max(depths, default=0)
+        if depth > _DEEPEST_TUPLE:
+            raise pickle.UnpicklingError(f'more than {_DEEPEST_TUPLE} nested tuples')
+        if depth > 1:
+            self._nested[id(result)] = depth, result
+        self.append(result)
+
+    def load_tuple(self) -> None:
+        self._make_tuple(self.pop_mark())
+
+    dispatch[pickle.TUPLE[0]] = load_tuple
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        set_state(self.stack[-1], state)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def load_newobj(self) -> None:
+        kind = self.stack[-2]
+        if not (isinstance(kind, type) and issubclass(kind, PickledObject)):
+            raise pickle.UnpicklingError(f'a new object of {type(kind).__name__}')
+        super().load_newobj()
+
+    dispatch[pickle.NEWOBJ[0]] = load_newobj
+
+
+def _short_tuple(count: int) -> Callable[[_GuardedUnpickler], None]:
+    def load(self: _GuardedUnpickler) -> None:
+        values = [self.stack.pop() for _ in range(count)]
+        self._make_tuple(values[::-1])
+
+    return load
+
+
+def _only_for(
+    kinds: tuple[type, ...], load: Callable, below: int | None
+) -> Callable[[_GuardedUnpickler], None]:
+    """Return an instruction that modifies only containers of exactly these types."""
+
+    def checked(self: _GuardedUnpickler) -> None:
+        holder = self.metastack[-1][-1] if below is None else self.stack[below]
+        if type(holder) not in kinds:
+            raise pickle.UnpicklingError(f'entries for {type(holder).__name__}')
+        load(self)
+
+    return checked
+
+
+def _refuse(self: _GuardedUnpickler) -> None:
+    raise pickle.UnpicklingError('an instruction that no checkpoint needs')
+
+
+_GuardedUnpickler.dispatch |= {
+    pickle.TUPLE1[0]: _short_tuple(1),
+    pickle.TUPLE2[0]: _short_tuple(2),
+    pickle.TUPLE3[0]: _short_tuple(3),
+    pickle.APPEND[0]: _only_for((list,), pickle._Unpickler.load_append, -2),
+    pickle.APPENDS[0]: _only_for((list,), pickle._Unpickler.load_appends, None),
+    pickle.SETITEM[0]: _only_for((dict, OrderedDict), pickle._Unpickler.load_setitem, -3),
+    pickle.SETITEMS[0]: _only_for((dict, OrderedDict), pickle._Unpickler.load_setitems, None),
+    pickle.ADDITEMS[0]: _only_for((set,), pickle._Unpickler.load_additems, None),
+    # Views of freed memory, buffers of any size, and other ways to create objects.
+    **{
+        code[0]: _refuse
+        for code in (
+            *(pickle.READONLY_BUFFER, pickle.NEXT_BUFFER, pickle.BYTEARRAY8, pickle.NEWOBJ_EX),
+            *(pickle.INST, pickle.OBJ, pickle.EXT1, pickle.EXT2, pickle.EXT4),
+        )
+    },
+}
+
+
 def _check_storage(identity: tuple, read_record: Callable[[str], bytes] | None) -> None:
-    dtype = torch.uint8 if identity[1] is torch.UntypedStorage else identity[1].dtype
+    # With the other kind, the source code of a module, torch writes files.
+    kind, stored, key, _, count, *_ = identity
+    if kind not in ('storage', b'storage') or type(count) is not int or count < 0:
+        raise pickle.UnpicklingError('a storage without a name or size')
+    dtype = torch.uint8 if stored is torch.UntypedStorage else stored.dtype
     if dtype not in _STORED:
         raise pickle.UnpicklingError(f'a storage of {dtype}')
     if read_record is not None:
-        # Older torch (2.5) believes the size, and reads whatever follows in memory.
-        size = identity[4] * dtype.itemsize
-        found = len(read_record(f'data/{identity[2]}'))
+        # Older torch (2.5) trusts the size and reads whatever follows in memory.
+        size = count * dtype.itemsize
+        found = len(read_record(f'data/{key}'))
         if found != size:
-            raise pickle.UnpicklingError(f'{found} bytes of numbers instead of {size}')
+            raise pickle.UnpicklingError(f'a storage has {found} bytes, expected {size}')
 
 
 class _WholeReads:
-    """A file whose end is an error, which the unpickler in Python overlooks."""
+    """File wrapper that raises at the end of the file, which the Python unpickler ignores."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -111,76 +188,3 @@ class _WholeReads:
         if not line.endswith(b'\n'):
             raise EOFError('pickle data was truncated')
         return line
-
-
-class _Call:
-    """A function that a pickle can call but not change."""
-
-    __slots__ = ('_function',)
-
-    def __init__(self, function: Callable) -> None:
-        self._function = function
-
-    def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
-
-    def __setstate__(self, state: object) -> None:
-        raise pickle.UnpicklingError('a function has no state')
-
-
-def _allowed_globals() -> dict[str, Any]:
-    class History(HistoryBuffer):
-        def __setstate__(self, state: dict) -> None:
-            """Take over the numbers; the statistics are MMEngine's, whatever the file says."""
-            self.__class__ = HistoryBuffer
-            HistoryBuffer.__init__(
-                self, state['_log_history'], state['_count_history'], state['max_length']
-            )
-
-    history = 'mmengine.logging.history_buffer.HistoryBuffer'
-    multiarray = (getattr(np, '_core', None) or np.core).multiarray
-    return {
-        'builtins.bytes': _Call(_empty_bytes),
-        'builtins.complex': complex,
-        'builtins.frozenset': frozenset,
-        'builtins.getattr': _Call(_method_name),
-        'builtins.set': set,
-        'builtins.slice': slice,
-        '_codecs.encode': _Call(_encode_latin1),
-        'collections.OrderedDict': OrderedDict,
-        history: History,
-        'numpy.dtype': _Call(_plain_dtype),
-        'numpy.ndarray': np.ndarray,
-        'numpy._core.multiarray._reconstruct': multiarray._reconstruct,
-        'numpy._core.multiarray.scalar': multiarray.scalar,
-        'torch.Size': torch.Size,
-        'torch.device': torch.device,
-        'torch._utils._rebuild_parameter': _Call(torch._utils._rebuild_parameter),
-        'torch._utils._rebuild_tensor': _Call(torch._utils._rebuild_tensor),
-        'torch._utils._rebuild_tensor_v2': _Call(torch._utils._rebuild_tensor_v2),
-    }
-
-
-def _empty_bytes() -> bytes:
-    return b''
-
-
-def _encode_latin1(text: str, encoding: str) -> bytes:
-    """How pickle protocol 2 writes bytes."""
-    if encoding != 'latin1':
-        raise RefusedGlobalError(f'_codecs.encode to {encoding!r}')
-    return text.encode('latin1')
-
-
-def _method_name(owner: object, name: str) -> str:
-    """How a ``HistoryBuffer`` writes its statistics, which are not taken from the file."""
-    if not (isinstance(owner, type) and issubclass(owner, HistoryBuffer)):
-        raise RefusedGlobalError(f'builtins.getattr of {owner!r}')
-    return name
-
-
-def _plain_dtype(name: str, *_: object) -> np.dtype:
-    """Numbers and strings: structured types and objects are not needed and easily abused."""
-    if not isinstance(name, str) or not _PLAIN_DTYPE.fullmatch(name):
-        raise RefusedGlobalError(f'numpy.dtype {name!r}')
-    return np.dtype(name)

@@ -1,4 +1,4 @@
-"""JSON from outside: parsed strictly, with errors that name the file."""
+"""Strict parsing of untrusted JSON, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 
 def parse_json(content: str | bytes, source: object, allow_nan: bool = False) -> Any:
-    """Parse JSON of unknown origin.
+    """Parse untrusted JSON strictly.
 
-    A byte-order mark is accepted. What Python's parser takes beyond the standard is not: NaN
-    and infinities (by default), and a key that occurs twice in one object.
+    A byte-order mark is accepted. Python's extensions of the standard are not: NaN and infinities
+    (by default), and duplicate keys in an object.
 
     Args:
-        content: Text, or UTF-8.
-        source: What errors call the origin, such as the file.
+        content: Text, or its UTF-8 bytes.
+        source: Origin for error messages, such as the file.
         allow_nan: Accept NaN and infinities, because each number is checked where it is used.
 
     Returns:
-        The value.
+        The parsed value.
 
     Raises:
-        ValueError: The content is no JSON, or nested too deeply; starts with ``source``.
+        ValueError: The content is not JSON, or is nested too deeply; starts with ``source``.
     """
     try:
         text = content.decode('utf-8-sig') if isinstance(content, bytes) else content
@@ -38,8 +38,8 @@ def parse_json(content: str | bytes, source: object, allow_nan: bool = False) ->
 
 
 def show_value(value: Any, length: int = 60) -> str:
-    """Short text of a value from a file, for error messages."""
-    # Python refuses to print an integer of thousands of digits.
+    """Format an untrusted value as a short text for error messages."""
+    # Python refuses to print integers with thousands of digits.
     if isinstance(value, int) and value.bit_length() > 200:
         return f'an integer of {value.bit_length()} bits'
     try:
@@ -49,7 +49,7 @@ def show_value(value: Any, length: int = 60) -> str:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f'{name} is no number of JSON')
+    raise ValueError(f'{name} is not a JSON number')
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tensors of a TorchScript archive, read without running its program."""
+"""Safe loading of tensors from TorchScript archives, without executing their code."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .data_unpickler import RefusedGlobalError, data_unpickler
+from .data_unpickler import data_unpickler
+from .pickled_values import PickledObject, RefusedGlobalError
 
 _LARGEST_PACKED = 2**24
+_PIECE = 2**20
 _PROGRAM = ('__torch__', 'torch.jit')
 _DTYPES = {
     'BFloat16Storage': torch.bfloat16,
@@ -31,11 +33,11 @@ _DTYPES = {
 }
 
 
-class _Inert:
-    """An object of a class of the archive: its attributes, and none of its code.
+class _Inert(PickledObject):
+    """Instance of one of the archive's classes, with its attributes but without its code.
 
     Attributes:
-        saved: Names of its parameters and buffers; None: not known.
+        saved: Names of its parameters and buffers; None: unknown.
     """
 
     saved: frozenset[str] | None = None
@@ -48,17 +50,17 @@ class _Inert:
 
 
 def read_torchscript_tensors(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Read the tensors of a TorchScript archive, such as OpenAI's CLIP files.
+    """Load the tensors of a TorchScript archive, such as OpenAI's CLIP files.
 
     Args:
-        path: Archive of ``torch.jit.save``.
+        path: ``torch.jit.save`` archive.
 
     Returns:
         Tensors on the CPU by their dotted attribute names, as in the module's state dict.
 
     Raises:
-        RefusedGlobalError: The archive names something other than its own classes and tensors.
-        Exception: The archive is damaged; ``zipfile``, ``pickle`` and torch have their own classes.
+        RefusedGlobalError: The archive refers to more than its own classes and tensors.
+        Exception: The archive is damaged; the class depends on ``zipfile``, ``pickle`` or torch.
     """
     with zipfile.ZipFile(path) as archive:
         check_packing(archive)
@@ -69,23 +71,36 @@ def read_torchscript_tensors(path: str | os.PathLike) -> dict[str, Tensor]:
 
 
 def check_packing(archive: zipfile.ZipFile) -> None:
-    """Make sure that a small file does not unpack to a large one; torch packs text at most.
+    """Check that an archive is not a decompression bomb; torch compresses text at most.
 
     Raises:
-        ValueError: It would; names the part.
+        ValueError: A large record is compressed; the message names it.
     """
     for entry in archive.infolist():
         if entry.compress_type != zipfile.ZIP_STORED and entry.file_size > _LARGEST_PACKED:
             raise ValueError(f'{entry.filename} would unpack to {entry.file_size} bytes')
 
 
+def check_sums(archive: zipfile.ZipFile) -> None:
+    """Verify the checksum of each entry of an archive, which torch does not.
+
+    Raises:
+        ValueError: An entry is damaged; the message names it.
+    """
+    for entry in archive.infolist():
+        if entry.CRC:  # 0: torch.serialization.set_crc32_options(False) writes none
+            with archive.open(entry) as part:
+                while part.read(_PIECE):
+                    pass
+
+
 def _unpickler(archive: zipfile.ZipFile, root: str) -> type[pickle._Unpickler]:
-    """Class of unpicklers that take storages from the archive."""
+    """Return an unpickler class that takes storages from the archive."""
     storages: dict[str, Tensor] = {}
 
     class ArchiveUnpickler(data_unpickler()):
         def find_class(self, module: str, name: str) -> Any:
-            """Return what the pickle names, or an inert class for the archive's own."""
+            """Return an allowed class or function, or an inert class for the archive's own."""
             full = f'{module}.{name}'
             if full == 'torch._utils._rebuild_tensor_v2':
                 return _view
@@ -97,7 +112,7 @@ def _unpickler(archive: zipfile.ZipFile, root: str) -> type[pickle._Unpickler]:
             return super().find_class(module, name)
 
         def persistent_load(self, saved: tuple) -> Tensor:
-            """Return all values of a storage."""
+            """Load a storage as a flat tensor."""
             kind, dtype, key, *_ = saved
             if kind != 'storage' or not isinstance(dtype, torch.dtype):
                 raise RefusedGlobalError(f'a record {kind!r} of {dtype!r}')
@@ -113,9 +128,9 @@ def _unpickler(archive: zipfile.ZipFile, root: str) -> type[pickle._Unpickler]:
 def _saved_names(
     archive: zipfile.ZipFile, root: str, module: str, name: str
 ) -> frozenset[str] | None:
-    """Parameters and buffers of a class, from the head of its program text.
+    """Parse the names of a class's parameters and buffers from the head of its source code.
 
-    The pickle does not tell them from other tensors, such as attention masks.
+    The pickle does not distinguish them from other tensors, such as attention masks.
     """
     record = f'{root}code/{module.replace(".", "/")}.py'
     if record not in archive.namelist():
@@ -132,7 +147,7 @@ def _saved_names(
 def _view(
     flat: Tensor, offset: int, size: Sequence[int], stride: Sequence[int], *_: object
 ) -> Tensor:
-    """A tensor in its storage; torch checks that it is inside, but repeats a number endlessly."""
+    """Build a tensor on its storage; torch checks bounds but allows endless repetition."""
     view = flat.as_strided(size, stride, offset)
     if view.numel() > flat.numel():
         raise ValueError(f'a tensor of shape {tuple(size)} from {flat.numel()} numbers')
@@ -140,7 +155,7 @@ def _view(
 
 
 def _named_tensors(root: Any) -> Iterator[tuple[str, Tensor]]:
-    """Tensors below an object, in the order of its attributes; each object is visited once."""
+    """Yield the tensors below an object in attribute order, visiting each object once."""
     pending, seen = [('', root)], set()
     while pending:
         prefix, owner = pending.pop()

@@ -1,4 +1,4 @@
-"""Which of an image's masks are used."""
+"""Filtering of class-agnostic masks."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from .errors import MaskFileError
+from mmseg_langseg.fileio import MaskFileError
+from mmseg_langseg.masks.formats import rle_area
+
 from .option_checks import check_integer, check_number
-from .rle import rle_area
 
 
 @dataclass(frozen=True)
 class MaskFilter:
-    """Drop masks by area and by SAM's own scores, then cap their number.
+    """Filter masks by area and by SAM's scores, then limit their number.
 
-    PixelCLIP uses all of SA-1B's masks, so by default nothing is dropped.
+    PixelCLIP uses all masks of SA-1B, so by default nothing is dropped.
 
     Attributes:
-        min_area: Least area as a share of the image. Areas are those of the masks themselves;
-            what a file says in ``area`` is not read.
-        max_area: Largest area, likewise.
-        min_predicted_iou: Least ``predicted_iou``; ``None``: not looked at.
-        min_stability_score: Least ``stability_score``; ``None``: not looked at.
-        max_masks: Most masks of an image; of more, a random choice is kept, in their order.
+        min_area: Minimum area as a fraction of the image. Areas are computed from the masks; the
+            key ``area`` of the file is ignored.
+        max_area: Maximum area, likewise.
+        min_predicted_iou: Minimum ``predicted_iou``; ``None``: not checked.
+        min_stability_score: Minimum ``stability_score``; ``None``: not checked.
+        max_masks: Maximum masks per image; of more, a random subset is kept, in order.
             ``None``: all.
-        seed: Of this choice. It depends on the seed and the name of the mask file, so every
-            process and every visit of the image keeps the same masks.
+        seed: Random seed of the subset. The subset depends only on the seed and the name of the
+            mask file, so every process keeps the same masks in every epoch.
     """
 
     min_area: float = 0.0
@@ -50,22 +51,22 @@ class MaskFilter:
         check_integer('seed', self.seed, 0)
         if self.min_area > self.max_area:
             raise ValueError(
-                'areas are shares of the image, 0 <= min_area <= max_area <= 1; got '
+                'areas are fractions of the image, 0 <= min_area <= max_area <= 1; got '
                 f'{self.min_area} and {self.max_area}'
             )
 
     def __call__(self, annotations: list[dict], path: str) -> list[dict]:
-        """Choose the masks of an image.
+        """Filter the masks of an image.
 
         Args:
-            annotations: As :func:`read_mask_annotations` gives them.
-            path: Mask file; its folder has no part in the choice.
+            annotations: As returned by :func:`read_mask_annotations`.
+            path: Mask file; its folder does not affect the random subset.
 
         Returns:
-            Some of the annotations, in their order.
+            The remaining annotations, in order.
 
         Raises:
-            MaskFileError: A score that is asked for is missing or no number; names the file.
+            MaskFileError: A required score is missing or not a number; the message names the file.
         """
         kept = annotations
         for key, least in (
@@ -89,8 +90,8 @@ def _score(annotation: dict, key: str, where: str) -> float:
     score: Any = annotation.get(key)
     if isinstance(score, bool) or not isinstance(score, (int, float)):
         raise MaskFileError(
-            f"{where}: '{key}' is {score!r:.60}, expected a number; without such scores leave "
-            f"'min_{key}' of the filter out"
+            f"{where}: '{key}' is {score!r:.60}, expected a number; if the masks have no scores, "
+            f"remove 'min_{key}' from the filter"
         )
     return score
 

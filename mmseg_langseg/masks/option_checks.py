@@ -1,4 +1,4 @@
-"""Checks of options before the first image."""
+"""Validation of numeric and boolean options."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from mmseg_langseg.fileio import show_value
 
 
 def check_integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:
-    """Check an option that is an integer.
+    """Check that an option is an integer within bounds.
 
     Args:
         name: Name of the option.
-        value: Its value.
-        lowest: Least value.
-        highest: Largest value; ``None``: any.
+        value: Value of the option.
+        lowest: Minimum.
+        highest: Maximum; ``None``: no limit.
 
     Raises:
-        ValueError: The value is no integer, or out of bounds.
+        ValueError: The value is not an integer, or is out of bounds.
     """
     good = isinstance(value, int) and not isinstance(value, bool)
     if not good or value < lowest or (highest is not None and value > highest):
-        bounds = f'from {lowest} on' if highest is None else f'from {lowest} to {highest}'
+        bounds = f'of at least {lowest}' if highest is None else f'from {lowest} to {highest}'
         raise ValueError(f'{name}={show_value(value)}: expected an integer {bounds}')
 
 
@@ -33,20 +33,20 @@ def check_number(
     highest: float = math.inf,
     exclusive: bool = False,
 ) -> None:
-    """Check an option that is a finite number.
+    """Check that an option is a finite number within bounds.
 
     Args:
         name: Name of the option.
-        value: Its value.
-        lowest: Least value.
-        highest: Largest value.
+        value: Value of the option.
+        lowest: Minimum.
+        highest: Maximum.
         exclusive: ``lowest`` itself is not allowed.
 
     Raises:
-        ValueError: The value is no finite number, or out of bounds.
+        ValueError: The value is not a finite number, or is out of bounds.
     """
     good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # False for NaN, too; an integer may be too large to be a float.
+    # Also false for NaN; an integer may be too large for a float.
     good = good and lowest <= value <= highest and abs(value) < 1e300
     if not good or (exclusive and value == lowest):
         bounds = f' above {lowest:g}' if exclusive else f' from {lowest:g}'
@@ -56,7 +56,7 @@ def check_number(
 
 
 def check_bool(name: str, value: Any) -> None:
-    """Check an option that is true or false.
+    """Check that an option is True or False.
 
     Raises:
         ValueError: It is neither.
@@ -66,10 +66,10 @@ def check_bool(name: str, value: Any) -> None:
 
 
 def check_pair(name: str, value: Any, lowest: float = -math.inf, highest: float = math.inf) -> None:
-    """Check an option that is two numbers, each within bounds, such as a size or a range.
+    """Check that an option is a pair of numbers within bounds, such as a size or a range.
 
     Raises:
-        ValueError: It is no such pair.
+        ValueError: It is not such a pair.
     """
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f'{name}={show_value(value)}: expected two numbers')

@@ -1,4 +1,4 @@
-"""Models: towers, text encoders, heads, clusterers, losses and segmentors."""
+"""Models: CLIP towers, text encoders, decode heads, clusterers, losses and segmentors."""
 
 from .backbones import CLIPResNet, CLIPTimmTower, CLIPVisionTransformer
 from .clip_loader import load_clip

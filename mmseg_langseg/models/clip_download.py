@@ -1,11 +1,8 @@
-"""Download of open_clip's pretrained weights."""
+"""Download open_clip's pretrained weights."""
 
 from __future__ import annotations
 
 import os
-import ssl
-import urllib.error
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,36 +11,36 @@ from filelock import FileLock
 from huggingface_hub import constants
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 
-TIMEOUT = 5.0
-"""Seconds that the host of the weights may take to answer."""
+from mmseg_langseg.fileio import host_obstacle
+
 _HUB_FILES = ('open_clip_model.safetensors', 'open_clip_pytorch_model.bin')
 
 
 def download_clip(arch: str, base: str, tag: str) -> str:
-    """Path of the weights of an open_clip tag, downloaded unless the cache holds them.
+    """Return the path of the weights of an open_clip tag, downloading them if not cached.
 
     Args:
-        arch: Model name as the user gave it.
+        arch: Model name as given by the user.
         base: The name without ``-quickgelu``.
-        tag: Pretrained tag that open_clip lists for one of the names.
+        tag: Pretrained tag that open_clip lists for one of the two names.
 
     Raises:
-        RuntimeError: The weights are not in the cache and cannot be downloaded. Says which file to
-            fetch by other means and which option points to it.
+        RuntimeError: The weights are not in the cache and cannot be downloaded. The message says
+            which file to fetch manually and which option to set to its path.
     """
     config = get_pretrained_cfg(arch, tag) or get_pretrained_cfg(base, tag)
     cached = _cached(config)
     if cached is not None:
         return cached
     name = f"The weights '{tag}' of '{arch}' are not on this machine"
-    # huggingface_hub would repeat its attempts for a minute, with a message for each.
+    # huggingface_hub would retry for a minute, with a message for each attempt.
     obstacle = _obstacle(config)
     if obstacle:
         raise RuntimeError(f'{name} and cannot be downloaded: {obstacle}.\n{_way_out(config)}')
     try:
         folder = Path.home() / '.cache' / 'clip'
         folder.mkdir(parents=True, exist_ok=True)
-        # open_clip writes in place: without the lock a second process reads half a file.
+        # open_clip writes in place: without the lock a second process could read a partial file.
         with FileLock(str(folder / f'{base}-{tag}.lock')):
             return download_pretrained(config)
     except Exception as error:
@@ -54,7 +51,7 @@ def download_clip(arch: str, base: str, tag: str) -> str:
 
 
 def _cached(config: dict) -> str | None:
-    """File in Hugging Face's cache; open_clip itself checks the files that come from URLs."""
+    """Return the file in Hugging Face's cache; open_clip checks files from URLs itself."""
     for repository, file in _hub_files(config):
         found = huggingface_hub.try_to_load_from_cache(repository, file)
         if isinstance(found, str):
@@ -63,7 +60,7 @@ def _cached(config: dict) -> str | None:
 
 
 def _hub_files(config: dict) -> list[tuple[str, str]]:
-    """Repository and file names, in the order in which open_clip tries them."""
+    """Return repository and file names, in the order in which open_clip tries them."""
     if not config.get('hf_hub'):
         return []
     repository, file = os.path.split(config['hf_hub'])
@@ -75,7 +72,7 @@ def _hub_files(config: dict) -> list[tuple[str, str]]:
 
 
 def _obstacle(config: dict) -> str | None:
-    """Why the host of the weights cannot be reached, within seconds; None if it can."""
+    """Return why the host of the weights cannot be reached, within seconds; None if it can."""
     if config.get('hf_hub'):
         if constants.HF_HUB_OFFLINE:
             return 'HF_HUB_OFFLINE is set'
@@ -85,17 +82,7 @@ def _obstacle(config: dict) -> str | None:
         if (Path.home() / '.cache' / 'clip' / os.path.basename(url)).is_file():
             return None
         host = '{0.scheme}://{0.netloc}'.format(urlsplit(url))
-    if 'all' in urllib.request.getproxies():
-        return None  # perhaps SOCKS, which urllib does not speak
-    try:
-        urllib.request.urlopen(urllib.request.Request(host, method='HEAD'), timeout=TIMEOUT)
-    except urllib.error.HTTPError:
-        return None
-    except OSError as error:
-        reason = getattr(error, 'reason', error)
-        # The downloader may trust other certificates.
-        return None if isinstance(reason, ssl.SSLError) else f'{host} does not answer ({reason})'
-    return None
+    return host_obstacle(host)
 
 
 def _way_out(config: dict) -> str:
@@ -105,9 +92,9 @@ def _way_out(config: dict) -> str:
     ]
     files += [config['url']] if config.get('url') else []
     return (
-        f'Fetch {" or ".join(files)} on another machine, put it anywhere on this one, and name it: '
+        f'Fetch {" or ".join(files)} on another machine, copy it to this one, and give its path: '
         "--cfg-options model.clip.pretrained=PATH (in Python cfg_options={'model.clip.pretrained': "
         "'PATH'}; in a config without model.clip, set each `pretrained`). "
         'To try the methods without any download, use configs/pixelclip/resnet_synthetic.py, '
-        'whose small CLIP comes with the package.'
+        'which uses a small CLIP bundled with the package.'
     )

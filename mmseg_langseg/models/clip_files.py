@@ -1,4 +1,4 @@
-"""Readers of the weight files that hold a CLIP."""
+"""Read CLIP weight files: OpenAI, open_clip, PixelCLIP and compact formats."""
 
 import math
 import os
@@ -18,11 +18,11 @@ _TOKENS = 'token_embedding.weight'
 
 @dataclass
 class ClipFile:
-    """What a weight file holds.
+    """Contents of a CLIP weight file.
 
     Attributes:
         weights: Tensors by open_clip's names.
-        quick_gelu: The activation they were trained with, None where the file does not tell.
+        quick_gelu: Whether they were trained with QuickGELU; None if the file does not say.
         arch: Keyword arguments of ``open_clip.CLIP``; compact files only.
         token_embedding: ``ids`` (n,), ``rows`` (n, width), ``seed``, ``std``; compact files only.
     """
@@ -33,7 +33,7 @@ class ClipFile:
     token_embedding: dict | None = None
 
     def state_dict(self, token_shape: torch.Size) -> dict[str, Tensor]:
-        """All weights in float32; ``token_shape`` is (vocabulary, width)."""
+        """Return all weights in float32; ``token_shape`` is (vocabulary, width)."""
         weights = {k: v.float() if v.is_floating_point() else v for k, v in self.weights.items()}
         if self.token_embedding is not None:
             weights[_TOKENS] = _expand_tokens(self.token_embedding, token_shape)
@@ -41,19 +41,19 @@ class ClipFile:
 
 
 def read_clip_file(path: str | os.PathLike) -> ClipFile:
-    """Read a CLIP weight file of any of these kinds.
+    """Read a CLIP weight file in one of these formats.
 
     - OpenAI's TorchScript archive, or its state dict;
-    - an open_clip state dict, bare or under ``'state_dict'``, also ``.safetensors``;
+    - an open_clip state dict, bare or under ``'state_dict'``, or as ``.safetensors``;
     - an official PixelCLIP checkpoint (the CLIP under ``sem_seg_head.predictor.clip_model``);
     - a compact file ``dict(arch, state_dict, token_embedding=dict(ids, rows, seed, std))``: token
       rows that are not in ``ids`` are ``torch.randn`` from ``seed`` times ``std``.
 
-    Nothing in the file is run, see :func:`~mmseg_langseg.fileio.read_checkpoint`.
+    No code in the file is executed, see :func:`~mmseg_langseg.fileio.read_checkpoint`.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is broken, or none of these.
+        ValueError: The file is corrupt or in none of these formats.
     """
     path = os.fspath(path)
     content = read_checkpoint(path)
@@ -61,8 +61,8 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
         arch, tokens = content['arch'], content['token_embedding']
         if not isinstance(arch, dict) or not _is_token_embedding(tokens):
             raise ValueError(
-                f"'{path}' is no compact CLIP file: expected dicts 'arch' and 'token_embedding', "
-                "the latter with 'ids' (n,), 'rows' (n, width), 'seed' and 'std'"
+                f"'{path}' is not a compact CLIP file: expected dicts 'arch' and "
+                "'token_embedding', the latter with 'ids' (n,), 'rows' (n, width), 'seed' and 'std'"
             )
         weights = _from_tensors(content['state_dict'], path).weights
         return ClipFile(weights, arch.get('quick_gelu') is True, arch, tokens)
@@ -75,7 +75,8 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
 
 def _from_tensors(content, path: str, quick_gelu: bool | None = None) -> ClipFile:
     if not isinstance(content, Mapping) or not content:
-        raise ValueError(f"'{path}' holds no weights but {type(content).__name__}")
+        kind = type(content).__name__
+        raise ValueError(f"'{path}' holds no weights: expected a state dict, got {kind}")
     weights = {str(k).removeprefix('module.'): v for k, v in content.items()}
     clip = {
         k.removeprefix(PIXELCLIP_PREFIX): v
@@ -91,7 +92,7 @@ def _from_tensors(content, path: str, quick_gelu: bool | None = None) -> ClipFil
         weights = {k: v for k, v in weights.items() if k not in _OPENAI_EXTRAS}
     wrong = [k for k, v in weights.items() if not isinstance(v, Tensor)]
     if wrong:
-        raise ValueError(f"'{path}' is not a CLIP weight file: entry '{wrong[0]}' is no tensor")
+        raise ValueError(f"'{path}' is not a CLIP weight file: entry '{wrong[0]}' is not a tensor")
     return ClipFile(weights, quick_gelu)
 
 

@@ -1,4 +1,4 @@
-"""One door to CLIP weights: an open_clip tag, a local file, or random."""
+"""Load CLIP models from an open_clip tag, a local file, or with random weights."""
 
 import difflib
 import hashlib
@@ -19,35 +19,35 @@ from .clip_files import ClipFile, read_clip_file
 
 QUICK = '-quickgelu'
 EMBEDDED = 'embedded:'
-ASSETS = Path(__file__).parents[1] / 'assets'
+ASSETS = Path(__file__).parents[1] / 'synthetic' / 'assets'
 _FILE_SUFFIXES = {'.pt', '.pth', '.bin', '.ckpt', '.safetensors'}
 _ARCH_KEYS = {'embed_dim', 'vision_cfg', 'text_cfg', 'quick_gelu'}
 
 
 def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) -> open_clip.CLIP:
-    """Build an open_clip model and give it weights.
+    """Build an open_clip CLIP model and load its weights.
 
     Args:
         arch: A model name of open_clip (``'ViT-B-16-quickgelu'``, ``'convnext_base_w_320'``), or
             ``dict(embed_dim, vision_cfg, text_cfg, quick_gelu)`` as ``open_clip.CLIP`` takes it.
         pretrained: ``None`` (random weights), a tag that open_clip lists for the name (downloaded
-            and cached by open_clip), or a local file: OpenAI's archive or state dict, open_clip's
-            (also ``.safetensors``), an official PixelCLIP checkpoint, or a compact file
+            and cached by open_clip), or a local file: OpenAI's archive or state dict, an open_clip
+            state dict (also ``.safetensors``), an official PixelCLIP checkpoint, or a compact file
             (see :func:`~mmseg_langseg.models.clip_files.read_clip_file`); ``'embedded:NAME'`` is
-            a compact file that the package ships.
+            a compact file bundled with the package.
 
     Returns:
         The model in float32, on the CPU, in eval mode. Its ``trained_token_ids`` are the ids of
         the tokens that a compact file was trained on (int64), None for other weights.
 
     Raises:
-        ValueError: Unknown name or tag, GELU where the weights want QuickGELU (or the reverse),
-            or a file that does not hold weights of ``arch``.
+        ValueError: Unknown name or tag, GELU where the weights need QuickGELU (or the reverse),
+            or a file without weights of ``arch``.
         FileNotFoundError: The local file is missing.
         RuntimeError: The download failed.
 
-    A plain local state dict does not tell its activation: OpenAI's weights are then recognised
-    only when they come as OpenAI's archive, or with its extra entries.
+    A bare local state dict does not record its activation: OpenAI's weights are recognized only
+    in OpenAI's archive format or by its extra entries.
     """
     config = _arch_config(arch)
     path, source = _locate(arch, pretrained)
@@ -66,7 +66,7 @@ def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) 
 
 
 def weights_fingerprint(module: nn.Module) -> str:
-    """Short hash (16 hex digits) over the names, types, shapes and values of all tensors."""
+    """Return a short hash (16 hex digits) of the names, types, shapes and values of all tensors."""
     digest = hashlib.sha256()
     tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     for name, tensor in sorted(tensors.items()):
@@ -81,7 +81,7 @@ def _library() -> str:
 
 
 def _arch_config(arch: str | Mapping) -> dict:
-    """Keyword arguments of ``open_clip.CLIP``."""
+    """Return the keyword arguments of ``open_clip.CLIP``."""
     if isinstance(arch, Mapping):
         return _dict_config(arch)
     if not isinstance(arch, str):
@@ -99,8 +99,8 @@ def _arch_config(arch: str | Mapping) -> dict:
     custom = config.pop('custom_text', False) or 'hf_model_name' in config['text_cfg']
     if custom or 'multimodal_cfg' in config:
         raise ValueError(
-            f"'{arch}' has a text tower of its own kind (open_clip.CustomTextCLIP); only models of "
-            'the class open_clip.CLIP are supported, such as ViT-B-16-quickgelu, RN50-quickgelu or '
+            f"'{arch}' has a custom text tower (open_clip.CustomTextCLIP); only models of the "
+            'class open_clip.CLIP are supported, such as ViT-B-16-quickgelu, RN50-quickgelu or '
             'convnext_base_w_320'
         )
     return config
@@ -119,17 +119,17 @@ def _dict_config(arch: Mapping) -> dict:
 
 
 def _plain(value):
-    """ConfigDict and the like to plain dicts."""
+    """Convert ConfigDict and other mappings to plain dicts."""
     return {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
 def _locate(arch, pretrained) -> tuple[str | None, str]:
-    """Path of the weight file (downloaded where it is a tag), and words for messages."""
+    """Return the path of the weight file (downloaded for a tag) and its name for messages."""
     if pretrained is None:
         return None, 'random weights'
     text = os.fspath(pretrained)
     if text.startswith(EMBEDDED):
-        return _embedded(text), f"the embedded '{text.removeprefix(EMBEDDED)}'"
+        return _embedded(text), f"the bundled '{text.removeprefix(EMBEDDED)}'"
     source = f"the file '{text}'"
     tag = text.lower().replace('-', '_')
     if isinstance(arch, str):
@@ -192,7 +192,7 @@ def _check_activation(arch, config: dict, file: ClipFile, source: str) -> None:
 
 
 def _check_compact_arch(config: dict, file: ClipFile, source: str) -> None:
-    """Shapes alone would not show another number of heads, or another pooling."""
+    """Check what tensor shapes do not show, such as the number of heads and the pooling."""
     if file.arch is None:
         return
     want, got = _full_config(config), _full_config(_dict_config(file.arch))
@@ -203,7 +203,7 @@ def _check_compact_arch(config: dict, file: ClipFile, source: str) -> None:
 
 
 def _full_config(config: dict) -> dict:
-    """Flat config with open_clip's defaults filled in."""
+    """Return the flattened config, with open_clip's defaults filled in."""
     vision = asdict(CLIPVisionCfg(**config['vision_cfg']))
     text = asdict(CLIPTextCfg(**config['text_cfg']))
     flat = {f'vision_cfg.{k}': v for k, v in vision.items()}

@@ -1,4 +1,4 @@
-"""Normalisation, squashing and stacking of images for CLIP towers."""
+"""Data preprocessor for CLIP towers: normalize, resize and batch images."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from mmseg_langseg.models.utils.batch_strong_view import BatchStrongView
 
 @MODELS.register_module()
 class CLIPDataPreProcessor(SegDataPreProcessor):
-    """Bring images into the form CLIP's towers expect.
+    """Normalize, resize and batch images for CLIP towers.
 
-    Each image is normalised and then, if ``input_size`` is given, resized to it (bilinear, no
+    Each image is normalized and then, if ``input_size`` is given, resized to it (bilinear, no
     antialias, aspect ratio not kept), as PixelCLIP does in training and testing.
-    So a batch may hold images of any size. Four kinds of batches:
+    A batch may therefore hold images of any size. There are four kinds of batches:
 
     * PixelCLIP's two views (``inputs`` is a dict with ``weak`` and ``strong``): each view becomes
-      a tensor;
-    * augmented views (``inputs`` is a dict with ``views``, and ``image`` or ``clip_features``, of
-      ``PackViews``): the views become one tensor at the size that they have, the images another
-      at ``teacher_size``, the features a third;
-    * other training batches: MMSegmentation's own behaviour, padding;
+      one tensor;
+    * augmented views of ``PackViews`` (``inputs`` is a dict with ``views``, and ``image`` or
+      ``clip_features``): the views become one tensor at their own size, the images another at
+      ``teacher_size``, the features a third;
+    * other training batches: padded, as in MMSegmentation;
     * test batches: resized to ``input_size``, or padded at the lower right to a common size if it
-      is ``None`` (sliding windows). The meta information tells ``postprocess_result`` which.
+      is ``None`` (sliding windows). The metainfo tells ``postprocess_result`` which.
 
     Args:
-        mean: RGB mean on the 0..255 scale; default CLIP's.
+        mean: RGB mean on the 0..255 scale; CLIP's by default.
         std: RGB standard deviation, likewise.
-        bgr_to_rgb: The loader gives BGR.
-        input_size: (height, width) that the tower gets; ``None`` keeps the sizes and pads.
-        dino_size: With it, a two-view batch also gets ``dino``: the normalised weak view at this
-            (height, width), for mask generators that want more detail than the tower. Equal to
-            the crop size of the pipeline, it changes full crops in no way.
-        teacher_size: (height, width) that the frozen teacher gets of the un-augmented images in a
-            batch of augmented views; ``None`` keeps the size, which all must share.
-        strong_view: Arguments of ``BatchStrongView``, ``dict()`` for its defaults: the strong views
-            are made here, on the model's device, and the pipeline leaves ``StrongView`` out.
-        size_divisor: Padded sides are multiples of it.
+        bgr_to_rgb: Whether the loaded images are BGR and are converted to RGB.
+        input_size: (height, width) of the tower's input; ``None`` keeps the sizes and pads.
+        dino_size: If given, a two-view batch also gets ``dino``: the normalized weak view at this
+            (height, width), for mask generators that need more detail than the tower. If it is
+            the crop size of the pipeline, full crops are not resized.
+        teacher_size: (height, width) of the un-augmented images for the frozen teacher, in batches
+            of augmented views; ``None`` keeps their size, which must be the same for all.
+        strong_view: Arguments of ``BatchStrongView``, ``dict()`` for its defaults: strong views
+            are computed here, on the model's device; leave ``StrongView`` out of the pipeline.
+        size_divisor: Pad the sides to multiples of it.
         **kwargs: See ``SegDataPreProcessor``.
     """
 
@@ -85,11 +85,11 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         Returns:
             ``inputs``: float (B, 3, h, w), or a dict of such under ``weak``, ``strong`` and
             ``dino``, or a dict of ``views``, float (B * V, 3, h, w), those of one image adjacent,
-            and ``image``, float (B, 3, *teacher_size), or ``clip_features`` (B, D, h0, w0), as
-            they came; and ``data_samples``.
+            and ``image``, float (B, 3, *teacher_size), or ``clip_features`` (B, D, h0, w0),
+            unchanged; and ``data_samples``.
 
         Raises:
-            ValueError: A dict lacks an entry, or sizes differ that must not.
+            ValueError: A dict lacks an entry, or sizes differ that must be equal.
         """
         if isinstance(data['inputs'], dict):
             data = self.cast_data(data)
@@ -105,7 +105,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
     def _add_strong_views(self, data: dict) -> None:
         if 'strong' in data['inputs']:
             raise ValueError(
-                'the batch has strong views already, and strong_view would make others: take '
+                'the batch already has strong views, and strong_view would replace them: take '
                 "'StrongView' out of the pipeline, or leave strong_view out"
             )
         strong = self.strong_view(data['inputs']['weak'], data.get('data_samples'))
@@ -141,7 +141,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
             if len(shapes) > 1:
                 raise ValueError(
                     f'the CLIP features of a batch differ in shape ({sorted(shapes)}): compute '
-                    'all at one size of the images'
+                    'all of them with images of one size'
                 )
             inputs['clip_features'] = torch.stack(tuple(features))
         else:
@@ -166,10 +166,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
         return dict(inputs=batch, data_samples=samples)
 
     def _normalize(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Normalise; a list of one (B, 3, H, W) tensor if the sizes agree, else of B tensors.
-
-        Each entry has four dimensions.
-        """
+        """Normalize to a list of one (B, 3, H, W) tensor, or B of (1, 3, H, W) if sizes differ."""
         groups = (
             [torch.stack(tuple(images))]
             if len({i.shape for i in images}) == 1
@@ -192,7 +189,7 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
 
 
 def _to_size(groups: list[Tensor], size: tuple[int, int] | None, advice: str) -> Tensor:
-    """Resize images, or leave them as they are if there is no size."""
+    """Resize images to a size, or keep their common size if it is None."""
     if size is not None:
         return _squash(groups, size)
     if len(groups) > 1:
@@ -204,7 +201,7 @@ def _to_size(groups: list[Tensor], size: tuple[int, int] | None, advice: str) ->
 
 
 def _squash(groups: list[Tensor], size: tuple[int, int]) -> Tensor:
-    """Resize (b, 3, H, W) tensors to one size and join them; nothing is done at equal size."""
+    """Resize (b, 3, H, W) tensors to one size, unless they have it, and concatenate them."""
     return torch.cat(
         [
             group

@@ -1,4 +1,4 @@
-"""Run a target on many hostile inputs, in processes that may crash."""
+"""Fuzzing harness: run a target on many hostile inputs in subprocesses that may crash."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from hypothesis import HealthCheck, Phase
 from tests.fuzz.target import OUTSIDE, Target
 
 MEMORY = 4 * 2**30
-"""Bytes that a process may take beyond what it has at the start."""
+"""Bytes of memory that a process may use beyond its size at the start."""
 PATIENCE = 60
-"""Seconds for one input."""
+"""Time limit per input in seconds."""
 CHUNK = 500
-"""Inputs of one process."""
+"""Inputs per process."""
 LONGEST_MESSAGE = 5000
-"""Characters of an error message that someone may still read."""
+"""Maximum number of characters of an error message."""
 
 
 class FuzzFailure(AssertionError):
-    """An input did what no input may do."""
+    """Raised when an input violates a requirement of the fuzz campaign."""
 
 
 class OvertimeError(BaseException):
-    """An input takes too long. No ``Exception``, after which some libraries try again."""
+    """An input takes too long. Not an ``Exception``, since some libraries catch it and retry."""
 
 
 @dataclass
 class FuzzReport:
-    """What became of the inputs of one target.
+    """Outcome of the inputs of one target.
 
     Attributes:
         accepted: Inputs that were used.
         refused: Inputs that ended in an expected error.
-        failures: A text for each process that an input crashed or an unexpected error ended.
-        peak: Bytes of memory that the largest process had, the libraries included.
+        failures: One text per process that ended by a crash or an unexpected error.
+        peak: Peak memory of the largest process in bytes, including the libraries.
     """
 
     accepted: int = 0
@@ -61,14 +61,14 @@ class FuzzReport:
 def fuzz(target: Target, examples: int, seed: int, shrink: bool = True) -> FuzzReport:
     """Run a target on hostile inputs.
 
-    A signal or a process out of memory is a failure like an unexpected error, and the campaign
-    goes on with the next process.
+    A process ended by a signal or out of memory counts as a failure, like an unexpected error,
+    and the campaign continues with the next process.
 
     Args:
         target: The target.
-        examples: Inputs to draw.
-        seed: Of the draw: the same seed draws the same inputs.
-        shrink: Look for a smaller input that fails, too.
+        examples: Number of inputs to draw.
+        seed: Random seed; the same seed draws the same inputs.
+        shrink: Also look for a smaller failing input.
     """
     report = FuzzReport()
     with tempfile.TemporaryDirectory(prefix='fuzz_') as folder:
@@ -85,8 +85,8 @@ def attempt(target: Target, case: Any, folder: Path) -> str:
         'accepted' or 'refused'.
 
     Raises:
-        FuzzFailure: An error that is not expected, is endless or does not name its subject, a
-            changed input, or a file outside the output folder.
+        FuzzFailure: If an error is unexpected, too long or does not name its subject, an input was
+            changed, or a file was written outside the output folder.
     """
     # Deep enough that '../../..' still leads into the sandbox.
     inputs, out = folder / 'a/b/c/inputs', folder / 'a/b/c/out'
@@ -110,7 +110,7 @@ def attempt(target: Target, case: Any, folder: Path) -> str:
 
 
 def fill_outside(content: bytes, inputs: Path) -> bytes:
-    """Put the absolute path of the sandbox's forbidden folder in place of ``OUTSIDE``."""
+    """Replace ``OUTSIDE`` with the absolute path of the sandbox's forbidden folder."""
     return content.replace(OUTSIDE.encode(), str(inputs.parents[3] / 'outside').encode())
 
 
@@ -151,11 +151,11 @@ def _run_chunk(
 def _work(
     target: Target, size: int, seed: int, shrink: bool, folder: Path, last: Path, sender: Any
 ) -> None:
-    """The inputs of one process; sends the counts and the first failure."""
+    """Run the inputs of one process; send the counts and the first failure."""
     faulthandler.disable()
     _limit_memory()
     signal.signal(signal.SIGALRM, _stop)
-    # MMEngine collects garbage for each data set, which takes seconds among all of torch's objects.
+    # MMEngine collects garbage for each dataset, which takes seconds with all of torch's objects.
     gc.freeze()
     counts: Counter = Counter()
 
@@ -171,7 +171,7 @@ def _work(
     )
     @hypothesis.given(target.cases)
     def example(case: Any) -> None:
-        # For the parent, should this be the last thing that the process does.
+        # So that the parent knows the input if the process crashes.
         last.write_bytes(pickle.dumps(case))
         sandbox = folder / 'sandbox'
         signal.alarm(PATIENCE)
@@ -182,7 +182,7 @@ def _work(
             shutil.rmtree(sandbox, ignore_errors=True)
 
     failure = None
-    # The libraries' warnings of a thousand broken files are nobody's concern.
+    # Silence the libraries' warnings about thousands of broken files.
     with open(os.devnull, 'w') as null:
         os.dup2(null.fileno(), 2)
     try:
@@ -213,7 +213,7 @@ def _describe_exit(code: int) -> str:
 
 
 def _digests(folder: Path, out: Path) -> dict[str, str]:
-    """Content of the files of a folder without those of the output folder."""
+    """Return hashes of the files in a folder, except those in the output folder."""
     found = {}
     for path in sorted(folder.rglob('*')):
         if path != out and out not in path.parents:

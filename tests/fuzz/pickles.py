@@ -1,4 +1,4 @@
-"""Hostile pickles, and the containers of weight files around them."""
+"""Hypothesis strategies for hostile pickles and the weight file formats around them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from tests.fuzz.strategies import mixed, mutated_bytes
+from tests.hostile_weights import MEMORY_ATTACKS
 
 MARKER = 'FUZZ_MARKER'
-"""Environment variable with the path of a file that nothing may make."""
+"""Environment variable with the path of a file that must not be created."""
 _TOUCH = f'V: > "${MARKER}"\n'.encode()
 _PYTHON = f"Vopen(__import__('os').environ['{MARKER}'], 'w')\n".encode()
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -55,6 +56,7 @@ BOMBS = (
     b'(' * 10**5,
     b']' * 2000 + b'a' * 1999,
     b'}' + b'\x94h\0' * 9,
+    *MEMORY_ATTACKS.values(),
 )
 NUMBERS = (0, -1, 3, 4, 5, 100, 2**16, 2**28, 2**31, 2**40, 2**62, 2**63, 2**64)
 
@@ -65,7 +67,7 @@ def _number(value: int) -> bytes:
 
 @st.composite
 def tensors(draw: st.DrawFn) -> bytes:
-    """A pickled tensor of 4 numbers whose sizes may be anything."""
+    """Draw a pickled tensor of 4 numbers with arbitrary sizes."""
     number = st.sampled_from((4,) * 20 + NUMBERS)
     kind = draw(
         st.sampled_from(('Float',) * 6 + ('Byte', 'ComplexDouble', 'Untyped', 'No', 'QInt8'))
@@ -87,7 +89,7 @@ def tensors(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def pickles(draw: st.DrawFn) -> bytes:
-    """A pickled dict with a tensor and, most of the time, something hostile."""
+    """Draw a pickled dict with a tensor and, most of the time, hostile entries."""
     pairs = [b'Vw\n' + draw(tensors())]
     for _ in range(draw(st.integers(0, 2))):
         value = draw(st.one_of(st.sampled_from(GADGETS), st.sampled_from(BOMBS), tensors()))
@@ -98,7 +100,7 @@ def pickles(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def containers(draw: st.DrawFn) -> bytes:
-    """A hostile pickle as torch.save of today writes it, as it did, as TorchScript, and bare."""
+    """Draw a hostile pickle in torch.save's zip or legacy format, as TorchScript, or bare."""
     content = draw(pickles())
     kind = draw(st.sampled_from(('zip', 'zip', 'zip', 'script', 'legacy', 'bare')))
     if kind == 'bare':
@@ -106,7 +108,7 @@ def containers(draw: st.DrawFn) -> bytes:
     if kind == 'legacy':
         info = dict(protocol_version=1001, little_endian=True, type_sizes={})
         head = b''.join(pickle.dumps(value, 2) for value in (_MAGIC, 1001, info))
-        # Before the sizes there was one number more in the identity of a storage.
+        # The legacy format has one more field in the storage's persistent ID.
         content = content.replace(b'tQ', b'NtQ')
         count = draw(st.sampled_from((4,) * 9 + (0, 2**40, 2**63 - 1)))
         return head + content + pickle.dumps(['0'], 2) + count.to_bytes(8, 'little') + bytes(16)
@@ -137,7 +139,7 @@ class _Module(torch.nn.Module):
 
 @functools.cache
 def whole_files() -> dict[str, bytes]:
-    """Weight files of all kinds that are right."""
+    """Return valid weight files of all formats."""
     compact = dict(
         arch=dict(embed_dim=4, quick_gelu=True),
         state_dict=dict(w=torch.ones(4)),
@@ -157,7 +159,7 @@ def whole_files() -> dict[str, bytes]:
 
 @st.composite
 def compact_files(draw: st.DrawFn) -> bytes:
-    """Compact CLIP files with other values in their entries."""
+    """Draw compact CLIP files with wrong values in their entries."""
     values = st.sampled_from(
         (None, 1, -1, 2**70, float('nan'), 'x', [], {}, dict(w=1), torch.ones(2))
     )
@@ -175,7 +177,7 @@ def compact_files(draw: st.DrawFn) -> bytes:
 
 
 def weight_files() -> st.SearchStrategy:
-    """Names and contents of weight files, whole, damaged and malicious."""
+    """Draw names and contents of weight files: whole, damaged and malicious."""
     whole = st.deferred(lambda: st.sampled_from(sorted(whole_files().items())))
     whole = whole.flatmap(lambda item: st.tuples(st.just(item[0]), mutated_bytes(st.just(item[1]))))
     made = st.tuples(st.just('x'), containers() | compact_files())

@@ -1,9 +1,9 @@
-"""Fuzz by hand, for as long as you like.
+"""Run the fuzz campaign by hand with any number of inputs.
 
     python tests/fuzz/run.py --examples 10000 [--seed 1] [--targets mask_files coco_files]
 
-Prints a line for each target and, at the end, what failed. docs/reliability.md says how to add a
-target.
+Prints one line per target and, at the end, the failures. docs/reliability.md describes how to add
+a target.
 """
 
 import sys

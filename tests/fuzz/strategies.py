@@ -1,4 +1,4 @@
-"""Hostile documents: valid ones with a few changes, each of a kind that breaks programs."""
+"""Hypothesis strategies for hostile documents: valid ones with a few harmful changes."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ HOSTILE_NUMBERS = (
 
 
 def mixed(*strategies: st.SearchStrategy) -> st.SearchStrategy:
-    """One of some strategies; one that is given twice is drawn twice as often."""
+    """Draw from one of the strategies; one that is given twice is drawn twice as often."""
     return st.sampled_from(strategies).flatmap(lambda strategy: strategy)
 
 
 def hostile_values() -> st.SearchStrategy:
-    """Values that no program expects where they turn up."""
+    """Draw values of unexpected types, sizes and contents."""
     plain = st.one_of(
         st.none(),
         st.booleans(),
@@ -58,12 +58,12 @@ def hostile_values() -> st.SearchStrategy:
 
 @st.composite
 def mutated(draw: st.DrawFn, documents: st.SearchStrategy, special: st.SearchStrategy) -> Any:
-    """A valid document with up to four values changed, removed or doubled.
+    """Draw a valid document with up to four values changed, removed or duplicated.
 
     Args:
-        draw: Hypothesis' own.
-        documents: Valid values of JSON.
-        special: Hostile values of this kind of document, besides those of all kinds.
+        draw: Passed by Hypothesis.
+        documents: Valid JSON values.
+        special: Hostile values for this kind of document, in addition to the general ones.
     """
     document = copy.deepcopy(draw(documents))
     for _ in range(draw(st.integers(0, 4))):
@@ -85,7 +85,7 @@ def mutated(draw: st.DrawFn, documents: st.SearchStrategy, special: st.SearchStr
 def mutated_json(
     draw: st.DrawFn, documents: st.SearchStrategy, special: st.SearchStrategy
 ) -> bytes:
-    """Content of a JSON file, mostly readable."""
+    """Draw the content of a JSON file, mostly well-formed."""
     text = json.dumps(draw(mutated(documents, special)))
     kind = draw(st.sampled_from(('plain',) * 7 + ('mark', 'nest', 'encode', 'bytes', 'twice')))
     if kind == 'mark':
@@ -103,7 +103,7 @@ def mutated_json(
 
 @st.composite
 def mutated_bytes(draw: st.DrawFn, contents: st.SearchStrategy) -> bytes:
-    """A file that is cut off, or of which a few bytes are changed, missing or new."""
+    """Draw file content that is truncated, or has a few bytes changed, removed or inserted."""
     content = bytearray(draw(contents))
     for _ in range(draw(st.integers(0, 5))):
         place = draw(st.integers(0, max(len(content) - 1, 0)))
@@ -120,7 +120,7 @@ def mutated_bytes(draw: st.DrawFn, contents: st.SearchStrategy) -> bytes:
 
 
 def _places(document: Any) -> Any:
-    """Where values are: (list or dict, index or key)."""
+    """Yield the place of every value: (list or dict, index or key)."""
     entries = ()
     if isinstance(document, dict):
         entries = list(document.items())

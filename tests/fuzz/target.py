@@ -1,4 +1,4 @@
-"""One kind of hostile input, and the code that must survive it."""
+"""Fuzz target: one kind of hostile input, and the code that must handle it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from tests.fuzz import targets
 
 OUTSIDE = '{outside}'
-"""In file names of hostile inputs: an absolute folder that nothing may be written to."""
+"""Placeholder in hostile file names for an absolute folder that must not be written to."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Target:
     """One kind of hostile input.
 
     Attributes:
-        cases: What is drawn; anything that can be pickled.
+        cases: Strategy to draw inputs from; any picklable values.
         prepare: ``prepare(case, inputs)`` writes the input files of a case into a folder.
-        run: ``run(inputs, out)`` reads them; files may be written below ``out`` only, and none of
-            the inputs may change.
-        expected: Errors that refuse an input.
-        names: Texts of which the message of each of these errors must hold one, such as the
-            file's name.
+        run: ``run(inputs, out)`` reads them; it may write files below ``out`` only, and must not
+            change the inputs.
+        expected: Errors raised for invalid inputs.
+        names: Texts such as the file's name; the message of each expected error must contain one
+            of them.
     """
 
     cases: SearchStrategy
@@ -39,6 +39,6 @@ class Target:
 
 
 def find_targets() -> dict[str, Target]:
-    """All targets by the name of their module."""
+    """Return all targets by the name of their module."""
     names = sorted(module.name for module in pkgutil.iter_modules(targets.__path__))
     return {name: importlib.import_module(f'{targets.__name__}.{name}').TARGET for name in names}

@@ -1,4 +1,4 @@
-"""The short round of the fuzz campaign, and that its harness finds what it is made to find."""
+"""A short round of the fuzz campaign, and a check that the harness detects failures."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ TARGETS = find_targets()
 def test_hostile_inputs_are_used_or_refused_by_name(name):
     report = fuzz(TARGETS[name], EXAMPLES, seed=0)
     assert not report.failures, report.failures[0]
-    # The inputs are neither all harmless nor all hopeless.
+    # The inputs are neither all valid nor all invalid.
     assert report.accepted >= 3 and report.refused >= 3
 
 

@@ -1,19 +1,23 @@
 import argparse
 import io
 import os
+import warnings
 
 import pytest
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
+from PIL import Image
 
 from mmseg_langseg.apis.command_line import (
     command_parser,
+    device_name,
     integer_in,
     number_in,
     positive_int,
     run_command,
     seed_int,
 )
+from mmseg_langseg.fileio import LangSegWarning
 
 
 def fail(error):
@@ -52,6 +56,7 @@ def build(kind, **settings):
         (fail(FileNotFoundError(2, 'No such file or directory', 'a.txt')),
          "tool: No such file or directory: 'a.txt'"),
         (fail(ValueError()), 'tool: ValueError'),
+        (fail(Image.DecompressionBombError('too many pixels')), 'tool: too many pixels'),
     ],
 )  # fmt: skip
 def test_what_users_get_wrong_ends_in_a_message(main, message, monkeypatch, tmp_path):
@@ -72,6 +77,29 @@ def test_an_interruption_is_quiet():
     assert caught.value.code == 130
     with pytest.raises(KeyboardInterrupt):
         run_command(interrupt, ['--debug'])
+
+
+def warn_of_all():
+    """As this package, its tools and MMSegmentation warn."""
+    warnings.warn('the word is long', LangSegWarning, stacklevel=2)
+    warnings.warn('Default ``avg_non_ignore`` is False, if you', stacklevel=2)
+    MODELS.build(dict(type='FCNHead', in_channels=3, channels=2, num_classes=2))
+    warnings.warn('Default of another', stacklevel=2)
+
+
+def test_warnings_of_this_package_are_plain_lines(capsys):
+    before = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.simplefilter('always')
+        warnings.showwarning = lambda message, *_: print(f'shown: {message}')
+        shown = warnings.showwarning
+        run_command(warn_of_all, [])
+        assert warnings.showwarning is shown
+    said = capsys.readouterr()
+    assert said.err == 'warning: the word is long\n'
+    assert 'shown: Default of another' in said.out
+    assert 'avg_non_ignore' not in said.out and 'out_channels' not in said.out
+    assert warnings.showwarning is before
 
 
 def test_result_is_returned():
@@ -97,7 +125,7 @@ def test_bounds_are_included_and_named():
 
 @pytest.mark.parametrize('text', ['-0.1', '1.1', 'nan', 'inf', '-inf'])
 def test_numbers_out_of_bounds_are_refused(text):
-    with pytest.raises(argparse.ArgumentTypeError, match=r'from 0 on and at most 1, got'):
+    with pytest.raises(argparse.ArgumentTypeError, match=r'of at least 0 and at most 1, got'):
         number_in(0, 1)(text)
 
 
@@ -119,3 +147,10 @@ def test_a_file_name_that_is_no_text_is_printed(monkeypatch):
     monkeypatch.setattr('sys.stdout', said)
     run_command(lambda: print(os.fsdecode(b'\xff.jpg'), flush=True))
     assert said.buffer.getvalue() == b'\\udcff.jpg\n'
+
+
+@pytest.mark.parametrize('text', ['gpu', 'cuda:77', 'mps:x', 'meta', 'hpu', ''])
+def test_a_device_that_is_not_there_is_named(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}'.* this machine has cpu"):
+        device_name(text)
+    assert device_name('cpu') == 'cpu'

@@ -29,7 +29,7 @@ NOISE = (
 
 @pytest.fixture
 def config():
-    """The bundled training, two short steps long, with a validation."""
+    """The bundled training config with two short iterations and a validation."""
     cfg = Config.fromfile(ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py')
     cfg.model.clip.pretrained = None
     cfg.train_cfg.update(max_iters=2, val_interval=2)

@@ -1,4 +1,4 @@
-"""Options that name no place in a config are told."""
+"""Config options: keys that do not exist in the config are reported."""
 
 import warnings
 
@@ -6,6 +6,8 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_langseg.apis.config_file import merge_options, read_config
+from mmseg_langseg.apis.config_options import parse_value
+from mmseg_langseg.models.text_encoders import Vocabulary
 from tests.scripts import ROOT
 
 
@@ -29,9 +31,9 @@ def cfg():
         ('model.bakcbone.depth', "no 'bakcbone'. Did you mean 'backbone'"),
         ('modle.type', "no 'modle'. Did you mean 'model'"),
         ('train_dataloder.batch_size', "Did you mean 'train_dataloader'"),
-        ('param_scheduler.1.end', "'1' is in place of an index into a list of 1"),
-        ('param_scheduler.end', "'end' is in place of an index"),
-        ('param_scheduler.x.end', "'x' is in place of an index"),
+        ('param_scheduler.1.end', "'1' is not an index into a list of 1"),
+        ('param_scheduler.end', "'end' is not an index"),
+        ('param_scheduler.x.end', "'x' is not an index"),
         ('model.backbone.depth.x', 'model.backbone.depth is 1 and has no keys'),
         ('model.backbone.depth.x.y', 'model.backbone.depth, which is 1'),
         ('model.teacher.type', 'leads through model.teacher, which is None'),
@@ -53,7 +55,7 @@ def test_keys_that_lead_nowhere_are_refused(cfg, key, message):
         ({'param_scheduler.0': 3}, r'0 would replace an element.*param_scheduler\.0\.KEY=VALUE'),
         ({'0': 1}, "The option 0: '0' cannot be a key of a config"),
         ({'model.backbone.class': 1}, "'class' cannot be a key of a config"),
-        ({f'param_scheduler.{"9" * 5000}.end': 3}, 'in place of an index into a list of 1'),
+        ({f'param_scheduler.{"9" * 5000}.end': 3}, 'not an index into a list of 1'),
     ],
 )
 def test_options_that_mmengine_cannot_merge_are_refused(cfg, options, message):
@@ -65,7 +67,7 @@ def test_options_that_mmengine_cannot_merge_are_refused(cfg, options, message):
 @pytest.mark.parametrize(
     ('key', 'message'),
     [
-        ('train_batch_size', 'Nothing may read it'),
+        ('train_batch_size', 'It may have no effect'),
         ('modle', "Did you mean 'model'"),
         ('load_frm', "Did you mean 'load_from'"),
         ('train_dataloader.batchsize', "Did you mean 'batch_size'"),
@@ -93,6 +95,58 @@ def test_new_keys_that_are_read_pass_in_silence(cfg, key):
     node = cfg
     for part in key.replace('model.backbone._delete_', 'model').split('.'):
         node = node[int(part)] if isinstance(node, list) else node[part]
+
+
+@pytest.fixture
+def words():
+    part = dict(type='C', names=['a'], data_root='old', mean=[0, 0], root=None)
+    return Config(dict(model=dict(type='A', decode_head=part), test_evaluator=dict(known=['a'])))
+
+
+@pytest.mark.parametrize(
+    ('key', 'typed', 'expected'),
+    [
+        ('model.decode_head.data_root', '/tmp/comma,dir', '/tmp/comma,dir'),
+        ('model.decode_head.data_root', '1,2', '1,2'),
+        ('model.decode_head.data_root', '[a,b]', ['a', 'b']),
+        ('model.decode_head.mean', '1,2', [1, 2]),
+        ('model.decode_head.root', 'a,b', ['a', 'b']),
+        ('model.decode_head.new', 'a,b', ['a', 'b']),
+        ('model.decode_head.type', 'a,b', 'a,b'),
+        ('load_from', '/a,b.pth', '/a,b.pth'),
+        ('work_dir', 'a,b', 'a,b'),
+        ('test_evaluator.known', 'a,b', ['a', 'b']),
+        ('model.decode_head.vocabulary', 'sky,ground,1;x', 'sky,ground,1;x'),
+        ('model.decode_head.vocabulary', '[sky,grass]', ['sky', 'grass']),
+    ],
+)
+def test_a_comma_separates_only_where_the_config_has_no_string(words, key, typed, expected):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        merge_options(words, {key: parse_value(typed)})
+    node = words
+    for part in key.split('.'):
+        node = node[part]
+    assert node == expected and type(node) is type(expected)
+
+
+def test_an_element_of_a_list_of_parts_keeps_its_string(cfg):
+    merge_options(cfg, {'param_scheduler.0.type': parse_value('a,b')})
+    assert cfg.param_scheduler[0].type == 'a,b'
+
+
+@pytest.mark.parametrize('name', ['vocabulary', 'known', 'names'])
+def test_words_mean_the_same_with_and_without_blanks(words, name):
+    read = []
+    for typed in ('sky,grass', 'sky, grass'):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            merge_options(words, {f'model.decode_head.{name}': parse_value(typed)})
+        # A vocabulary of one class is refused by the model.
+        assert len(caught) == (name != 'vocabulary')
+        assert all('and semicolons separate classes' in str(w.message) for w in caught)
+        read.append(Vocabulary.parse(words.model.decode_head[name]))
+    assert read[0] == read[1] == Vocabulary.parse(['sky, grass'])
 
 
 def test_a_list_element_is_replaced(cfg):

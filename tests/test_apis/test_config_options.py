@@ -1,11 +1,11 @@
-"""What is typed after --cfg-options arrives: as in the toolbox, except that nothing is dropped."""
+"""Parsing of --cfg-options: as in the toolbox, except that nothing is dropped."""
 
 import argparse
 
 import pytest
 from mmengine.config import DictAction
 
-from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.apis.config_options import CommaList, ConfigOptions
 
 
 def read(*words, action=ConfigOptions):
@@ -15,11 +15,12 @@ def read(*words, action=ConfigOptions):
 
 
 def value(text):
-    return read(f'key={text}')['key']
+    read_value = read(f'key={text}')['key']
+    return list(read_value) if isinstance(read_value, CommaList) else read_value
 
 
 def same(one, other):
-    """Equal, of the same types all the way down."""
+    """Compare for equality, including types, recursively."""
     if isinstance(one, (list, tuple)) and type(one) is type(other) and len(one) == len(other):
         return all(map(same, one, other))
     return type(one) is type(other) and one == other
@@ -76,6 +77,12 @@ def test_words_and_paths_arrive_as_typed(text):
 )
 def test_quotes_and_blanks_in_lists(text, expected):
     assert same(value(text), expected), value(text)
+
+
+@pytest.mark.parametrize('text', ['a,b', '1,2', '1, 2', '/data/a,b', '"a",b', '1,'])
+def test_a_list_without_brackets_knows_what_was_typed(text):
+    assert read(f'key={text}')['key'].typed == text
+    assert not isinstance(read(f'key=[{text}]')['key'], CommaList)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Labelled data from their files to the mIoU, and the label maps that a test writes."""
+"""Labeled data from files to mIoU, and the label maps that a test writes."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from PIL import Image
 from mmseg_langseg.apis import run_test, run_training
 from mmseg_langseg.apis import test as test_api
 from mmseg_langseg.apis import train as train_api
+from mmseg_langseg.apis.benchmark import list_benchmarks
 from mmseg_langseg.apis.data_check import check_data, check_not_among_data, start_label_maps
 from mmseg_langseg.datasets import LabelFileError
 from tests.test_configs import load, tiny_model
@@ -21,7 +22,7 @@ SIZE = (24, 36)
 
 @pytest.fixture
 def photos(tmp_path):
-    """PNG photos, some in sub-folders, with labels 0 to 11 and 11 names: CamVid's form."""
+    """PNG photos, some in subfolders, with labels 0 to 11 and 11 names, as in CamVid."""
     (tmp_path / 'classes.txt').write_text('\n'.join(NAMES))
     rng = np.random.default_rng(0)
     for name in ('a', 'day/a', 'night/a'):
@@ -53,7 +54,7 @@ def read(path):
 
 
 def miou(root, out, void=11):
-    """By hand: void pixels do not count, nor do classes that neither occur nor are predicted."""
+    """Compute mIoU without void pixels and classes that neither occur nor are predicted."""
     names = ('a', 'day/a', 'night/a')
     truth = np.stack([read(root / f'val/labels/{name}.png') for name in names])
     found = np.stack([read(out / f'{name}.png') for name in names])
@@ -77,7 +78,8 @@ def test_labels_beyond_the_names_stop_before_the_model_is_built(photos, monkeypa
         assert lines[0] == '3 of 3 images cannot be used:'
         assert f'{photos}/val/labels/a.png: label value 11 (' in lines[1]
         assert 'expected 0 to 10, or an ignored value (255); add the missing class' in lines[1]
-        assert 'ignore_index=VALUE or label_mapping={VALUE: 255}' in lines[1]
+        assert 'ignore_index=11 or label_mapping={11: 255}' in lines[1]
+        assert '--cfg-options ...dataset.label_mapping.11=255' in lines[1]
 
 
 @pytest.mark.parametrize('changes', [dict(label_mapping={11: 255}), dict(ignore_index=11)])
@@ -85,7 +87,7 @@ def test_with_their_mapping_the_miou_is_right(photos, changes):
     out = photos / 'out'
     figures = run_test(config(photos, **changes), out=str(out))
     assert figures['mIoU'] == pytest.approx(miou(photos, out), abs=0.006)
-    assert figures['mIoU'] > miou(photos, out, void=None) + 0.02  # what counting void would give
+    assert figures['mIoU'] > miou(photos, out, void=None) + 0.02  # as if void counted
     assert read(out / 'a.png').dtype == np.uint8
     assert not np.array_equal(read(out / 'a.png'), read(out / 'day/a.png'))
 
@@ -111,7 +113,7 @@ def test_processes_share_the_files(photos, monkeypatch, launcher, names):
 
 
 def test_the_toolboxs_way_checks_before_the_first_image(photos):
-    """A Runner alone, without our run_test: the hook of the configs."""
+    """A plain Runner without our run_test: the hook in the configs checks the data."""
     from mmengine.runner import Runner
 
     cfg = config(photos)
@@ -124,6 +126,32 @@ def test_the_toolboxs_way_checks_before_the_first_image(photos):
         Runner.from_cfg(cfg).test()
 
 
+def toolbox_config(root, evaluator=None):
+    """Datasets of the toolbox alone."""
+    cfg = config(root)
+    data = cfg.test_dataloader.dataset
+    data.pipeline[2] = dict(type='LoadAnnotations')
+    for key in ('classes', 'ignore_index', 'label_mapping'):
+        data.pop(key, None)
+    data.update(type='BaseSegDataset', metainfo=dict(classes=NAMES), img_suffix='.png')
+    cfg.test_evaluator.update(evaluator or {})
+    cfg.launcher = 'none'
+    return cfg
+
+
+def test_datasets_of_the_toolbox_are_checked(photos, monkeypatch):
+    from mmengine.runner import Runner
+
+    assert run_test(toolbox_config(photos, dict(ignore_index=11)))['mIoU'] >= 0
+    message = r'a\.png: label value 11 .* expected [01] to 10'
+    for evaluator in ({}, dict(ignore_index=0)):
+        with pytest.raises(LabelFileError, match=message):
+            Runner.from_cfg(toolbox_config(photos, evaluator)).test()
+    monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
+    with pytest.raises(LabelFileError, match=message):
+        run_test(toolbox_config(photos))
+
+
 def test_the_toolboxs_label_maps_of_8_bits_are_refused(photos):
     from mmengine.runner import Runner
 
@@ -134,7 +162,7 @@ def test_the_toolboxs_label_maps_of_8_bits_are_refused(photos):
     cfg.test_dataloader.dataset.pipeline[2].ignore_index = 65535
     for path in photos.glob('val/labels/**/*.png'):
         Image.fromarray(read(path).astype(np.uint16)).save(path)
-    with pytest.raises(ValueError, match=r'8 bits, too few for 300 classes; use tools/test\.py'):
+    with pytest.raises(ValueError, match=r'8-bit .*, too few for 300 classes; use tools/test\.py'):
         Runner.from_cfg(cfg).test()
 
 
@@ -146,13 +174,13 @@ def test_missing_data_stop_before_the_model_is_built(photos, monkeypatch, name):
         run_test(config(photos))
 
 
-@pytest.mark.parametrize('name', ['voc20', 'context59', 'ade20k', 'cocostuff', 'cityscapes'])
+@pytest.mark.parametrize('name', list_benchmarks())
 def test_missing_benchmarks_are_named_with_their_key(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
-    cfg = load(f'pixelclip/vit-b16_test-{name}.py')
+    cfg = load('pixelclip/vit-b16_coco.py')
     with pytest.raises(FileNotFoundError, match=r'missing: data/.*test_dataloader\.dataset'):
-        run_test(cfg, work_dir=str(tmp_path / 'work'))
+        run_test(cfg, work_dir=str(tmp_path / 'work'), benchmark=name)
 
 
 def test_missing_training_images_stop_before_the_model_is_built(tmp_path, monkeypatch):
@@ -193,7 +221,7 @@ def test_a_second_test_replaces_its_label_maps_and_nothing_else(photos):
 
 @pytest.fixture
 def untouched(photos):
-    """The inputs are the same after a test as before."""
+    """Check that the inputs are the same after a test as before."""
 
     def contents():
         return {p: p.read_bytes() for p in photos.rglob('*') if p.is_file()}
@@ -208,7 +236,7 @@ def untouched(photos):
 def test_no_output_among_the_inputs(photos, untouched, monkeypatch, folder, option):
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
     name = '--' + option.replace('_', '-')
-    with pytest.raises(ValueError, match=f"{name} '.*{folder}' is in .*, which the test reads"):
+    with pytest.raises(ValueError, match=f"{name} '.*{folder}' is in .*, which is read"):
         run_test(config(photos, ignore_index=11), **{option: str(photos / folder)})
 
 
@@ -216,7 +244,7 @@ def test_links_to_the_inputs_are_followed(photos, untouched):
     dataset = DATASETS.build(config(photos, ignore_index=11).test_dataloader.dataset)
     link = photos / 'link'
     link.symlink_to(photos / 'val/labels', target_is_directory=True)
-    with pytest.raises(ValueError, match='which the test reads'):
+    with pytest.raises(ValueError, match='which is read'):
         check_not_among_data(str(link), dataset, '--out')
     link.unlink()
 
@@ -226,7 +254,7 @@ def test_files_of_another_origin_are_never_replaced(photos):
     out = photos / 'mine'
     (out / 'day').mkdir(parents=True)
     (out / 'day/a.png').write_bytes(b'mine')
-    with pytest.raises(ValueError, match=r"day/a\.png' exists, and .* has no manifest"):
+    with pytest.raises(ValueError, match=r"day/a\.png' exists, but .* has no manifest"):
         start_label_maps(str(out), dataset)
     assert [p.name for p in out.rglob('*')] == ['day', 'a.png']
     (out / 'day/a.png').rename(out / 'day/b.png')
@@ -238,14 +266,14 @@ def test_files_of_another_origin_are_never_replaced(photos):
 
 @pytest.mark.parametrize('what', ['image', 'folder'])
 def test_names_that_opencv_cannot_write_are_refused_before_drawing(photos, monkeypatch, what):
-    """OpenCV ends the process by a signal."""
+    """OpenCV would crash the process."""
     monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
     odd = os.fsdecode(b'\xff')
     if what == 'image':
         for folder in ('images', 'labels'):
             (photos / f'val/{folder}/a.png').rename(photos / f'val/{folder}/{odd}.png')
     shown = photos / (odd if what == 'folder' else 'shown')
-    with pytest.raises(ValueError, match=r'udcff.* is no text in UTF-8.*--show-dir'):
+    with pytest.raises(ValueError, match=r'udcff.* is not valid UTF-8.*--show-dir'):
         run_test(config(photos, label_mapping={11: 255}), show_dir=str(shown))
 
 

@@ -1,6 +1,6 @@
-"""From an image file on, evaluation follows the official protocol of PixelCLIP.
+"""Evaluation from an image file follows the official protocol of PixelCLIP exactly.
 
-The reference is slow and plain: Pillow reads and resizes, then normalization, tower and cosine.
+The reference is simple and slow: Pillow reads and resizes, then normalization, tower and cosine.
 """
 
 import copy
@@ -21,12 +21,12 @@ from tests.test_configs import load, tiny_model
 MEAN = torch.tensor([122.7709383, 116.7460125, 104.09373615])[:, None, None]
 STD = torch.tensor([68.5005327, 66.6321579, 70.3231630])[:, None, None]
 SIZES = {'vit-b16': 320, 'convnext-b': 640}
-SEEDS = {'vit-b16': 0, 'convnext-b': 1}  # of models that see many classes in the picture
+SEEDS = {'vit-b16': 0, 'convnext-b': 1}  # models that predict many classes in the image
 SHAPE = (768, 1536)  # shrinks to 640 x 1280
 
 
 def sharp_picture():
-    """Squares of one and of a few pixels: what antialiasing changes most. uint8 (H, W, 3)."""
+    """Return squares of one to 16 pixels, which antialiasing changes most; uint8 (H, W, 3)."""
     rng = np.random.default_rng(0)
     picture = np.empty((*SHAPE, 3), np.uint8)
     for column, cell in enumerate((1, 2, 3, 16)):
@@ -39,7 +39,7 @@ def sharp_picture():
 
 @pytest.fixture(scope='module')
 def voc(tmp_path_factory):
-    """A VOC 2012 of one JPEG."""
+    """VOC 2012 folder with a single JPEG."""
     root = tmp_path_factory.mktemp('VOC2012')
     for folder in ('JPEGImages', 'SegmentationClass', 'ImageSets/Segmentation'):
         (root / folder).mkdir(parents=True)
@@ -51,7 +51,7 @@ def voc(tmp_path_factory):
 
 
 def official_logits(path, model, size):
-    """Logits (K, H, W) at the size of the image, as the official code computes them."""
+    """Return logits (K, H, W) at the image size, as the official code computes them."""
     image = ImageOps.exif_transpose(Image.open(path)).convert('RGB')
     height, width = image.height, image.width
     resized = shortest_edge_size(height, width, 640, 2560)
@@ -70,8 +70,8 @@ def official_logits(path, model, size):
 
 @pytest.fixture(params=SIZES)
 def setup(request, voc):
-    """Config of a test of the tower on VOC20, its model with random weights, and the size."""
-    cfg = load(f'pixelclip/{request.param}_test-voc20.py')
+    """Return a test config of the tower on VOC20, its model with random weights, and the size."""
+    cfg = load(f'pixelclip/{request.param}_coco.py', 'pascal_voc20')
     cfg.test_dataloader.dataset.data_root = str(voc)
     cfg.model = tiny_model(cfg)
     torch.manual_seed(SEEDS[request.param])
@@ -84,7 +84,7 @@ def check(result, expected):
 
 
 def check_labels(labels, expected):
-    """All labels are equal but those of ties, which the rounding of float32 decides."""
+    """Check that all labels agree except ties, which float32 rounding decides."""
     first, second = expected.topk(2, 0)[0]
     decided = first - second > 1e-6
     assert decided.float().mean() > 0.999
@@ -124,8 +124,8 @@ def test_inferencer(setup, voc):
 
 
 @torch.no_grad()
-def test_opencv_would_not_do(setup, voc):
-    """The picture tells the two filters apart, so the tests above can fail."""
+def test_opencv_resizing_differs(setup, voc):
+    """The image distinguishes the two filters, so the tests above can fail."""
     cfg, model, size = setup
     steps = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
     steps[1:3] = [dict(type='Resize', scale=(2560, 640), keep_ratio=True)]
@@ -136,14 +136,14 @@ def test_opencv_would_not_do(setup, voc):
     assert (result.pred_sem_seg.data[0] == expected.argmax(0)).float().mean() < 0.99
 
 
-@pytest.mark.parametrize('kind', ['4:4:4', '4:2:0', 'progressive', 'grey', 'turned'])
+@pytest.mark.parametrize('kind', ['4:4:4', '4:2:0', 'progressive', 'gray', 'turned'])
 def test_decoder_gives_the_pixels_of_pillow(kind, tmp_path):
-    """The official code reads with Pillow and turns pictures by their EXIF orientation."""
+    """The official code reads with Pillow and applies the EXIF orientation."""
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (40, 61, 3), np.uint8))
     image = small.resize((181, 117), Image.Resampling.BICUBIC)
     options = dict(quality=90, subsampling='4:4:4' if kind == '4:4:4' else '4:2:0')
-    if kind == 'grey':
+    if kind == 'gray':
         image = image.convert('L')
     if kind == 'turned':
         exif = Image.Exif()
@@ -152,6 +152,8 @@ def test_decoder_gives_the_pixels_of_pillow(kind, tmp_path):
     image.save(tmp_path / 'a.jpg', progressive=kind == 'progressive', **options)
     expected = np.array(ImageOps.exif_transpose(Image.open(tmp_path / 'a.jpg')).convert('RGB'))
     assert expected.shape == ((181, 117, 3) if kind == 'turned' else (117, 181, 3))
-    load_step = load('pixelclip/vit-b16_test-voc20.py').test_dataloader.dataset.pipeline[0]
+    load_step = load('pixelclip/vit-b16_coco.py', 'pascal_voc20').test_dataloader.dataset.pipeline[
+        0
+    ]
     decoded = Compose([load_step])(dict(img_path=str(tmp_path / 'a.jpg')))['img'][..., ::-1]
     assert np.array_equal(decoded, expected)

@@ -13,25 +13,25 @@ from mmseg_langseg.apis import read_image, to_rgb
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (10, 14, 3), np.uint8)
-GREY = RNG.integers(0, 256, (10, 14), np.uint8)
+GRAY = RNG.integers(0, 256, (10, 14), np.uint8)
 ALPHA = RNG.integers(0, 256, (10, 14), np.uint8)
 
 
-def twin(grey):
-    return np.stack([grey] * 3, axis=2)
+def twin(gray):
+    return np.stack([gray] * 3, axis=2)
 
 
 @pytest.mark.parametrize(
     ('array', 'expected'),
     [
         (RGB, RGB),
-        (GREY, twin(GREY)),
-        (GREY[..., None], twin(GREY)),
+        (GRAY, twin(GRAY)),
+        (GRAY[..., None], twin(GRAY)),
         (np.dstack([RGB, ALPHA]), RGB),
         (RGB[::-1, ::2], RGB[::-1, ::2]),
         (RGB[:1, :1], RGB[:1, :1]),
     ],
-    ids=['rgb', 'grey', 'grey with channel', 'rgba', 'strided', 'one pixel'],
+    ids=['rgb', 'gray', 'gray with channel', 'rgba', 'strided', 'one pixel'],
 )
 def test_arrays_of_one_meaning(array, expected):
     got = to_rgb(array)
@@ -46,14 +46,14 @@ def test_arrays_of_one_meaning(array, expected):
         (RGB.astype(np.float32), r'float32.*uint8'),
         (RGB.astype(np.uint16) * 257, r'uint16.*uint8.*// 256'),
         (RGB.astype(np.int64), r'int64.*uint8'),
-        (GREY > 128, r'bool.*uint8'),
+        (GRAY > 128, r'bool.*uint8'),
         (np.array([['a']]), r'uint8'),
         (np.zeros((0, 4, 3), np.uint8), r'\(0, 4, 3\).*no pixels'),
         (np.zeros((4, 0), np.uint8), r'\(4, 0\).*no pixels'),
         (np.zeros(0, np.uint8), r'\(0,\)'),
         (np.zeros((), np.uint8), r'shape \(\)'),
         (RGB.transpose(2, 0, 1), r'\(3, 10, 14\).*transpose'),
-        (np.dstack([GREY, ALPHA]), r'\(10, 14, 2\)'),
+        (np.dstack([GRAY, ALPHA]), r'\(10, 14, 2\)'),
         (np.dstack([RGB, RGB]), r'\(10, 14, 6\)'),
         (RGB[None], r'\(1, 10, 14, 3\).*one at a time'),
     ],
@@ -84,15 +84,15 @@ def test_pil_images_of_8_bits():
     image = Image.fromarray(RGB)
     rgba = image.copy()
     rgba.putalpha(Image.fromarray(ALPHA))
-    grey = Image.fromarray(GREY)
-    grey_alpha = grey.copy()
-    grey_alpha.putalpha(Image.fromarray(ALPHA))
+    gray = Image.fromarray(GRAY)
+    gray_alpha = gray.copy()
+    gray_alpha.putalpha(Image.fromarray(ALPHA))
     assert np.array_equal(to_rgb(image), RGB)
-    # Hidden colors count, as in files.
+    # Colors of transparent pixels count, as in files.
     assert np.array_equal(to_rgb(rgba), RGB)
-    assert np.array_equal(to_rgb(grey), twin(GREY))
-    assert grey_alpha.mode == 'LA' and np.array_equal(to_rgb(grey_alpha), twin(GREY))
-    binary = Image.fromarray(GREY).point(lambda value: value > 99 and 255, '1')
+    assert np.array_equal(to_rgb(gray), twin(GRAY))
+    assert gray_alpha.mode == 'LA' and np.array_equal(to_rgb(gray_alpha), twin(GRAY))
+    binary = Image.fromarray(GRAY).point(lambda value: value > 99 and 255, '1')
     assert binary.mode == '1' and np.array_equal(to_rgb(binary), twin(np.asarray(binary) * 255))
     palette = image.quantize(16)
     expected = np.array(palette.getpalette(), np.uint8).reshape(-1, 3)[np.asarray(palette)]
@@ -122,12 +122,12 @@ def test_empty_and_truncated_pil_images(tmp_path):
 
 
 def save_all_kinds(folder):
-    """Image files of every kind that a user has, by name."""
+    """Save image files of all common formats; return them by name."""
     big = Image.fromarray(RNG.integers(0, 256, (20, 30, 3), np.uint8))
     rgba = big.copy()
     rgba.putalpha(100)
-    grey = big.convert('L')
-    grey_alpha = grey.convert('LA')
+    gray = big.convert('L')
+    gray_alpha = gray.convert('LA')
     exif = Image.Exif()
     exif[0x0112] = 6
     palette = big.quantize(8)
@@ -135,16 +135,16 @@ def save_all_kinds(folder):
     big.save(folder / 'UPPER.JPG', format='JPEG')
     big.save(folder / 'turned.jpg', exif=exif)
     big.convert('CMYK').save(folder / 'cmyk.jpg')
-    grey.save(folder / 'grey.jpg')
+    gray.save(folder / 'gray.jpg')
     rgba.save(folder / 'rgba.png')
-    grey_alpha.save(folder / 'grey_alpha.png')
+    gray_alpha.save(folder / 'gray_alpha.png')
     palette.save(folder / 'palette.png', transparency=0)
     big.convert('1').save(folder / 'binary.png')
     big.save(folder / 'lossless.webp', lossless=True)
     big.save(folder / 'rgb.tif')
     deep = RNG.integers(0, 65536, (20, 30, 3), np.uint16)
     cv2.imwrite(str(folder / 'deep.png'), deep)
-    cv2.imwrite(str(folder / 'deep_grey.png'), deep[..., 0])
+    cv2.imwrite(str(folder / 'deep_gray.png'), deep[..., 0])
     cv2.imwrite(str(folder / 'deep.tif'), deep)
     return sorted(path.name for path in folder.iterdir())
 
@@ -169,15 +169,15 @@ def test_animation_gives_its_first_frame(tmp_path):
 
 def test_files_with_unknown_ranges_are_refused(tmp_path):
     cv2.imwrite(str(tmp_path / 'float.tif'), RGB.astype(np.float32) / 255)
-    Image.fromarray(GREY.astype(np.float32)).save(tmp_path / 'grey_float.tif')
-    Image.fromarray(GREY.astype(np.int32)).save(tmp_path / 'integer.tif')
-    for name in ('float.tif', 'grey_float.tif', 'integer.tif'):
+    Image.fromarray(GRAY.astype(np.float32)).save(tmp_path / 'gray_float.tif')
+    Image.fromarray(GRAY.astype(np.int32)).save(tmp_path / 'integer.tif')
+    for name in ('float.tif', 'gray_float.tif', 'integer.tif'):
         with pytest.raises(ValueError, match=name):
             read_image(tmp_path / name)
 
 
 def bomb(side):
-    """A valid PNG of a few hundred bytes that claims ``side * side`` pixels."""
+    """Return a valid PNG of a few hundred bytes that claims ``side * side`` pixels."""
 
     def chunk(kind, content):
         check = zlib.crc32(kind + content)

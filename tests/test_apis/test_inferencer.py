@@ -17,7 +17,7 @@ TEXTS = 'ring; cross, plus; star'
 
 @pytest.fixture(scope='module')
 def config():
-    """The embedded config with random weights."""
+    """The bundled config with random weights."""
     cfg = Config.fromfile(CONFIG)
     cfg.model.clip.pretrained = None
     return cfg
@@ -54,13 +54,13 @@ def test_new_words_replace_the_old(inferencer, image):
     swapped = inferencer(image, 'star; ring; cross, plus')
     back = inferencer(image, TEXTS)
     assert np.array_equal(first.labels, back.labels)
-    # The same words in another order: the same map after renaming.
+    # The same names in another order: the same map after renaming.
     rename = np.array([swapped.classes.index(name) for name in first.classes])
     assert np.array_equal(rename[first.labels], swapped.labels)
 
 
 def test_size_is_that_of_the_configs_test():
-    cfg = Config.fromfile(ROOT / 'configs/maskclip/vit-b16_voc.py')
+    cfg = Config.fromfile(ROOT / 'configs/maskclip/vit-b16.py')
     cfg.model.update(clip=dict(arch=VIT, pretrained=None))
     cfg.model.decode_head.update(
         templates='single', text_encoder=dict(type='OpenCLIPTextEncoder', arch=VIT)
@@ -70,7 +70,7 @@ def test_size_is_that_of_the_configs_test():
 
 
 def test_same_preprocessing_as_the_test(inferencer, image):
-    """The logits behind the answer are those of the model on the image squashed by the config."""
+    """The result's logits are the model's on the image resized by the config's pipeline."""
     bgr = np.asarray(Image.open(image))[..., ::-1].copy()
     model = inferencer.model
     inferencer(image, TEXTS)
@@ -114,11 +114,11 @@ def test_labels_have_the_shape_of_any_image(inferencer, shape):
     assert result.labels.shape == shape and result.labels.dtype == np.int64
 
 
-def test_grey_agrees_with_its_rgb_twin(inferencer):
-    grey = np.random.default_rng(2).integers(0, 256, (40, 56), np.uint8)
-    expected = inferencer(np.stack([grey] * 3, axis=2), TEXTS).labels
+def test_gray_agrees_with_its_rgb_twin(inferencer):
+    gray = np.random.default_rng(2).integers(0, 256, (40, 56), np.uint8)
+    expected = inferencer(np.stack([gray] * 3, axis=2), TEXTS).labels
     assert len(np.unique(expected)) > 1
-    for image in (grey, grey[..., None], Image.fromarray(grey)):
+    for image in (gray, gray[..., None], Image.fromarray(gray)):
         assert np.array_equal(inferencer(image, TEXTS).labels, expected)
 
 

@@ -15,7 +15,7 @@ def count_threads():
 
 
 def leave(rank):
-    # As a runner's, the references go round in a circle.
+    # A reference cycle, as in a runner.
     runner = SimpleNamespace(model=nn.parallel.DistributedDataParallel(nn.Linear(1, 1)))
     runner.hook = SimpleNamespace(runner=runner)
     del runner
@@ -29,7 +29,7 @@ def leave(rank):
 def test_no_thread_of_the_group_outlives_it():
     for (grouped, threads), (still_grouped, left) in run_processes(leave, 2):
         assert grouped and not still_grouped
-        # Gloo has a thread for its connections, and two for its work.
+        # Gloo has one thread for connections and two workers.
         assert left <= threads - 3
 
 

@@ -1,4 +1,4 @@
-"""Test configs hold the class names of their benchmark, so tools without our hooks can use them."""
+"""Test configs contain the benchmark's class names, so they work in tools without our hooks."""
 
 import numpy as np
 import pytest
@@ -7,28 +7,35 @@ from mmseg.apis import MMSegInferencer
 from mmseg.registry import DATASETS
 from PIL import Image
 
+from mmseg_langseg.apis.benchmark import list_benchmarks
 from mmseg_langseg.models.text_encoders import Vocabulary
 from tests.test_configs import CONFIGS, load, tiny_model
 
-# Configs that are made for testing, or that train with the words of their test.
+# Configs with a benchmark of their own, and PixelCLIP's configs on every benchmark.
 TESTED = [
-    name
+    (name, None)
     for name in CONFIGS
-    if ('_test-' in name or name.startswith(('maskclip/', 'clips4/')))
+    if name.startswith(('maskclip/', 'clips4/'))
     and 'synthetic' not in name
     and 'photos' not in name
 ]
-# Classes that the prompts call otherwise than the metainfo of the dataset: PixelCLIP's pc59.json,
-# MaskCLIP's spellings (whose lists test_splits.py holds), SCLIP's words.
+TESTED += [
+    (f'pixelclip/{tower}_coco.py', benchmark)
+    for tower in ('vit-b16', 'convnext-b')
+    for benchmark in list_benchmarks()
+    if benchmark != 'photos_test'
+]
+# Classes whose prompt names differ from the dataset's metainfo: PixelCLIP's pc59.json, MaskCLIP's
+# spellings (listed in test_splits.py), SCLIP's names.
 OTHER_NAMES = {
     'context59': {'table': 'diningtable'},
     'voc21_sclip': {'boat': 'ship', 'diningtable': 'table', 'tvmonitor': 'television monitor'},
 }
 
 
-@pytest.mark.parametrize('name', TESTED)
-def test_class_names_are_those_of_the_test_dataset(name):
-    cfg = load(name)
+@pytest.mark.parametrize('name, benchmark', TESTED)
+def test_class_names_are_those_of_the_test_dataset(name, benchmark):
+    cfg = load(name, benchmark)
     words = cfg.model.decode_head.vocabulary
     names = Vocabulary.parse(words).names
     classes = [
@@ -40,8 +47,8 @@ def test_class_names_are_those_of_the_test_dataset(name):
         assert list(names) == [other.get(c, c) for c in classes]
 
 
-def tiny_inferencer(name):
-    cfg = load(name)
+def tiny_inferencer(name, benchmark=None):
+    cfg = load(name, benchmark)
     cfg.model = tiny_model(cfg)
     torch.manual_seed(0)
     return MMSegInferencer(cfg, device='cpu')
@@ -55,17 +62,17 @@ def image(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'name, num_classes',
+    'name, benchmark, num_classes',
     [
-        ('pixelclip/vit-b16_test-voc20.py', 20),
-        ('pixelclip/vit-b16_test-context459.py', 459),  # label maps of 16 bits
-        ('pixelclip/convnext-b_test-context59.py', 59),
-        ('maskclip/vit-b16_ade.py', 150),
-        ('clips4/r50_voc.py', 20),
+        ('pixelclip/vit-b16_coco.py', 'pascal_voc20', 20),
+        ('pixelclip/vit-b16_coco.py', 'pascal_context459', 459),  # label maps of 16 bits
+        ('pixelclip/convnext-b_coco.py', 'pascal_context59', 59),
+        ('maskclip/vit-b16.py', 'ade_known_unknown', 150),
+        ('clips4/r50_voc.py', None, 20),
     ],
 )
-def test_inferencer_of_the_toolbox_gives_labels(name, num_classes, image):
-    inferencer = tiny_inferencer(name)
+def test_inferencer_of_the_toolbox_gives_labels(name, benchmark, num_classes, image):
+    inferencer = tiny_inferencer(name, benchmark)
     labels = inferencer(image)['predictions']
     assert inferencer.model.decode_head.num_classes == num_classes
     assert labels.shape == (48, 72)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmseg_langseg.apis import SegmentationResult, draw_overlay
-from mmseg_langseg.apis.overlay import class_colours
+from mmseg_langseg.apis.overlay import class_colors
 
 
 def result(height=60, width=80):
@@ -12,12 +12,12 @@ def result(height=60, width=80):
     return SegmentationResult(image, labels, ('cat', 'dog', 'grass'))
 
 
-def test_overlay_blends_each_pixel_with_its_class_colour():
+def test_overlay_blends_each_pixel_with_its_class_color():
     given = result()
     picture = np.asarray(draw_overlay(given, opacity=0.25))[:60, :80].astype(float)
-    colours = class_colours(3)
+    colors = class_colors(3)
     for y, x in ((0, 0), (30, 19), (30, 20), (59, 79)):
-        expected = 0.75 * 200 + 0.25 * colours[given.labels[y, x]].astype(float)
+        expected = 0.75 * 200 + 0.25 * colors[given.labels[y, x]].astype(float)
         assert np.abs(picture[y, x] - expected).max() <= 0.5
     assert np.array_equal(np.asarray(draw_overlay(given, opacity=0))[:60, :80], given.image)
 
@@ -32,16 +32,16 @@ def test_legend_lists_the_found_classes_from_large_to_small(monkeypatch):
     assert picture.width > 80 and picture.height >= 60
 
 
-def test_swatches_have_the_class_colours():
+def test_swatches_have_the_class_colors():
     legend = np.asarray(draw_overlay(result()))[:, 80:].reshape(-1, 3).tolist()
-    colours = class_colours(3).tolist()
-    assert colours[0] in legend and colours[2] in legend and colours[1] not in legend
+    colors = class_colors(3).tolist()
+    assert colors[0] in legend and colors[2] in legend and colors[1] not in legend
 
 
-def test_colours_of_a_long_vocabulary_are_unlike():
-    colours = class_colours(171).tolist()
-    assert len({tuple(colour) for colour in colours}) > 150
-    assert class_colours(20).tolist() == colours[:20]
+def test_colors_of_a_long_vocabulary_are_unlike():
+    colors = class_colors(171).tolist()
+    assert len({tuple(color) for color in colors}) > 150
+    assert class_colors(20).tolist() == colors[:20]
 
 
 def test_opacity_out_of_range():

@@ -30,7 +30,7 @@ def cut(path):
 
 @pytest.fixture
 def work(tmp_path):
-    """A work folder with three checkpoints."""
+    """Work folder with three checkpoints."""
     for number in (2, 4, 10):
         write(tmp_path / 'work' / f'iter_{number}.pth')
     last = tmp_path / 'work' / 'last_checkpoint'
@@ -39,7 +39,7 @@ def work(tmp_path):
 
 
 def newest(work, **hook):
-    """Name of the newest checkpoint, and what is said about the others."""
+    """Return the name of the newest checkpoint, and the messages about skipped ones."""
     path, skipped = newest_checkpoint(config(work, **hook))
     return path and path.removeprefix(f'{work}/'), '; '.join(skipped)
 
@@ -71,14 +71,25 @@ def test_without_last_checkpoint_the_highest_number_is_taken(work):
     assert newest(work) == ('iter_10.pth', '')
 
 
-def test_cut_files_are_passed_over_by_name(work):
+def test_truncated_files_are_skipped_and_named(work):
     cut(work / 'iter_10.pth')
     (work / 'iter_4.pth').write_bytes(b'')
     name, skipped = newest(work)
     assert name == 'iter_2.pth' and 'iter_10.pth' in skipped and 'iter_4.pth' in skipped
 
 
-def test_when_no_file_can_be_read_nothing_starts_anew_over_them(work):
+def test_files_with_an_inverted_byte_are_skipped_by_name(work):
+    path = work / 'iter_10.pth'
+    content = bytearray(path.read_bytes())
+    content[content.index(bytes(400)) + 200] ^= 255
+    path.write_bytes(content)
+    name, skipped = newest(work)
+    assert name == 'iter_4.pth' and 'iter_10.pth' in skipped and 'Bad CRC-32' in skipped
+    with pytest.raises(ValueError, match=r'iter_10\.pth.*Bad CRC-32.*--resume without'):
+        given_checkpoint(str(path), config(work))
+
+
+def test_training_does_not_start_over_unreadable_checkpoints(work):
     for path in work.glob('*.pth'):
         path.write_bytes(b'text')
     with pytest.raises(ValueError, match=r'No checkpoint in .*iter_10\.pth.*iter_2\.pth.*--resume'):
@@ -130,7 +141,7 @@ def test_a_given_file_is_checked(tmp_path):
         given_checkpoint(str(tmp_path / 'gone.pth'), cfg)
 
 
-def test_a_copied_run_with_a_cut_file_goes_on_by_itself(tiny_config, tmp_path):
+def test_a_copied_run_with_a_truncated_file_resumes_by_itself(tiny_config, tmp_path):
     work, copy = tmp_path / 'work', tmp_path / 'copy'
     best = {'default_hooks.checkpoint.save_best': 'mIoU', 'train_cfg.val_interval': 2}
     run_training(tiny_config, str(work), cfg_options=best)
@@ -138,7 +149,7 @@ def test_a_copied_run_with_a_cut_file_goes_on_by_itself(tiny_config, tmp_path):
     before = {path: path.read_bytes() for path in work.rglob('*') if path.is_file()}
     cut(copy / 'iter_4.pth')
     longer = {'train_cfg.max_iters': 8, 'default_hooks.checkpoint.max_keep_ckpts': 1, **best}
-    # A config that resumes is the same as --resume.
+    # resume=True in the config is equivalent to --resume.
     run_training(tiny_config, str(copy), cfg_options={'resume': True, **longer})
     logs = '\n'.join(path.read_text() for path in copy.rglob('*.log'))
     assert f'Load checkpoint from {copy / "iter_2.pth"}' in logs

@@ -1,15 +1,17 @@
-"""Every way into the program for a weight file: none of them runs it."""
+"""Untrusted weight files: no code path that loads weights executes code from the file."""
+
+import re
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from mmseg.registry import MODELS
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
 from mmseg_langseg.datasets.transforms import LoadCLIPFeatures
-from mmseg_langseg.masks import DINOMaskGenerator, build_generator
+from mmseg_langseg.masks.generators import DINOMaskGenerator, build_generator
 from mmseg_langseg.models.clip_loader import load_clip
 from mmseg_langseg.models.text_encoders.embedding_cache import EmbeddingCache
 from tests.hostile_weights import Command, Overwriting, write_command
@@ -22,7 +24,7 @@ REFUSED = r"hostile\.pth' holds '\w+\.system'"
 
 @pytest.fixture(params=['zip', 'legacy'])
 def hostile(tmp_path, request):
-    """A checkpoint with a command; the command must not have run at the end."""
+    """Checkpoint that contains a command, which must not have run by the end of the test."""
     path, marker = tmp_path / 'hostile.pth', tmp_path / 'ran'
     write_command(path, marker, request.param == 'legacy')
     yield path
@@ -81,7 +83,7 @@ def test_inferencer_and_demo(hostile, tmp_path):
 
 @pytest.mark.parametrize('resume', [False, True])
 def test_the_toolboxs_own_runner(hostile, tiny_config, tmp_path, resume):
-    """MMSegmentation's tools build it from our configs."""
+    """MMSegmentation's tools build its runner from our configs."""
     cfg = Config.fromfile(tiny_config)
     cfg.work_dir = str(tmp_path / 'work')
     if resume:
@@ -108,7 +110,8 @@ def test_mmengines_load_checkpoint(hostile):
 
 
 @pytest.mark.parametrize(
-    'name', ['https://localhost:1/hostile.pth', 'torchvision://mine', 'open-mmlab://mine']
+    'name',
+    ['https://localhost:1/hostile.pth', 'torchvision://mine', 'open-mmlab://mine', 'mmcls://mine'],
 )
 def test_files_in_the_download_cache(hostile, tmp_path, monkeypatch, name):
     from mmseg_langseg.engine import checkpoint_loaders
@@ -117,11 +120,40 @@ def test_files_in_the_download_cache(hostile, tmp_path, monkeypatch, name):
     cache.mkdir()
     (cache / 'hostile.pth').write_bytes(hostile.read_bytes())
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    for function in ('get_torchvision_models', 'get_external_models'):
+    for function in ('get_torchvision_models', 'get_external_models', 'get_mmcls_models'):
         urls = {'mine': 'https://localhost:1/hostile.pth'}
         monkeypatch.setattr(checkpoint_loaders, function, lambda urls=urls: urls)
     with pytest.raises(ValueError, match=REFUSED):
         load_checkpoint(torch.nn.Linear(1, 1), name)
+
+
+@pytest.mark.parametrize(
+    'name', ['weights://x.pth', 'file:/x.pth', 'file://x.pth', 'HTTPS://x.pth', 'S3://x.pth']
+)
+def test_local_files_whose_names_look_like_addresses(hostile, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(hostile.read_bytes())
+    with pytest.raises(ValueError, match=r"x\.pth' holds '\w+\.system'"):
+        load_checkpoint(torch.nn.Linear(1, 1), name)
+
+
+@pytest.mark.parametrize('name', ['s3://a/x.pth', 'b:s3://a/x.pth', 'petrel://x', 'pavi://x'])
+def test_addresses_that_only_mmengines_reader_knows_are_refused(name):
+    with pytest.raises(ValueError, match='Download the file'):
+        load_checkpoint(torch.nn.Linear(1, 1), name)
+
+
+def test_every_loader_of_mmengine_has_one_of_ours_before_it():
+    loaders = CheckpointLoader._schemes
+    ours = [key for key, load in loaders.items() if load.__module__.startswith('mmseg_langseg')]
+    addresses = ['x.pth', '/x://y', '']
+    for key in loaders:
+        addresses += [key.replace(r'(\S+\:)?', prefix) + 'x' for prefix in ('', 'a:')]
+    for address in addresses:
+        first = next(key for key in loaders if re.match(key, address))
+        assert first in ours, address
 
 
 def test_sam(hostile):
@@ -141,7 +173,7 @@ def test_clip_weights(hostile):
 
 def test_converter(hostile, tmp_path):
     with pytest.raises((SystemExit, ValueError), match=REFUSED):
-        run_tool('tools/convert_pixelclip.py', hostile, tmp_path / 'out.pth')
+        run_tool('tools/model_converters/pixelclip2mmseg.py', hostile, tmp_path / 'out.pth')
 
 
 @pytest.mark.filterwarnings('ignore:.*torch.jit')
@@ -152,7 +184,7 @@ def test_torchscript_archives(tmp_path):
     with pytest.raises(ValueError, match=r'clip\.pt'):
         load_clip(VIT, path)
     with pytest.raises((SystemExit, ValueError), match=r'clip\.pt'):
-        run_tool('tools/convert_pixelclip.py', path, tmp_path / 'out.pth')
+        run_tool('tools/model_converters/pixelclip2mmseg.py', path, tmp_path / 'out.pth')
     assert victim.read_bytes() == b'precious'
 
 
@@ -174,11 +206,11 @@ def test_features(tmp_path):
 
 def test_official_checkpoint_to_convert(hostile, tmp_path):
     with pytest.raises(ValueError, match=REFUSED):
-        run_tool('tools/convert_pixelclip.py', hostile, tmp_path / 'out.pth')
+        run_tool('tools/model_converters/pixelclip2mmseg.py', hostile, tmp_path / 'out.pth')
 
 
 def test_configs_in_old_checkpoints_are_not_run(tiny_config, tmp_path):
-    """MMEngine runs ``meta['config']`` of a checkpoint that it resumes from."""
+    """MMEngine executes ``meta['config']`` of a checkpoint that it resumes from."""
     work, marker = tmp_path / 'work', tmp_path / 'ran'
     run_training(str(tiny_config), str(work))
     content = torch.load(work / 'iter_2.pth', weights_only=False)

@@ -1,4 +1,4 @@
-"""Words given to a command reach the model, and the metric's split follows the known ones."""
+"""Class names given to a command reach the model, and known names set the metric's split."""
 
 import json
 
@@ -40,7 +40,7 @@ def test_known_words_of_a_file_and_of_maskclip_plus(tmp_path):
 
 
 def test_words_under_test_and_dataset_names_are_joined(tmp_path):
-    """VOC says 'pottedplant', MaskCLIP's vocabulary 'potted plant'."""
+    """VOC uses 'pottedplant', MaskCLIP's vocabulary 'potted plant'."""
     cfg = read(CLIPS4 / 'r50_voc.py')
     data = tmp_path / 'VOC2012'
     data.mkdir()
@@ -52,7 +52,7 @@ def test_words_under_test_and_dataset_names_are_joined(tmp_path):
 
 
 def test_known_words_that_are_no_class_are_named():
-    with pytest.raises(ValueError, match=r'--known: zebra, okapi: no class of Synthetic.*ring'):
+    with pytest.raises(ValueError, match=r'--known: zebra, okapi: not in Synthetic.*ring'):
         set_known(read(), 'ring; zebra; okapi')
 
 
@@ -69,7 +69,7 @@ def test_known_words_without_a_split_may_be_any():
 def test_models_without_words_are_refused(tiny_config):
     with pytest.raises(ValueError, match='--known is for CLIP-S4 and MaskCLIP'):
         set_known(read(ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'), 'ring; star')
-    with pytest.raises(ValueError, match='--texts needs a model that reads words; the FCNHead'):
+    with pytest.raises(ValueError, match='needs a model that uses class names; the FCNHead'):
         set_texts(read(tiny_config), 'ring; star')
     for change in (set_known, set_texts):
         with pytest.raises(ValueError, match='occurs twice'):
@@ -84,7 +84,7 @@ class Taken(Exception):
 
 @pytest.fixture
 def taken(monkeypatch):
-    """Configs that would have been run."""
+    """Collect the configs that would have been run."""
     configs = []
 
     def take(cfg):

@@ -1,4 +1,4 @@
-"""Images and masks that are odd or broken, through the pipeline that trains PixelCLIP on SA-1B."""
+"""Odd and broken images and masks in the pipeline that trains PixelCLIP on SA-1B."""
 
 import json
 
@@ -10,14 +10,15 @@ from mmseg.registry import DATASETS
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import ImageFileError, MaskFileError, write_mask_file
+from mmseg_langseg.fileio import ImageFileError, MaskFileError
+from mmseg_langseg.masks.formats import write_mask_file
 from tests.scripts import ROOT
 
 
 @pytest.fixture(scope='module')
 def pipeline():
     steps = Config.fromfile(ROOT / 'configs/_base_/datasets/unlabeled_masks.py').train_pipeline
-    # Both halves of a flip are wanted in no test.
+    # No random flip in these tests.
     return [step for step in steps if step.type != 'RandomFlip']
 
 
@@ -28,7 +29,7 @@ def build(root, pipeline, **kwargs):
 
 
 def write(root, name, image, size=None, **options):
-    """An image and one mask: its upper left part."""
+    """Write an image and one mask that covers its upper left part."""
     (root / 'images').mkdir(exist_ok=True)
     path = root / 'images' / name
     if isinstance(image, np.ndarray):
@@ -43,24 +44,24 @@ def write(root, name, image, size=None, **options):
     return path
 
 
-def colours(height=12, width=20):
+def colors(height=12, width=20):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
 def turned(root):
     exif = Image.Exif()
     exif[0x0112] = 6
-    write(root, 'x.jpg', Image.fromarray(colours()), size=(20, 12), exif=exif)
+    write(root, 'x.jpg', Image.fromarray(colors()), size=(20, 12), exif=exif)
 
 
 ODD = dict(
-    one=lambda root: write(root, 'x.png', colours(1, 1)),
+    one=lambda root: write(root, 'x.png', colors(1, 1)),
     long=lambda root: write(root, 'x.png', np.zeros((50, 20000, 3), np.uint8)),
     tall=lambda root: write(root, 'x.png', np.zeros((20000, 50, 3), np.uint8)),
-    cmyk=lambda root: write(root, 'x.jpg', Image.fromarray(colours()).convert('CMYK')),
-    grey=lambda root: write(root, 'x.jpg', Image.fromarray(colours()).convert('L')),
-    colour16=lambda root: write(root, 'x.png', colours().astype(np.uint16) * 257),
-    grey16=lambda root: write(root, 'x.png', colours()[..., 0].astype(np.uint16) * 257),
+    cmyk=lambda root: write(root, 'x.jpg', Image.fromarray(colors()).convert('CMYK')),
+    gray=lambda root: write(root, 'x.jpg', Image.fromarray(colors()).convert('L')),
+    color16=lambda root: write(root, 'x.png', colors().astype(np.uint16) * 257),
+    gray16=lambda root: write(root, 'x.png', colors()[..., 0].astype(np.uint16) * 257),
     turned=turned,
 )
 
@@ -77,17 +78,17 @@ def test_odd_images_give_samples(tmp_path, pipeline, kind):
         assert sample['data_samples'].ori_shape == (20, 12)
 
 
-def test_sixteen_bits_are_the_same_colours(tmp_path, pipeline):
-    write(tmp_path, 'x.png', colours().astype(np.uint16) * 257)
-    assert np.array_equal(build(tmp_path, pipeline[:1])[0]['img'], colours())
+def test_sixteen_bits_are_the_same_colors(tmp_path, pipeline):
+    write(tmp_path, 'x.png', colors().astype(np.uint16) * 257)
+    assert np.array_equal(build(tmp_path, pipeline[:1])[0]['img'], colors())
 
 
 @pytest.mark.parametrize('share', [0.0, 0.02, 0.5, 0.97])
 def test_a_cut_image_is_refused_however_much_is_left(tmp_path, pipeline, share):
-    path = write(tmp_path, 'x.jpg', colours(64, 64))
+    path = write(tmp_path, 'x.jpg', colors(64, 64))
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    reason = 'the file is empty|the JPEG is cut off|cannot be decoded'
+    reason = 'the file is empty|the JPEG is truncated|cannot be decoded'
     message = rf'x\.jpg: image cannot be read or decoded \(({reason})'
     with pytest.raises(ImageFileError, match=message):
         build(tmp_path, pipeline, on_bad_file='stop')[0]
@@ -95,7 +96,7 @@ def test_a_cut_image_is_refused_however_much_is_left(tmp_path, pipeline, share):
 
 @pytest.mark.parametrize('area', [-5, 10**30, 'many', None])
 def test_wrong_areas_in_the_file_change_nothing(tmp_path, pipeline, area):
-    write(tmp_path, 'x.png', colours())
+    write(tmp_path, 'x.png', colors())
     path = tmp_path / 'masks/x.json'
     content = json.loads(path.read_text())
     content['annotations'][0].update(area=area, bbox=[-1, 0, 10**9, 2])
@@ -107,7 +108,7 @@ def test_wrong_areas_in_the_file_change_nothing(tmp_path, pipeline, area):
 
 def test_masks_of_another_image_are_refused(tmp_path, pipeline):
     for name in ('a.png', 'b.png'):
-        write(tmp_path, name, colours())
+        write(tmp_path, name, colors())
     (tmp_path / 'masks/b.json').write_bytes((tmp_path / 'masks/a.json').read_bytes())
     dataset = build(tmp_path, pipeline, on_bad_file='stop')
     dataset[0]
@@ -115,8 +116,8 @@ def test_masks_of_another_image_are_refused(tmp_path, pipeline):
         dataset[1]
 
 
-def test_a_missing_score_is_told_once_for_all(tmp_path, pipeline):
-    write(tmp_path, 'x.png', colours())
+def test_a_missing_score_is_reported_once_for_all_samples(tmp_path, pipeline):
+    write(tmp_path, 'x.png', colors())
     steps = [pipeline[0], dict(pipeline[1], mask_filter=dict(min_predicted_iou=0.9))]
     with pytest.raises(ValueError, match=r"all 1 samples .*x\.json.*'predicted_iou' is None"):
         build(tmp_path, steps)[0]
@@ -124,13 +125,13 @@ def test_a_missing_score_is_told_once_for_all(tmp_path, pipeline):
 
 def test_images_of_one_stem(tmp_path, pipeline):
     for name in ('a.jpg', 'a.png', 'b.jpg'):
-        write(tmp_path, name, colours())
+        write(tmp_path, name, colors())
     dataset = build(tmp_path, pipeline)
     names = [dataset.get_data_info(i)['img_path'].rsplit('/')[-1] for i in range(len(dataset))]
     assert names == ['a.jpg', 'b.jpg'] and dataset.num_skipped == 1
-    with pytest.raises(ValueError, match=r'1 of 3 images have the stem of another.*a\.png'):
+    with pytest.raises(ValueError, match=r'1 of 3 images have the same stem as another.*a\.png'):
         build(tmp_path, pipeline, on_bad_file='stop')
-    # Without files to share all are used.
+    # Without mask files, which they would share, all images are used.
     assert len(build(tmp_path, pipeline[:1], data_prefix=dict(img_path='images'))) == 3
     (tmp_path / 'list.txt').write_text('b.jpg\nb\nb.jpg\n')
     assert len(build(tmp_path, pipeline, ann_file='list.txt', on_bad_file='stop')) == 1

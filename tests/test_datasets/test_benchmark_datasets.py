@@ -1,4 +1,4 @@
-"""Every benchmark: its labels are mapped as its protocol says, and its config evaluates."""
+"""Benchmark datasets: labels are mapped as the protocol defines, and the configs evaluate."""
 
 import runpy
 from pathlib import Path
@@ -27,8 +27,8 @@ from tests.tiny import pixelclip
 
 FOLDER = Path(__file__).parents[2] / 'configs/_base_/datasets'
 SIZE = (24, 36)
-# Of each benchmark: an image and its label file, the number of classes, and labels in the file
-# with what they mean to the metric (the ignored ones are left out).
+# For each benchmark: an image and its label file, the number of classes, and a mapping from labels
+# in the file to labels in the metric (None if ignored).
 VOC = 'JPEGImages/2007_00003{}.jpg', 'SegmentationClass/2007_00003{}.png'
 CONTEXT = 'JPEGImages/2008_00000{}.jpg', 'SegmentationClassContext/2008_00000{}.png'
 COCO = (
@@ -76,7 +76,7 @@ def model():
 
 
 def write_benchmark(root, image, labels, values):
-    """Two images in the official layout; the label values are vertical stripes."""
+    """Write two images in the official layout; the label values form vertical stripes."""
     stripes = np.resize(np.repeat(list(values), 3), SIZE[1])
     label_map = np.broadcast_to(stripes, SIZE)
     for index in (1, 2):
@@ -98,8 +98,8 @@ def write_list(dataset, root, image):
     path.write_text(''.join(f'{Path(image.format(i)).stem}\n' for i in (1, 2)))
 
 
-def test_every_labelled_benchmark_is_listed():
-    # What builds on one of them, and what is no benchmark.
+def test_every_labeled_benchmark_is_listed():
+    # Configs derived from a benchmark, and datasets that are no benchmark.
     others = ('known_unknown', '_views', '_aug', 'photos', 'synthetic')
     paths = [path for path in FOLDER.glob('*.py') if not any(w in path.stem for w in others)]
     tested = {p.stem for p in paths if 'dataset' in Config.fromfile(p).get('test_dataloader', {})}
@@ -128,13 +128,13 @@ def test_config_evaluates_the_official_layout(name, model, tmp_path):
         expected = metric.ignore_index if label is None else label
         assert (found[written == value] == expected).all(), value
 
-    # One build and two words for all: only the number of scores is the benchmark's.
+    # The model is shared and has two classes; only the number of scores differs by benchmark.
     with torch.no_grad():
         batch = mmengine.dataset.pseudo_collate(samples)
         results = [result.to_dict() for result in model.test_step(batch)]
     metric.process({}, results)
     assert 0 <= metric.compute_metrics(metric.results)['mIoU'] <= 100
-    # The truth itself scores 100, so nothing that counts is dropped or doubled.
+    # The ground truth itself scores 100, so no counted pixel is dropped or counted twice.
     for result in results:
         truth = result['gt_sem_seg']['data']
         legal = torch.where(truth == metric.ignore_index, 0, truth)
@@ -164,10 +164,10 @@ def test_stuff27_is_iics_table_of_raw_labels():
 
 
 def test_cocos_gaps_close_on_the_way_from_raw_labels(tmp_path):
-    """Raw label maps, through MMSegmentation's own converter, to all three benchmarks of COCO."""
+    """Convert raw label maps with MMSegmentation's converter for all three COCO benchmarks."""
     file = Path(mmseg.__file__).parent / '.mim/tools/dataset_converters/coco_stuff164k.py'
     convert = runpy.run_path(str(file))['convert_to_trainID']
-    # Raw numbers leave 11 of COCO's things out, of which 11 and 25 are the first two.
+    # 11 of COCO's raw thing IDs are unused; 11 and 25 are the first two.
     meaning = {
         0: ('person', 'person', 'person-things'),
         10: ('fire hydrant', 'fire hydrant', 'outdoor-things'),
@@ -205,12 +205,12 @@ def test_coco_objects_are_the_things_of_coco_stuff():
 
 @pytest.mark.parametrize('dataset', [COCOObjectDataset, COCOStuff27Dataset])
 def test_a_subset_of_the_classes_is_refused(dataset):
-    with pytest.raises(ValueError, match=r"classes of its own, got \['person'\]"):
+    with pytest.raises(ValueError, match=r"fixed classes, got \['person'\]"):
         dataset(metainfo=dict(classes=['person']), lazy_init=True)
 
 
 def test_context459_agrees_with_the_59_of_mmseg():
-    """mmseg's converter lists the numbers of its classes among the 459, counted from 1."""
+    """mmseg's converter lists the 1-based IDs of its classes among the 459."""
     numbers = [
         2, 9, 18, 19, 22, 23, 25, 31, 33, 34, 44, 45, 46, 59, 65, 68, 72, 80, 85, 98, 104, 105, 113,
         115, 144, 158, 159, 162, 187, 189, 207, 220, 232, 258, 259, 260, 284, 295, 296, 308, 324,
@@ -226,7 +226,7 @@ def test_context459_agrees_with_the_59_of_mmseg():
 
 def test_ade847_is_in_order_and_its_names_are_distinct():
     assert len(ADE847_NAMES) == len(set(ADE847_RAW_IDS)) == 847
-    # ADE20K numbers its words alphabetically, but for those added later.
+    # ADE20K numbers its names alphabetically, except those added later.
     by_id = [words for raw, words in sorted(zip(ADE847_RAW_IDS, ADE847_NAMES, strict=True))]
     first = [', '.join(words) for words in by_id]
     added = sum(raw > 3100 for raw in ADE847_RAW_IDS)
@@ -275,5 +275,5 @@ def test_wide_labels_of_8_bits_are_refused(name, tmp_path):
     if cfg.get('ann_file'):
         write_list(cfg, tmp_path, image)
     dataset = DATASETS.build({**cfg, 'data_root': str(tmp_path), 'test_mode': True})
-    with pytest.raises(LabelFileError, match='expected a label map of 16 bits'):
+    with pytest.raises(LabelFileError, match='expected a 16-bit label map'):
         check_labels(dataset)

@@ -1,4 +1,4 @@
-"""Labelled folders: everything is checked once, before anything is tested on them."""
+"""Label check: all files of a labeled dataset are checked once before testing."""
 
 import re
 
@@ -10,14 +10,14 @@ from PIL import Image
 
 from mmseg_langseg.datasets import LabelFileError, check_labels, label_check
 from mmseg_langseg.datasets.image_files import image_size
-from mmseg_langseg.masks import ImageFileError, decode_image
+from mmseg_langseg.fileio import ImageFileError, decode_image
 
 TEST = [dict(type='LoadImageFromFile'), dict(type='LoadLabelMap'), dict(type='PackSegInputs')]
 SIZE = (12, 16)
 
 
 def write_folder(root, suffixes=('.jpg', '.jpg'), label=None, names='sky\ngrass\n'):
-    """Two images, a and b; ``label`` makes the label file of a."""
+    """Write two images, a and b; ``label`` makes the label file of a."""
     (root / 'images').mkdir(parents=True)
     (root / 'labels').mkdir()
     (root / 'classes.txt').write_text(names)
@@ -68,7 +68,7 @@ def test_a_bad_label_map_is_named_with_what_to_do(tmp_path, label, message):
     dataset = build(write_folder(tmp_path, label=label))
     with pytest.raises(LabelFileError, match=rf'labels/a\.png: .*{message}'):
         check_labels(dataset)
-    # The loader says the same, in a run without the check.
+    # Without the check, the loader raises the same error.
     with pytest.raises(LabelFileError, match=rf'labels/a\.png: .*{message}'):
         dataset[0]
     loaded(dataset, 1)
@@ -214,14 +214,31 @@ def test_datasets_in_wrappers_and_labels_in_tta_are_found(tmp_path):
     tta = dict(type='TestTimeAug', transforms=[[TEST[1]], [TEST[2]]])
     inner = dict(type='FolderSegDataset', classes='classes.txt', data_root=str(tmp_path))
     write_folder(tmp_path, label=beyond)
-    for pipeline in (TEST, [TEST[0], tta]):
+    toolbox = [TEST[0], dict(type='LoadAnnotations')]
+    for pipeline in (TEST, [TEST[0], tta], toolbox):
         part = dict(inner, pipeline=pipeline)
         wrapped = DATASETS.build(dict(type='ConcatDataset', datasets=[part, part]))
         repeated = DATASETS.build(dict(type='RepeatDataset', times=2, dataset=part))
         for dataset in (wrapped, repeated):
             with pytest.raises(LabelFileError, match=r'a\.png: label value 7'):
                 check_labels(dataset)
-    check_labels(build(tmp_path, pipeline=[TEST[0], dict(type='LoadAnnotations')]))
+
+
+def test_nothing_labeled_at_all_is_an_error(tmp_path):
+    def nothing(plain):
+        return np.where(plain == 0, 7, 255).astype(np.uint8)
+
+    root = write_folder(tmp_path, label=nothing)
+    dataset = build(root, ignore_index=7)
+    check_labels(dataset)
+    Image.fromarray(np.full(SIZE, 255, np.uint8)).save(root / 'labels/b.png')
+    message = r'no labeled pixel in 2 label maps, the first: .*a\.png; they hold 7, 255, and all'
+    for rank, world_size in ((0, 1), (1, 2)):
+        with pytest.raises(LabelFileError, match=message):
+            check_labels(dataset, rank, world_size)
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(root / 'labels/b.png')
+    # The files of this process alone would hold nothing.
+    check_labels(dataset, rank=0, world_size=2)
 
 
 def test_a_dataset_without_label_folder_says_so(tmp_path):

@@ -1,4 +1,4 @@
-"""Label maps: as mmseg reads them where it reads them right, an error with the file elsewhere."""
+"""Label map loading: as in mmseg where that is correct, otherwise an error naming the file."""
 
 import numpy as np
 import pytest
@@ -104,7 +104,7 @@ def test_a_missing_file_names_itself(tmp_path):
 
 
 def test_a_bomb_is_one_bad_file(tmp_path):
-    """Refused by its header: of the same size as its image or not, nothing is unpacked."""
+    """Refused by its header, whether or not the size matches the image; nothing is decoded."""
     path = write(tmp_path / 'a.png', Image.new('1', (15_000, 15_000)))
     for size in (None, (15_000, 15_000), (2, 4)):
         with pytest.raises(

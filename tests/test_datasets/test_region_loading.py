@@ -1,4 +1,4 @@
-"""Region maps from files, from the image and from masks; precomputed features."""
+"""Loading of region maps from files, images (superpixels) or masks, and of precomputed features."""
 
 import io
 
@@ -11,7 +11,8 @@ from pycocotools import mask as coco_mask
 
 from mmseg_langseg.datasets import pixel_index_map
 from mmseg_langseg.datasets.transforms import load_region_map
-from mmseg_langseg.masks import FeatureFileError, MaskFileError, masks_to_regions
+from mmseg_langseg.fileio import FeatureFileError, MaskFileError
+from mmseg_langseg.masks import masks_to_regions
 
 SIZE = (10, 14)
 
@@ -35,7 +36,7 @@ def stored_map(dtype, top):
 def test_maps_of_both_depths(tmp_path, dtype, top):
     stored = stored_map(dtype, top)
     if dtype == np.uint16:
-        stored[1, 0] = 255  # an id like any other
+        stored[1, 0] = 255  # an ordinary ID, not an ignore value
     path = tmp_path / 'a.png'
     Image.fromarray(stored).save(path)
     out = load(sample(mask_path=str(path)))
@@ -102,7 +103,7 @@ def test_without_a_file_regions_are_made_of_the_image(monkeypatch):
     assert calls[1][1] == 48
 
 
-def test_regions_of_a_two_coloured_image():
+def test_regions_of_a_two_colored_image():
     image = np.full((40, 60, 3), 30, dtype=np.uint8)
     image[:, 25:] = (200, 180, 20)
     regions = load(sample(img=image))['gt_region_map']
@@ -110,15 +111,15 @@ def test_regions_of_a_two_coloured_image():
     assert not np.intersect1d(regions[:, :23], regions[:, 27:]).size
 
 
-def test_labels_do_not_travel():
+def test_labels_are_removed():
     labels = np.zeros(SIZE, dtype=np.uint8)
     out = load(sample(gt_seg_map=labels, gt_depth_map=labels, seg_fields=['gt_seg_map']))
     assert 'gt_seg_map' not in out and out['seg_fields'] == ['gt_region_map']
-    assert 'gt_depth_map' in out  # no seg_field, none of our business
+    assert 'gt_depth_map' in out  # not in seg_fields, so left alone
 
 
 def masks(count=6):
-    """RLEs of random boxes that overlap."""
+    """Return RLEs of overlapping random boxes."""
     rng = np.random.default_rng(0)
     made = np.zeros((*SIZE, count), dtype=np.uint8, order='F')
     for i in range(count):
@@ -136,7 +137,7 @@ def test_regions_from_loaded_masks():
     assert out['seg_fields'] == ['gt_region_map']
     assert 'gt_seg_map' not in out and 'mask_rles' not in out
 
-    # The masks' pixel map knows what stock steps did in between.
+    # The masks' pixel index map records the geometry of the stock transforms in between.
     steps = [
         dict(type='RandomFlip', prob=1.0),
         dict(type='Resize', scale=(28, 20)),
@@ -182,7 +183,7 @@ def test_features(tmp_path):
         (lambda path: path.unlink(), r'a\.npy: features cannot be read'),
         (lambda path: path.write_bytes(b''), r'a\.npy: features cannot be decoded'),
         (
-            # A brace of the header is lost.
+            # A brace is missing in the header.
             lambda path: path.write_bytes(path.read_bytes().replace(b'}', b' ')),
             r'a\.npy: features cannot be decoded',
         ),
@@ -197,7 +198,7 @@ def test_features(tmp_path):
         ),
         (
             lambda path: np.save(path, np.zeros((2, 3, 4))),
-            r'a\.npy: expected one float16 .* of shape \(2, 3, 4\), type float64',
+            r'a\.npy: expected one float16 .* of shape \(2, 3, 4\), dtype float64',
         ),
         (
             lambda path: np.savez(path.open('wb'), a=np.zeros(2)),
@@ -218,5 +219,5 @@ def test_bad_features_are_named(tmp_path, damage, message):
 
 
 def test_no_feature_folder():
-    with pytest.raises(ValueError, match=r"a\.jpg names no feature file.*feature_path='folder'"):
+    with pytest.raises(ValueError, match=r"a\.jpg has no feature file.*feature_path='folder'"):
         load_features(None)

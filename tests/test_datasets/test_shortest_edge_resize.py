@@ -5,8 +5,8 @@ from PIL import Image
 
 from mmseg_langseg.datasets import shortest_edge_size
 
-# What detectron2 0.6's ResizeShortestEdge(640, 2560) gives. In the last five, mmcv's rounding of
-# the same rule is one pixel off.
+# Output sizes of detectron2 0.6's ResizeShortestEdge(640, 2560). In the last five, mmcv's rounding
+# of the same rule is off by one pixel.
 SIZES = {
     (480, 640): (640, 853),
     (640, 480): (853, 640),

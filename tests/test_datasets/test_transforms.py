@@ -21,7 +21,7 @@ def compose(steps):
 
 
 def sample(height, width, num_masks=4, seed=0):
-    """An image whose red and green channels say where a pixel came from, and its masks."""
+    """Return a random image with a pixel index map and masks, and the masks as arrays."""
     rng = np.random.default_rng(seed)
     masks = rng.integers(0, 2, (height, width, num_masks), dtype=np.uint8)
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -55,7 +55,7 @@ def test_stock_geometry_carries_the_masks(size):
     packed = compose([*OFFICIAL_GEOMETRY, dict(type='PackMaskInputs')])(dict(results))
     found = packed['data_samples'].masks
     assert found.shape == (4, 256, 256) and found.dtype == torch.bool
-    # Reference: every mask goes through the same steps as a label map of its own.
+    # Reference: every mask goes through the same steps as a separate label map.
     for i, mask in enumerate(masks):
         np.random.seed(7)
         alone = compose(OFFICIAL_GEOMETRY)(dict(results, gt_seg_map=mask.astype(np.uint8)))
@@ -166,18 +166,18 @@ def test_cutout_box_is_black_inside_the_image_and_of_the_right_size(image):
 
 def test_probabilities_are_the_official_ones():
     view = TRANSFORMS.build(dict(type='StrongView', cutout_size=(0.1, 0.1)))
-    # Only a change of hue, saturation or contrast moves a flat colour; only grey makes it grey.
+    # Only changes of hue, saturation or contrast alter a flat color; only grayscale makes it gray.
     flat = np.full((10, 10, 3), (40, 90, 200), dtype=np.uint8)
     torch.manual_seed(0)
     np.random.seed(0)
     grays = changes = 0
     for _ in range(400):
-        # The box is one pixel, so a blur leaves the largest value of each channel as it is.
+        # The cutout box is one pixel, so blurring does not change each channel's maximum.
         strong = view(dict(img=flat))['img_strong'].max((0, 1)).astype(int)
         grays += np.ptp(strong) == 0
         changes += not np.array_equal(strong, (40, 90, 200))
     assert 0.14 < grays / 400 < 0.26
-    # Changed: jittered or grey, 1 - 0.2 * 0.8.
+    # Changed: jittered or gray, 1 - 0.2 * 0.8.
     assert 0.78 < changes / 400 < 0.90
 
 

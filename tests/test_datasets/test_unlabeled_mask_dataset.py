@@ -14,13 +14,8 @@ from mmseg.registry import DATASETS
 from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
-from mmseg_langseg.masks import (
-    FeatureFileError,
-    ImageFileError,
-    MaskFileError,
-    open_image_source,
-    write_mask_file,
-)
+from mmseg_langseg.fileio import FeatureFileError, ImageFileError, MaskFileError, open_image_source
+from mmseg_langseg.masks.formats import write_mask_file
 
 PIPELINE = [
     dict(type='LoadUnlabeledImage'),
@@ -145,7 +140,7 @@ def damage_empty_image(root, name):
 
 DAMAGES = [
     (damage_truncated_json, MaskFileError, r'sa_2\.json: mask file is not valid JSON'),
-    (damage_other_size, MaskFileError, r'sa_2\.json: masks are made .* 30 x 20.*has 20 x 30'),
+    (damage_other_size, MaskFileError, r'sa_2\.json: masks are for .* 30 x 20.*has 20 x 30'),
     (damage_rle, MaskFileError, r'sa_2\.json, annotation 1: RLE'),
     (damage_image, ImageFileError, r'sa_2\.jpg: image cannot be read or decoded'),
     (damage_truncated_image, ImageFileError, r'sa_2\.jpg: image cannot be read or decoded'),
@@ -214,7 +209,7 @@ WITH_FEATURES = dict(
 
 @pytest.fixture
 def features(root):
-    """One feature file for each image; the value tells which."""
+    """Write one feature file per image, with distinct values."""
     made = {}
     for number, image in enumerate(sorted((root / 'images').rglob('*.jpg'))):
         path = root / 'features' / image.relative_to(root / 'images').with_suffix('.npy')
@@ -246,7 +241,7 @@ def test_missing_and_damaged_feature_files(root, features):
     dataset = build(root, **WITH_FEATURES)
     assert len(dataset) == 2 and dataset.num_skipped == 1
     assert dataset[0]['img_path'].endswith('sa_30.jpg') and dataset.num_skipped == 2
-    # An image needs both of its files.
+    # An image needs both its mask and its feature file.
     both = dict(img_path='images', mask_path='masks', feature_path='features')
     dataset = build(root, data_prefix=both)
     assert [path.rsplit('/', 1)[1] for path in paths_of(dataset)] == ['sa_30.jpg']

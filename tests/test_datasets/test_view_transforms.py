@@ -1,4 +1,4 @@
-"""Views: the image, the maps and the matrix must tell one story."""
+"""Random augmented views: image, label maps and view matrix must be consistent."""
 
 import mmcv
 import numpy as np
@@ -14,7 +14,7 @@ NO_GEOMETRY = dict(crop_size=(20, 30), ratio_range=(1, 1), flip_prob=0)
 
 
 def coordinate_sample(height, width):
-    """An image whose channels are the column and the row of a pixel, and a map of pixel numbers."""
+    """Return an image whose channels are each pixel's column and row, and a pixel index map."""
     rows, cols = np.mgrid[:height, :width].astype(np.float32)
     return dict(
         img=np.stack([cols, rows, cols], -1),
@@ -25,7 +25,7 @@ def coordinate_sample(height, width):
 
 
 def image_coordinates(matrix, crop_size):
-    """(x, y) in [0, 1] of the image for each pixel of a view, by the matrix; float64."""
+    """Map each pixel of a view to (x, y) in [0, 1] of the image by the matrix; float64."""
     (height, width), matrix = crop_size, matrix.astype(np.float64)
     y, x = np.mgrid[:height, :width] + 0.5
     place = np.stack([2 * x / width - 1, 2 * y / height - 1, np.ones_like(x)], -1)
@@ -43,7 +43,7 @@ def test_image_map_and_matrix_agree(size):
         x, y = image_coordinates(results['view_matrix'], crop).transpose(2, 0, 1)
         inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
 
-        # Bilinear interpolation of a ramp is exact; beyond the outer pixels' centres it is level.
+        # Bilinear interpolation of a ramp is exact; beyond the outer pixel centers it is constant.
         column, row = (
             np.clip(x * width - 0.5, 0, width - 1),
             np.clip(y * height - 0.5, 0, height - 1),
@@ -82,10 +82,10 @@ def test_the_crop_may_lie_anywhere_in_the_image():
     [
         (ViewGeometry((20, 30), False, (0, 0)), (20, 30), [[1, 0, 0], [0, 1, 0]]),
         (ViewGeometry((20, 30), True, (0, 0)), (20, 30), [[-1, 0, 0], [0, 1, 0]]),
-        # The right upper quarter; after a flip it is the image's left.
+        # The upper right quarter; after a flip it is the image's upper left.
         (ViewGeometry((20, 40), False, (0, 20)), (10, 20), [[0.5, 0, 0.5], [0, 0.5, -0.5]]),
         (ViewGeometry((20, 40), True, (0, 20)), (10, 20), [[-0.5, 0, -0.5], [0, 0.5, -0.5]]),
-        # Padding to twice the sides.
+        # Padding to twice the size.
         (ViewGeometry((10, 20), True, (0, 0)), (20, 40), [[-2, 0, -1], [0, 2, 1]]),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_view_without_geometry_is_the_image():
 
 @pytest.mark.parametrize('ratio_range', [(1.5, 0.5), (0, 1)])
 def test_wrong_ratio_range_is_named(ratio_range):
-    with pytest.raises(ValueError, match='ratio_range should be a rising range'):
+    with pytest.raises(ValueError, match='ratio_range should be an increasing range'):
         RandomView(ratio_range=ratio_range)
 
 
@@ -130,7 +130,7 @@ def photo_sample(height=20, width=30):
 
 @TRANSFORMS.register_module()
 class WriteInPlace(BaseTransform):
-    """A step that spoils what it gets."""
+    """Transform that modifies its input in place."""
 
     def transform(self, results):
         results['img'] += 1
@@ -154,7 +154,7 @@ def test_views_are_made_of_copies():
     assert out['seg_fields'] == ['gt_region_map']
 
 
-def test_each_view_has_its_own_geometry_and_colours():
+def test_each_view_has_its_own_geometry_and_colors():
     transforms = [
         dict(type='RandomView', crop_size=(16, 16)),
         dict(type='PhotoMetricDistortion'),
@@ -172,8 +172,8 @@ def test_each_view_has_its_own_geometry_and_colours():
     assert any(gray) and not all(gray)
 
 
-def test_colours_change_without_geometry():
-    # Brightness, contrast, saturation and hue each have a probability of a half.
+def test_colors_change_without_geometry():
+    # Brightness, contrast, saturation and hue each change with a probability of one half.
     transforms = [dict(type='RandomView', **NO_GEOMETRY), dict(type='PhotoMetricDistortion')]
     step = TRANSFORMS.build(dict(type='AugmentedViews', transforms=transforms, num_views=8))
     np.random.seed(1)
@@ -184,7 +184,7 @@ def test_colours_change_without_geometry():
 def test_a_step_that_gives_up_and_a_wrong_number_of_views():
     step = TRANSFORMS.build(dict(type='AugmentedViews', transforms=[lambda results: None]))
     assert step(photo_sample()) is None
-    with pytest.raises(ValueError, match='num_views=0: expected an integer from 1 on'):
+    with pytest.raises(ValueError, match='num_views=0: expected an integer of at least 1'):
         TRANSFORMS.build(dict(type='AugmentedViews', transforms=[], num_views=0))
 
 
@@ -204,7 +204,7 @@ def test_packed_sample():
     assert sample.regions.shape == (2, 16, 24) and sample.regions.dtype == torch.int32
     assert sample.matrices.shape == (2, 2, 3) and sample.matrices.dtype == torch.float32
     assert sample.img_path == 'a.jpg' and sample.img_shape == (20, 30)
-    # The packed views are those of the matrices: at least the padding can be seen in both.
+    # The packed views match the matrices: both show the same padding.
     for image, regions, matrix in zip(
         inputs['views'], sample.regions, sample.matrices, strict=True
     ):
@@ -214,7 +214,7 @@ def test_packed_sample():
         assert (image.numpy()[:, outside] == np.array(PAD_COLOR)[:, None]).all()
 
 
-def test_packed_features_take_the_place_of_the_image():
+def test_packed_features_replace_the_image():
     features = np.arange(24, dtype=np.float16).reshape(2, 3, 4)
     _, packed = pack(clip_features=features)
     assert sorted(packed['inputs']) == ['clip_features', 'views']
@@ -254,7 +254,7 @@ def test_synthetic_scenes_to_packed_views():
     packed = Compose([TRANSFORMS.build(step) for step in steps])(results)
     sample = packed['data_samples']
     assert not hasattr(sample, 'gt_sem_seg')
-    # A region's pixels in a view show its colours in the image: the mean of one region agrees.
+    # A region has the same colors in view and image: the mean color of one region agrees.
     image = mmcv.imflip(loaded['img']).astype(float)
     regions = mmcv.imflip(loaded['gt_region_map'])
     big = np.bincount(regions.ravel()).argmax()

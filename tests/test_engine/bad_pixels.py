@@ -1,4 +1,4 @@
-"""A transform that spoils one image, for trainings in this process and in others."""
+"""Transform that corrupts one image, importable by training runs in other processes."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -7,7 +7,7 @@ from mmseg.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class SpoilImage(BaseTransform):
-    """Makes the pixels of one file NaN."""
+    """Sets the pixels of one file to NaN."""
 
     def __init__(self, name):
         self.name = name
@@ -20,7 +20,7 @@ class SpoilImage(BaseTransform):
 
 
 def spoil(config, name):
-    """Adds the transform to a config file, whose batches then come in the order of the files."""
+    """Add the transform to a config file and turn off shuffling."""
     text = config.read_text(encoding='utf-8')
     text += f"""
 custom_imports = dict(imports=['mmseg_langseg', 'tests.test_engine.bad_pixels'])

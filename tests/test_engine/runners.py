@@ -1,4 +1,4 @@
-"""Runners for the hooks, real and pretended."""
+"""Real and mock runners for the hooks."""
 
 import copy
 from pathlib import Path
@@ -9,10 +9,10 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES
 from mmseg_langseg.engine.hooks import (
     DatasetVocabularyHook,
 )
+from mmseg_langseg.synthetic.renderer import CLASSES
 from tests.tiny import pixelclip, pixelclip_config
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
@@ -26,7 +26,7 @@ VOCABULARY = dict(type='DatasetVocabularyHook')
 
 
 def fake_runner(model, **classes):
-    """What the hooks see of a runner; ``classes`` are those of the val and test datasets."""
+    """Return a mock runner; ``classes`` are those of the val and test datasets."""
     loaders = {
         f'{name}_dataloader': SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes=names)))
         for name, names in classes.items()
@@ -35,7 +35,7 @@ def fake_runner(model, **classes):
 
 
 def build_runner(folder, model=None, hooks=(), iters=5, **options):
-    """A real runner on a few scenes, from the embedded config."""
+    """Build a real runner on a few scenes, from the bundled config."""
     cfg = Config.fromfile(CONFIG)
     cfg.model = ConfigDict(model or pixelclip_config())
     cfg.custom_hooks = list(hooks)
@@ -66,7 +66,7 @@ def zero_shot(**changes):
 
 
 def slow_mean(model, dataset, count):
-    """Mean logit of each class, one image at a time, without an offset."""
+    """Return the mean logit of each class, one image at a time, without an offset."""
     means = []
     for i in range(count):
         data = dataset[i]

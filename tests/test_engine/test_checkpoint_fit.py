@@ -20,7 +20,7 @@ def other_layout(tmp_path):
 def test_another_layout_is_an_error_in_test_inferencer_and_training(
     other_layout, tiny_config, tmp_path
 ):
-    message = r"other\.pth' holds no tensors.*keys model.*convert_pixelclip"
+    message = r"other\.pth' holds no tensors.*keys model.*pixelclip2mmseg"
     with pytest.raises(ValueError, match=message):
         run_test(str(tiny_config), other_layout, str(tmp_path / 'work'))
     unsupervised = load_script('tools/test_unsupervised.py')
@@ -108,3 +108,8 @@ def test_resuming_from_a_broken_file_names_it(tiny_config, tmp_path, content):
     (tmp_path / 'broken.pth').write_bytes(content)
     with pytest.raises(ValueError, match=r"broken\.pth' is .*checkpoint"):
         run_training(str(tiny_config), str(tmp_path), resume=str(tmp_path / 'broken.pth'))
+
+
+def test_an_empty_checkpoint_is_called_empty():
+    with pytest.raises(ValueError, match=r"'a\.pth' holds no tensors: it is empty\. Give"):
+        check_checkpoint_fit(torch.nn.Linear(2, 2), {}, 'a.pth', False)

@@ -6,7 +6,7 @@ from torch import nn
 
 from mmseg_langseg.engine.hooks import (
     DatasetVocabularyHook,
-    LogitCentringHook,
+    LogitCenteringHook,
 )
 from tests.test_engine.runners import SCENES, fake_runner
 from tests.tiny import pixelclip, pixelclip_config
@@ -92,7 +92,7 @@ def test_dataset_without_classes_is_an_error(classes):
         DatasetVocabularyHook().before_test(fake_runner(pixelclip(), test=classes))
 
 
-@pytest.mark.parametrize('hook', [DatasetVocabularyHook(), LogitCentringHook(SCENES)])
+@pytest.mark.parametrize('hook', [DatasetVocabularyHook(), LogitCenteringHook(SCENES)])
 def test_other_models_are_refused(hook):
     runner = fake_runner(nn.Linear(2, 2), test=('cat', 'dog'))
     with pytest.raises(TypeError, match=f'{type(hook).__name__} needs a model with .* got Linear'):

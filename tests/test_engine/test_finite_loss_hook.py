@@ -14,7 +14,7 @@ from tests.test_tools.test_train_and_test import run_script
 
 
 def checkpoints(work):
-    """Names of the checkpoints; each holds finite weights only."""
+    """Return the names of the checkpoints, and check that all their weights are finite."""
     names = sorted(path.name for path in work.glob('*.pth'))
     for name in names:
         state = _load_checkpoint(str(work / name), map_location='cpu')['state_dict']
@@ -42,7 +42,7 @@ def test_a_huge_learning_rate_stops_the_training(tiny_config, tmp_path):
 
 @HOOKS.register_module()
 class SpoilWeight(Hook):
-    """What a step that overflows does: the loss of its iteration is still finite."""
+    """Simulates an overflow in the optimizer step; the loss of that iteration is still finite."""
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         if runner.iter == 1:
@@ -63,7 +63,7 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_config, tmp_path):
 
 @pytest.mark.multiprocess
 def test_one_of_two_processes_with_a_nan_ends_both(tiny_config, tmp_path):
-    """Of five files, the second process has 1 and 3 in its first batch."""
+    """The first batch of the second process has files 1 and 3 of five."""
     work, config = tmp_path / 'work', spoil(tiny_config, '3.png')
     done = run_script('dist_train.sh', config, 2, '--work-dir', work)
     assert done.returncode != 0

@@ -17,7 +17,7 @@ from tests.tiny import pixelclip, pixelclip_config
 
 
 class Recorder(Hook):
-    """Notes the usage before training and every assignment."""
+    """Records the usage before training and every assignment."""
 
     priority = 'VERY_HIGH'
 
@@ -77,15 +77,15 @@ def test_usage_is_logged_reset_saved_and_resumed(tmp_path):
 
 def test_free_centroids_start_at_mask_features_and_resume_as_they_were(tmp_path, monkeypatch):
     calls = []
-    initialise = FreeCentroids.initialise
+    initialize = FreeCentroids.initialize
 
     def spy(self, features):
         calls.append(len(features))
-        initialise(self, features)
+        initialize(self, features)
 
-    monkeypatch.setattr(FreeCentroids, 'initialise', spy)
+    monkeypatch.setattr(FreeCentroids, 'initialize', spy)
     model = pixelclip_config(prompts=dict(type='FreeCentroids', num_clusters=6))
-    # Three batches an epoch: fewer than the hook asks for.
+    # Three batches per epoch: fewer than the hook asks for.
     options = {
         'train_dataloader.sampler': dict(type='DefaultSampler', shuffle=False),
         'optim_wrapper.optimizer.lr': 0.0,
@@ -113,7 +113,7 @@ def test_model_without_clusters_trains_under_the_hook(tmp_path):
 
 def test_histogram_against_bars_drawn_by_hand():
     blue, white, red = (70, 120, 180), (255, 255, 255), (200, 60, 40)
-    # Shares 2/3, 1/3 and 0, sorted; the uniform share is half of the highest bar.
+    # Sorted shares 2/3, 1/3 and 0; the uniform share is half of the highest bar.
     picture = usage_histogram(np.array([0, 2, 4]), height=4, bar=2)
     expected = [
         [blue] * 2 + [white] * 4,

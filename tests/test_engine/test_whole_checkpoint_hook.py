@@ -8,17 +8,17 @@ import pytest
 from mmengine.logging import MessageHub
 
 from mmseg_langseg.apis import run_training
-from mmseg_langseg.engine import whole_local_backend
 from mmseg_langseg.engine.hooks import WholeCheckpointHook
+from mmseg_langseg.fileio import whole_local_backend
 from tests.scripts import ROOT
 
 KEEP_ONE = {'default_hooks.checkpoint.max_keep_ckpts': 1}
 
-# The second checkpoint's writer is killed when half of the bytes are on the disk.
+# The process is killed when half of the second checkpoint is written to disk.
 KILLED_WRITER = """
 import os, signal, sys
 from mmseg_langseg.apis import run_training
-from mmseg_langseg.masks import whole_file
+from mmseg_langseg.fileio import whole_file
 
 real, names = os.fdopen, []
 
@@ -93,7 +93,7 @@ def test_an_outdated_checkpoint_that_a_killed_training_left_goes_later(
 
 
 class Folder:
-    """What the hook sees of a runner, and what its folder holds whenever something is written."""
+    """Mock runner that records the checkpoints in its folder after each save."""
 
     def __init__(self, work, name):
         self.work_dir, self.seen = str(work), []

@@ -1,4 +1,4 @@
-"""The known words of a training among the classes of a dataset."""
+"""Known split: the known class names of a training run mapped to the classes of a dataset."""
 
 import pytest
 from mmengine.config import Config
@@ -28,7 +28,7 @@ def test_words_under_test_stand_for_their_class():
     words = 'potted plant, flowerpot; sky; dog; traffic light'
     assert split('flowerpot; pottedplant', words).known == ('pottedplant',)
     assert split('flowerpot').strangers == ('flowerpot',)
-    # Words for another number of classes say nothing of these.
+    # A vocabulary with another number of classes is ignored.
     assert split('flowerpot', 'flowerpot; sky').strangers == ('flowerpot',)
 
 

@@ -14,7 +14,7 @@ BED, CAT, MOON = 60.0, 100 * 2 / 7, 50.0
 
 
 def pixels(confusion=CONFUSION):
-    """Labels and predictions of two images with this confusion matrix and ignored pixels."""
+    """Return labels and predictions of two images with this confusion matrix and ignored pixels."""
     pairs = [(r, c) for r, row in enumerate(confusion) for c, n in enumerate(row) for _ in range(n)]
     pairs += [(255, 0)] * (3 + len(pairs) % 2)
     maps = torch.tensor(pairs, dtype=torch.long).T

@@ -5,17 +5,17 @@ from torch import nn
 
 from mmseg_langseg.evaluation import embed_images, evaluate_retrieval, retrieve_labels
 from mmseg_langseg.evaluation.retrieval import build_memory
-from tests.test_evaluation.colours import COLOURS, ColourEncoder, colour_loader
+from tests.test_evaluation.colors import COLORS, ColorEncoder, color_loader
 
 
 def rows(count, width, seed):
     return F.normalize(torch.randn(count, width, generator=torch.Generator().manual_seed(seed)))
 
 
-def slow(queries, memory, labels, neighbours):
+def slow(queries, memory, labels, neighbors):
     found = []
     for query in queries:
-        order = sorted(range(len(memory)), key=lambda i: -float(query @ memory[i]))[:neighbours]
+        order = sorted(range(len(memory)), key=lambda i: -float(query @ memory[i]))[:neighbors]
         votes = {}
         for i in order:
             count, total = votes.get(int(labels[i]), (0, 0.0))
@@ -24,13 +24,13 @@ def slow(queries, memory, labels, neighbours):
     return torch.tensor(found)
 
 
-@pytest.mark.parametrize('neighbours', [1, 4, 5, 1000])
-def test_labels_are_those_of_a_loop(neighbours):
-    # More queries than one chunk; with four neighbours of three labels there are ties.
+@pytest.mark.parametrize('neighbors', [1, 4, 5, 1000])
+def test_labels_are_those_of_a_loop(neighbors):
+    # More queries than one chunk; four neighbors with three labels produce ties.
     queries, memory = rows(300, 4, 0), rows(40, 4, 1)
     labels = torch.randint(0, 3, (40,), generator=torch.Generator().manual_seed(2))
-    expected = slow(queries, memory, labels, neighbours)
-    assert torch.equal(retrieve_labels(queries, memory, labels, neighbours), expected)
+    expected = slow(queries, memory, labels, neighbors)
+    assert torch.equal(retrieve_labels(queries, memory, labels, neighbors), expected)
 
 
 def test_a_tie_goes_to_the_nearer():
@@ -39,41 +39,41 @@ def test_a_tie_goes_to_the_nearer():
     assert retrieve_labels(memory[:1], memory, labels, 4).tolist() == [2]
 
 
-@pytest.mark.parametrize(('neighbours', 'count'), [(0, 3), (5, 0)])
-def test_nothing_to_vote_is_refused(neighbours, count):
-    with pytest.raises(ValueError, match=f'{neighbours} neighbours in a memory of {count} rows'):
-        retrieve_labels(torch.eye(2), torch.ones(count, 2), torch.zeros(count).long(), neighbours)
+@pytest.mark.parametrize(('neighbors', 'count'), [(0, 3), (5, 0)])
+def test_no_neighbors_and_empty_memory_are_refused(neighbors, count):
+    with pytest.raises(ValueError, match=f'{neighbors} neighbors in a memory of {count} rows'):
+        retrieve_labels(torch.eye(2), torch.ones(count, 2), torch.zeros(count).long(), neighbors)
 
 
 def test_memory_holds_segments_and_their_labels():
-    memory, labels = build_memory(ColourEncoder(), colour_loader())
+    memory, labels = build_memory(ColorEncoder(), color_loader())
     assert 6 * 2 <= len(memory) <= 6 * 36
-    assert torch.equal((memory @ COLOURS.T).argmax(1), labels)
+    assert torch.equal((memory @ COLORS.T).argmax(1), labels)
 
 
-def test_colours_are_retrieved():
-    model, loader = ColourEncoder(), colour_loader()
-    result = evaluate_retrieval(model, loader, colour_loader(count=3), neighbours=3)
+def test_colors_are_retrieved():
+    model, loader = ColorEncoder(), color_loader()
+    result = evaluate_retrieval(model, loader, color_loader(count=3), neighbors=3)
     assert result.miou == 100
-    for words in ('6 images of Colours', '3 images of Colours', '6x6 clusters', 'its 3 nearest'):
+    for words in ('6 images of Colors', '3 images of Colors', '6x6 clusters', 'its 3 nearest'):
         assert words in result.protocol
 
 
 def test_a_memory_of_other_classes_is_refused():
-    other = colour_loader()
-    other.dataset.metainfo = dict(classes=('red', 'green', 'grey'))
+    other = color_loader()
+    other.dataset.metainfo = dict(classes=('red', 'green', 'gray'))
     with pytest.raises(ValueError, match='not those of the test split'):
-        evaluate_retrieval(ColourEncoder(), colour_loader(), other)
+        evaluate_retrieval(ColorEncoder(), color_loader(), other)
 
 
 def test_images_without_labels_are_refused():
     with pytest.raises(ValueError, match='LoadLabelMap'):
-        evaluate_retrieval(ColourEncoder(), colour_loader(labelled=False), colour_loader())
+        evaluate_retrieval(ColorEncoder(), color_loader(labeled=False), color_loader())
 
 
 def test_only_encoders_give_embeddings():
     with pytest.raises(TypeError, match='Conv2d gives no embeddings'):
-        next(embed_images(nn.Conv2d(3, 3, 1), colour_loader()))
-    batch = next(embed_images(ColourEncoder(), colour_loader()))
+        next(embed_images(nn.Conv2d(3, 3, 1), color_loader()))
+    batch = next(embed_images(ColorEncoder(), color_loader()))
     torch.testing.assert_close(batch.embeddings.norm(dim=1), torch.ones(2, 8, 8))
     assert batch.size == (16, 16) and len(batch.samples) == 2

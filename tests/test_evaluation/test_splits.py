@@ -1,4 +1,4 @@
-"""Known and unknown classes of configs/_base_/splits."""
+"""Splits into known and unknown classes in configs/_base_/splits."""
 
 from pathlib import Path
 
@@ -6,10 +6,11 @@ import pytest
 from mmengine.config import Config
 from mmseg.datasets import ADE20KDataset, COCOStuffDataset, PascalContextDataset59
 
-from mmseg_langseg.datasets import PascalVOC20Dataset, SyntheticScenesDataset
-from mmseg_langseg.datasets.synthetic_renderer import BACKGROUND_CLASSES, OBJECT_CLASSES
+from mmseg_langseg.datasets import PascalVOC20Dataset
 from mmseg_langseg.evaluation import KnownUnknownIoUMetric
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.synthetic import SyntheticScenesDataset
+from mmseg_langseg.synthetic.renderer import BACKGROUND_CLASSES, OBJECT_CLASSES
 
 FOLDER = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'splits'
 DATASETS = {
@@ -19,7 +20,7 @@ DATASETS = {
     'synthetic': SyntheticScenesDataset,
     'voc20': PascalVOC20Dataset,
 }
-# Indices of specs/clips4.md, section 3; Context's count from 1, where 0 is the background.
+# Indices from specs/clips4.md, section 3; Context's are 1-based, as 0 is the background.
 UNSEEN = {
     'voc20': [15, 16, 17, 18, 19],
     'context59': [i - 1 for i in (20, 34, 49, 15, 8, 25, 7, 55, 32, 1)],
@@ -67,7 +68,7 @@ def test_ade_takes_every_tenth_class():
     assert load('ade150').unknown == [ranks[rank] for rank in range(10, 151, 10)]
 
 
-def test_the_embedded_world_takes_every_third_object_and_the_third_background():
+def test_synthetic_takes_every_third_object_and_the_third_background():
     expected = [name for rank, name in enumerate(OBJECT_CLASSES, 1) if rank % 3 == 0]
     assert load('synthetic').unknown == [*expected, BACKGROUND_CLASSES[2]]
     assert len(load('synthetic').known) == 12
@@ -78,12 +79,12 @@ def test_words_and_vocabulary_map_by_index(name):
     names, split = classes(name), load(name)
     words = Vocabulary.from_json(f'{name}_maskclip.json').names
     assert len(words) == len(names)
-    spelt = dict(zip(names, words, strict=True))
-    assert split.known_words == [spelt[c] for c in split.known]
+    spelled = dict(zip(names, words, strict=True))
+    assert split.known_words == [spelled[c] for c in split.known]
     for original, spelling in SPELLINGS.items():
-        assert spelt.get(original, spelling) == spelling
+        assert spelled.get(original, spelling) == spelling
     if name != 'coco_stuff171':
-        assert {c: w for c, w in spelt.items() if c != w}.items() <= SPELLINGS.items()
+        assert {c: w for c, w in spelled.items() if c != w}.items() <= SPELLINGS.items()
 
 
 def test_coco_stuffs_words_are_plain_english():

@@ -1,4 +1,4 @@
-"""Configs of configs/clips4/transfer build, train what they say and start from a student."""
+"""Transfer configs (configs/clips4/transfer): build, trained parameters, weights of a student."""
 
 import copy
 from pathlib import Path
@@ -11,14 +11,14 @@ from mmengine.runner import load_checkpoint
 from mmseg.registry import MODELS
 from torch import nn
 
-import mmseg_langseg  # noqa: F401  (registers the parts)
+import mmseg_langseg  # noqa: F401  (registers the modules)
 
 FOLDER = Path(__file__).resolve().parents[2] / 'configs' / 'clips4'
 CONFIGS = sorted(path.stem for path in FOLDER.glob('transfer/*.py'))
 
 
 def load(name):
-    """Config; a ResNet student is narrow and reads no file."""
+    """Load a config; a ResNet student is made narrow and reads no file."""
     cfg = Config.fromfile(FOLDER / 'transfer' / f'{name}.py')
     if cfg.model.backbone.type == 'ResNetV1c':
         cfg.model.backbone.update(base_channels=4, stem_channels=8, init_cfg=None)
@@ -64,7 +64,7 @@ def test_weights_of_a_student_are_taken_over(name, tmp_path):
     assert not torch.allclose(model.extract_feat(images)[-1], expected)
     weights = {k: v for k, v in student.state_dict().items() if not k.startswith('decode_head')}
     assert {key.partition('.')[0] for key in weights} == {name for name, _ in encoder}
-    # A checkpoint of CLIPS4 holds other things besides.
+    # A CLIPS4 checkpoint holds other tensors too.
     saved = dict(state_dict={**weights, 'decode_head.clusterer.rows': torch.ones(2, 3)})
     torch.save(saved, tmp_path / 'student.pth')
     load_checkpoint(model, str(tmp_path / 'student.pth'))
@@ -78,12 +78,12 @@ def test_the_probes_recipe_is_that_of_maskcontrast():
     assert cfg.optim_wrapper.optimizer.type == 'SGD' and cfg.optim_wrapper.optimizer.lr == 0.1
     (schedule,) = cfg.param_scheduler
     assert schedule.milestones == [round(25 * epoch)] and schedule.gamma == 0.1
-    # Rounded up: the last images count too.
+    # Rounded up to include the last, incomplete batch.
     assert cfg.train_cfg.max_iters == -int(-60 * epoch // 1)
 
 
-def test_the_embedded_probe_takes_the_students_of_the_embedded_configs():
-    """Same tower, so that weights fit; no words, no teacher, labels of the training scenes."""
+def test_synthetic_probe_uses_students_of_the_synthetic_configs():
+    """Same tower, so that weights fit; no class names, no teacher, labels of training scenes."""
     student = Config.fromfile(FOLDER / 'resnet_synthetic.py')
     cfg = load('synthetic_linear-probe')
     assert cfg.model.backbone.type == student.model.backbone.type

@@ -15,8 +15,8 @@ def test_json_is_parsed(content):
         (b'{"a": 1', 'perhaps truncated'),
         ('[' * 100_000, 'nested too deeply'),
         ('{"a":' * 100_000, 'nested too deeply'),
-        ('[NaN]', 'NaN is no number'),
-        ('[1, Infinity]', 'Infinity is no number'),
+        ('[NaN]', 'NaN is not a JSON number'),
+        ('[1, Infinity]', 'Infinity is not a JSON number'),
         ('{"a": {"b": 1, "c": 2, "b": 3}}', "'b' occurs twice"),
         ('{"a": 1}'.encode('utf-16'), 'codec'),
         (b'\xff\xd8', 'codec'),
@@ -35,7 +35,7 @@ def test_values_are_shown_short():
     for _ in range(100_000):
         deep = [deep]
     assert len(show_value(deep)) < 100
-    # Freed level by level: Python's own way to free it is fine, too.
+    # Freed level by level: Python's own deallocation works too.
     while deep:
         deep = deep.pop()
 

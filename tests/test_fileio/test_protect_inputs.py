@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from mmseg_langseg.fileio import check_no_overwrite, check_not_input
+from mmseg_langseg.fileio import check_new, check_no_overwrite, check_not_input
 
 
 def test_other_paths_pass(tmp_path):
@@ -42,3 +42,14 @@ def test_one_of_many_outputs_is_an_input(tmp_path):
     for output in ('in/a.png', 'link/a.png', 'in/../link/b.jpg'):
         with pytest.raises(ValueError, match='would be overwritten'):
             check_no_overwrite([tmp_path / 'x.png', tmp_path / output], inputs)
+
+
+def test_only_files_of_the_command_are_replaced(tmp_path):
+    path = tmp_path / 'out'
+    check_new(path)
+    path.write_bytes(b'head and more')
+    check_new(path, b'head')
+    (tmp_path / 'link').symlink_to('gone')
+    for taken, own in ((path, None), (path, b'hat'), (tmp_path, b''), (tmp_path / 'link', b'')):
+        with pytest.raises(FileExistsError, match='nothing was written'):
+            check_new(taken, own)

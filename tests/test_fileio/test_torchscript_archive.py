@@ -50,7 +50,7 @@ def test_its_program_is_not_run(tmp_path):
     torch.jit.save(torch.jit.script(Overwriting(str(victim))), path)
     assert read_checkpoint(path) == {}
     assert victim.read_bytes() == b'precious'
-    torch.jit.load(path)  # the attack is real
+    torch.jit.load(path)  # the attack works with torch.jit.load
     assert victim.read_bytes() == b'AAAAAAAA'
 
 
@@ -58,14 +58,14 @@ def test_cut_archives_are_named(tmp_path):
     path = tmp_path / 'a.pt'
     torch.jit.save(torch.jit.script(Model()), path)
     path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(ValueError, match=r"a\.pt' is no whole checkpoint"):
+    with pytest.raises(ValueError, match=r"a\.pt' is not a complete checkpoint"):
         read_checkpoint(path)
 
 
 def test_a_number_is_not_repeated_without_end(tmp_path):
     path, bad = tmp_path / 'a.pt', tmp_path / 'bad.pt'
     torch.jit.save(torch.jit.script(torch.nn.Linear(3, 4)), path)
-    # The shape of the weight, and the steps between its numbers.
+    # The weight's shape and strides.
     shape, steps = b'(K\x04K\x03t', b'(K\x03K\x01t'
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(bad, 'w') as new:
         for name in old.namelist():

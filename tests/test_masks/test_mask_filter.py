@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import MaskFileError, MaskFilter, read_mask_annotations, write_mask_file
+from mmseg_langseg.fileio import MaskFileError
+from mmseg_langseg.masks import MaskFilter
+from mmseg_langseg.masks.formats import read_mask_annotations, write_mask_file
 
 SIZE = (10, 20)
 
 
 def make(areas, **scores):
-    """Annotations of masks of these areas, with scores; 'area' lies, as it may in a file."""
+    """Make annotations with these mask areas and scores; the 'area' field is wrong on purpose."""
     annotations = []
     for i, area in enumerate(areas):
         mask = (np.arange(SIZE[0] * SIZE[1]) < area).astype(np.uint8).reshape(SIZE, order='F')
@@ -59,7 +61,7 @@ def test_the_cap_is_a_fixed_fair_choice():
     annotations = make([5] * 12)
     chosen = MaskFilter(max_masks=4, seed=3)(annotations, 'a.json')
     assert len(chosen) == 4 and ids(chosen) == sorted(set(ids(chosen)))
-    # Neither the global generators nor earlier images change it.
+    # It depends neither on global random state nor on earlier images.
     np.random.seed(1)
     again = MaskFilter(max_masks=4, seed=3)
     again(annotations, 'b.json')
@@ -85,8 +87,8 @@ def test_the_cap_counts_what_the_bounds_leave():
         (dict(min_area=-0.1), 'min_area=-0.1: expected a finite number from 0 to 1'),
         (dict(min_area=0.5, max_area=0.4), 'got 0.5 and 0.4'),
         (dict(max_area=100), 'max_area=100: expected'),
-        (dict(max_masks=0), 'max_masks=0: expected an integer from 1 on'),
-        (dict(seed=-1), 'seed=-1: expected an integer from 0 on'),
+        (dict(max_masks=0), 'max_masks=0: expected an integer of at least 1'),
+        (dict(seed=-1), 'seed=-1: expected an integer of at least 0'),
         (dict(min_area='a'), "min_area='a': expected"),
         (dict(max_masks=2.5), 'max_masks=2.5: expected an integer'),
         (dict(min_predicted_iou=float('nan')), 'min_predicted_iou=nan: expected'),

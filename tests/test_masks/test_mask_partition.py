@@ -8,7 +8,7 @@ SIZE = (10, 14)
 
 
 def masks(seed, count=6):
-    """Random boxes that overlap; the last two are equal, so one of them is fully covered."""
+    """Return overlapping random boxes; the last two are equal, so one of them is fully covered."""
     rng = np.random.default_rng(seed)
     made = np.zeros((count, *SIZE), dtype=bool)
     for mask in made[:-2]:
@@ -23,7 +23,7 @@ def encode(made):
 
 
 def reference_regions(made):
-    """The smallest mask of each pixel; of equal ones the last."""
+    """Return the smallest mask at each pixel; among equal masks, the last."""
     regions = np.zeros(SIZE, dtype=int)
     for y in range(SIZE[0]):
         for x in range(SIZE[1]):

@@ -15,7 +15,7 @@ def test_other_integers_are_named(value):
         check_integer('x', value, 1, 10)
 
 
-def test_bounds_are_said():
+def test_bounds_are_in_the_message():
     with pytest.raises(ValueError, match=r'x=0: expected a finite number above 0$'):
         check_number('x', 0, 0, exclusive=True)
     with pytest.raises(ValueError, match=r'x=2: expected a finite number to 1$'):

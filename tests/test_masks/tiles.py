@@ -1,17 +1,19 @@
-"""Images of six kinds of names, and the simplest generator."""
+"""Six image names (nested folders, mixed suffixes), and a minimal mask generator."""
 
 from pathlib import Path
 
 import numpy as np
 
 from mmseg_langseg.datasets.transforms.load_unlabeled_image import LoadUnlabeledImage
-from mmseg_langseg.masks import SuperpixelGenerator, generate_masks, open_image_source
+from mmseg_langseg.fileio import open_image_source
+from mmseg_langseg.masks.generators import SuperpixelGenerator
+from mmseg_langseg.masks.runs import generate_masks
 
 NAMES = ['a/1.jpg', 'a/2.png', 'a/deep/3.JPEG', 'b/4.jpg', 'b/1.jpg', '5.png']
 
 
 def four_tiles(image):
-    """Regions that depend on the image: its quadrants, in the order of their brightness."""
+    """Return the image's quadrants as regions, numbered by brightness."""
     height, width = image.shape[:2]
     cells = (np.arange(height)[:, None] * 2 // height) * 2 + np.arange(width) * 2 // width
     means = [image[cells == i].mean() if (cells == i).any() else 0 for i in range(4)]
@@ -25,7 +27,7 @@ def run(images, out, file_format='sa1b', shard=(0, 1), make=four_tiles, **kwargs
 
 
 def tree(folder):
-    """All files below a folder and what they hold."""
+    """Return all files below a folder and their contents."""
     folder = Path(folder)
     files = [path for path in folder.rglob('*') if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

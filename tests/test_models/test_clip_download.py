@@ -3,6 +3,7 @@ import ssl
 import subprocess
 import sys
 import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ HUB = {'hf_hub': 'someone/tiny-clip/'}
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """An empty home, online as far as huggingface_hub is concerned."""
+    """Empty home folder, with huggingface_hub in online mode."""
     monkeypatch.setenv('HOME', str(tmp_path))
     monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'hub'))
     monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', False)
@@ -28,7 +29,7 @@ def home(tmp_path, monkeypatch):
 
 
 def use(monkeypatch, config, answer=None):
-    """Let open_clip know one tag, and its host give an answer."""
+    """Register one tag with open_clip, and mock the response of its host."""
     monkeypatch.setattr(clip_download, 'get_pretrained_cfg', lambda arch, tag: config)
     asked, downloaded = [], []
 
@@ -41,7 +42,7 @@ def use(monkeypatch, config, answer=None):
         downloaded.append(config)
         return 'downloaded.pt'
 
-    monkeypatch.setattr(clip_download.urllib.request, 'urlopen', urlopen)
+    monkeypatch.setattr(urllib.request, 'urlopen', urlopen)
     monkeypatch.setattr(clip_download, 'download_pretrained', download_pretrained)
     return asked, downloaded
 
@@ -72,7 +73,7 @@ def test_without_network_the_error_names_the_file_and_the_option(monkeypatch, co
     assert host in ('https://weights.example', 'https://huggingface.co') and timeout <= 5
 
 
-def test_offline_mode_asks_nobody(monkeypatch):
+def test_offline_mode_sends_no_request(monkeypatch):
     asked, downloaded = use(monkeypatch, HUB)
     monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
     with pytest.raises(RuntimeError, match='HF_HUB_OFFLINE is set'):
@@ -145,7 +146,7 @@ def test_demo_without_network_ends_in_one_message(home, tmp_path):
         sys.executable, str(ROOT / 'demo' / 'image_demo.py'), str(tmp_path / 'photo.png'),
         str(ROOT / 'configs' / 'pixelclip' / 'vit-b16_coco.py'), '--texts', 'cat; dog',
     ]  # fmt: skip
-    # Nobody listens there: a refusal, as from a machine without network.
+    # Nothing listens there: the connection is refused, as on a machine without network.
     env = {**os.environ, 'HOME': str(home), 'PYTHONPATH': str(ROOT), 'HF_HUB_OFFLINE': '0'}
     env.update(https_proxy='http://127.0.0.1:9', http_proxy='http://127.0.0.1:9')
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)

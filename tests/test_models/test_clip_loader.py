@@ -50,7 +50,7 @@ def test_config_dict_arch_and_random_weights():
 
 
 class _Scripted(torch.nn.Module):
-    """Holds OpenAI's tensors and extra entries, as its archives do."""
+    """Module with OpenAI's tensors and extra entries, as in its archives."""
 
     def __init__(self, state):
         super().__init__()
@@ -143,7 +143,7 @@ def test_compact_file(files):
 
 
 def test_compact_file_of_other_heads_is_refused(files):
-    # all shapes agree: only the stored arch tells
+    # all shapes agree: only the stored arch differs
     arch = golden.vit_arch()
     arch['text_cfg']['heads'] = 2
     path, *_ = compact(files, arch=arch)
@@ -267,11 +267,11 @@ def test_fingerprint_sees_names_values_and_shapes():
 )  # fmt: skip
 def test_compact_file_with_other_entries_is_named(files, changes):
     path, *_ = compact(files, **changes)
-    with pytest.raises(ValueError, match=r'compact\.pth.* is no compact CLIP file'):
+    with pytest.raises(ValueError, match=r'compact\.pth.* is not a compact CLIP file'):
         load_clip(golden.vit_arch(), path)
 
 
 def test_compact_file_without_weights_is_named(files):
     path, *_ = compact(files, state_dict=[1])
-    with pytest.raises(ValueError, match=r'compact\.pth.* holds no weights but list'):
+    with pytest.raises(ValueError, match=r'compact\.pth.* holds no weights.* got list'):
         load_clip(golden.vit_arch(), path)

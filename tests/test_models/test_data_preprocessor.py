@@ -56,7 +56,7 @@ SIZES = [(20, 30), (41, 17)]
 
 
 @pytest.mark.parametrize('sizes', [SIZES, [(20, 30)] * 3])
-def test_views_are_normalised_then_squashed(sizes):
+def test_views_are_normalized_then_squashed(sizes):
     weak, strong = images(*sizes), images(*sizes, seed=1)
     data = dict(inputs=dict(weak=weak, strong=strong), data_samples=samples(*sizes))
     out = build(input_size=(16, 16), dino_size=(20, 30))(data, training=True)
@@ -97,7 +97,7 @@ def test_missing_strong_view_is_named():
 
 
 def augmented(*sizes, num_views=2, view_size=(12, 10)):
-    """What pseudo_collate makes of the samples of PackViews."""
+    """Return samples of PackViews as collated by pseudo_collate."""
     views = [torch.stack(images(*[view_size] * num_views, seed=i)) for i in range(len(sizes))]
     return dict(views=views, image=images(*sizes, seed=9))
 
@@ -126,7 +126,7 @@ def test_the_teachers_images_keep_their_size_without_teacher_size():
         build()(dict(inputs=augmented(*SIZES)), training=True)
 
 
-def test_clip_features_take_the_place_of_the_image():
+def test_clip_features_replace_the_image():
     batch = augmented(*SIZES)
     del batch['image']
     features = [torch.randn(4, 2, 3).half() for _ in SIZES]
@@ -195,7 +195,7 @@ def test_test_images_are_padded_without_input_size():
 
 
 class BrightAndDark(EncoderDecoder):
-    """A segmentor of two classes whose scores are the first channel and its negative."""
+    """Two-class segmentor whose scores are the first channel and its negative."""
 
     def __init__(self, test_cfg, input_size):
         BaseSegmentor.__init__(
@@ -206,7 +206,7 @@ class BrightAndDark(EncoderDecoder):
         self.out_channels = 2
 
     def encode_decode(self, inputs, batch_img_metas):
-        # As BaseDecodeHead.predict_by_feat chooses the size of the scores.
+        # Output size of the scores as in BaseDecodeHead.predict_by_feat.
         size = batch_img_metas[0]['img_shape']
         if not isinstance(size, torch.Size):
             size = batch_img_metas[0]['pad_shape']
@@ -219,7 +219,7 @@ class BrightAndDark(EncoderDecoder):
 def test_a_segmentor_predicts_at_the_original_sizes(input_size, mode):
     test_cfg = ConfigDict(mode=mode, crop_size=(16, 16), stride=(8, 8))
     model = BrightAndDark(test_cfg, input_size).eval()
-    # A left half that is bright and a right half that is dark, at two sizes.
+    # Bright left half, dark right half, at two sizes.
     batch = []
     for height, width in [(20, 40), (36, 24)]:
         image = torch.zeros(3, height, width, dtype=torch.uint8)

@@ -6,7 +6,7 @@ from tests.scripts import load_script
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/benchmark_loading.py')
+    return load_script('tools/benchmarks/benchmark_loading.py')
 
 
 def test_both_ways_give_the_same_samples_and_a_table(tool, capsys, monkeypatch):
@@ -14,7 +14,7 @@ def test_both_ways_give_the_same_samples_and_a_table(tool, capsys, monkeypatch):
     times = tool.main(['--images', '1', '--masks', '5', '--size', '90', '130', '--repeats', '1'])
     printed = capsys.readouterr().out
     assert '1 images of 90 x 130' in printed and 'with 5 masks' in printed
-    assert 'samples a second and core' in printed and 'load' in printed
+    assert 'samples per second per core' in printed and 'load' in printed
     assert times['lookup'].keys() == times['decode'].keys() >= {'StrongView', *tool.GEOMETRY}
     assert all(seconds >= 0 for way in times.values() for seconds in way.values())
 
@@ -42,4 +42,4 @@ def test_the_table(tool):
     }
     assert lines['masks and geometry'] == ['50.0', '250.0', '5.0', 'times']
     assert lines['whole sample'] == ['70.0', '270.0', '3.9', 'times']
-    assert lines['samples a second and core'] == ['14.29', '3.70']
+    assert lines['samples per second per core'] == ['14.29', '3.70']

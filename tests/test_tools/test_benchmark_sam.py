@@ -11,8 +11,8 @@ ARGUMENTS += ['--points-per-side', '3', '--repeats', '1', '--device', 'cpu', '--
 @pytest.fixture
 def tool(monkeypatch):
     pytest.importorskip('segment_anything')
-    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
-    # By its own name, which its other processes import it by.
+    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'benchmarks'))
+    # Under its own name, by which its subprocesses import it.
     return importlib.import_module('benchmark_sam')
 
 
@@ -20,7 +20,7 @@ def test_all_ways_give_the_same_masks_and_a_table(tool, capsys):
     results = tool.main(ARGUMENTS)
     printed = capsys.readouterr().out
     assert (
-        'SAM tiny, random weights, 50% kept; 3 images of 40 x 50, 2 a batch, 3² points' in printed
+        'SAM tiny, random weights, 50% kept; 3 images of 40 x 50, 2 per batch, 3² points' in printed
     )
     assert 'images/s' in printed and 'load' in printed and 'AMP: ' in printed
     assert list(results) == ['one by one', 'batched', 'batched, AMP']
@@ -29,7 +29,7 @@ def test_all_ways_give_the_same_masks_and_a_table(tool, capsys):
         for result in results.values()
     )
     total = sum(map(len, results['batched']['masks']))
-    assert f'of {total} equal to the pixel' in printed
+    assert f'of {total} pixel-identical' in printed
 
 
 def test_other_masks_end_it(tool, monkeypatch):

@@ -1,4 +1,4 @@
-"""Every training config of CLIP-S⁴ and MaskCLIP+ trains and tests: tiny sizes, official layouts."""
+"""CLIP-S⁴ and MaskCLIP+ training configs train and test at tiny sizes on the official layouts."""
 
 import shutil
 
@@ -23,7 +23,7 @@ TRAINED = [
 
 
 def write_data(cfg, name, root):
-    """Two images of the benchmark, for training and for the test."""
+    """Write two images in the benchmark's layout, for training and testing."""
     (layout,) = [LAYOUTS[word] for word in name.removesuffix('.py').split('_') if word in LAYOUTS]
     image, labels, _, values = BENCHMARKS[layout]
     write_benchmark(root, image, labels, values)
@@ -40,7 +40,7 @@ def write_data(cfg, name, root):
 
 
 def tiny_config(name, root):
-    """The config with a tiny model, small views, and data under ``root``."""
+    """Return the config with a tiny model, small views, and data under ``root``."""
     cfg = load(name)
     cfg.model = tiny_model(cfg)
     cfg.model.decode_head.templates = 'single'
@@ -57,7 +57,7 @@ def tiny_config(name, root):
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         loader.dataset.data_root = str(root)
     cfg.train_cfg.update(max_iters=1)
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None  # the test follows
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None  # testing is run afterwards
     cfg.log_level, cfg.experiment_name = 'ERROR', root.name
     return cfg
 

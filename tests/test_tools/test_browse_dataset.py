@@ -4,17 +4,17 @@ import pytest
 import torch
 
 from mmseg_langseg.datasets.transforms.random_view import ViewGeometry, view_matrix
-from mmseg_langseg.masks import write_region_map
+from mmseg_langseg.masks.formats import write_region_map
 from tests.scripts import ROOT, load_script
 
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/browse_dataset.py')
+    return load_script('tools/analysis_tools/browse_dataset.py')
 
 
 def pictures(tool, monkeypatch, tmp_path, config, *arguments):
-    """The pictures of each sample, before they are joined, and the files."""
+    """Collect the images of each sample before they are joined, and the files."""
     seen = []
     join = tool._join
     monkeypatch.setattr(tool, '_join', lambda cells: seen.append(cells) or join(cells))
@@ -32,7 +32,7 @@ def test_samples_with_masks(tool, monkeypatch, tmp_path, capsys):
         assert (weak != painted).any() and (painted != strong).any()
         assert cv2.imread(str(path)).shape == (320, 3 * 320 + 2 * 4, 3)
     first = files[0].read_bytes()
-    # A sample does not depend on the samples before, nor does a run on runs before.
+    # Samples do not depend on earlier samples, nor runs on earlier runs.
     tool.main([str(ROOT / config), str(tmp_path / 'out'), '--overwrite', '--max', '1'])
     assert files[0].read_bytes() == first
     tool.main(
@@ -86,12 +86,12 @@ def test_without_masks_regions_or_image(tool):
 
 
 @pytest.mark.parametrize('flip', [False, True])
-def test_regions_are_carried_back_to_where_they_came_from(tool, flip):
+def test_regions_are_mapped_back_to_the_image(tool, flip):
     regions = np.arange(6 * 8).reshape(6, 8)
     geometry = ViewGeometry(size=(12, 16), flip=flip, origin=(2, 4))
     big = regions.repeat(2, 0).repeat(2, 1)
     big = big[:, ::-1] if flip else big
-    # Beyond row 12 and column 16 the view is padding.
+    # Beyond row 12 and column 16 of the resized image, the view is padding.
     view = np.full((12, 8), -1)
     view[:10] = big[2:12, 4:12]
     matrix = view_matrix(geometry, (12, 8))
@@ -99,7 +99,7 @@ def test_regions_are_carried_back_to_where_they_came_from(tool, flip):
     expected = np.full_like(regions, -1)
     expected[1:, 2:6] = regions[1:, 2:6]
     assert np.array_equal(found, expected)
-    # The second view adds what it sees.
+    # The second view adds the regions that it shows.
     whole = view_matrix(ViewGeometry((6, 8), False, (0, 0)), (6, 8))
     both = tool.carry_back(
         np.stack([np.full((6, 8), -1), regions]), np.stack([matrix, whole]), (6, 8)

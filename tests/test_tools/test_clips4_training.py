@@ -1,4 +1,4 @@
-"""CLIP-S⁴ on the embedded scenes: killed and resumed, on two processes, tested with all names."""
+"""CLIP-S⁴ on the synthetic dataset: resumed, on two processes, tested with all class names."""
 
 import pytest
 import torch
@@ -11,8 +11,8 @@ from mmseg_langseg.apis import run_test, run_training
 from tests.scripts import ROOT
 from tests.test_tools.test_train_and_test import run_script
 
-# Views without chance: a resumed run need not repeat the draws of the one before, and two
-# processes draw other numbers than one.
+# Deterministic views: a resumed run may not repeat the random draws of the interrupted one, and
+# two processes draw other numbers than one.
 CONFIG = """
 _base_ = [{base!r}]
 views_pipeline = [
@@ -54,7 +54,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def whole(config, tmp_path_factory):
-    """A run of four iterations without an interruption."""
+    """Uninterrupted run of four iterations."""
     work = tmp_path_factory.mktemp('whole')
     train(config, work)
     return work / 'iter_4.pth'
@@ -68,7 +68,7 @@ def train(config, work, resume=False, hooks=()):
 
 
 def outcome(checkpoint):
-    """Losses of all iterations, and what the head remembers."""
+    """Return the losses of all iterations, and the state of the head."""
     saved = _load_checkpoint(str(checkpoint), map_location='cpu')
     history = saved['message_hub']['log_scalars']
     losses = {name: torch.tensor(history[f'train/{name}'].data[0]) for name in LOSSES}
@@ -79,11 +79,11 @@ def outcome(checkpoint):
 LOSSES = ('loss', 'loss_contrast', 'loss_embedding', 'loss_semantic', 'unknown_share')
 
 
-def test_a_killed_run_resumes_to_the_same_losses_and_prototypes(config, whole, tmp_path):
+def test_a_killed_run_resumes_with_the_same_losses_and_prototypes(config, whole, tmp_path):
     losses, state = outcome(whole)
     assert all(len(values) == 4 and values.isfinite().all() for values in losses.values())
     assert (losses['unknown_share'] > 0).all()
-    # Prototypes died and started anew; that, too, is to be the same.
+    # Some prototypes died and were reinitialized, which must be reproduced too.
     assert int(state['clusterer.steps']) == 4 and state['clusterer.idle'].max() < 2
 
     with pytest.raises(Killed):
@@ -122,7 +122,7 @@ def test_tested_with_all_names_known_and_unknown(config, whole, tmp_path):
 def test_known_words_other_than_the_metrics_stop_before_training(config, tmp_path):
     for known, message in (
         ('ring; star', 'the metric counts as unknown: star'),
-        ('ring; zebra', 'zebra are no classes of Synthetic'),
+        ('ring; zebra', 'zebra are not in Synthetic'),
     ):
         cfg = Config.fromfile(config)
         cfg.model.decode_head.known = known
@@ -133,7 +133,7 @@ def test_known_words_other_than_the_metrics_stop_before_training(config, tmp_pat
 
 
 def test_a_test_with_another_split_than_the_training_says_so(config, tmp_path):
-    """The checkpoint remembers its words, and ``known`` sets the split of a test."""
+    """The checkpoint stores its known class names; ``known`` sets the split of a test."""
     words = 'ring; star'
     options = {'train_cfg.max_iters': 1, 'default_hooks.checkpoint.interval': 1}
     run_training(str(config), work_dir=str(tmp_path / 'work'), cfg_options=options, known=words)

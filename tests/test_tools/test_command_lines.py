@@ -1,4 +1,4 @@
-"""Every command ends in its message: no traceback without --debug, and a status that is not 0."""
+"""Failing commands end with a message and a nonzero status; traceback only with --debug."""
 
 import os
 import re
@@ -9,43 +9,43 @@ import sys
 import pytest
 from mmengine.logging import MMLogger
 
-from tests.scripts import ROOT
+from tests.scripts import ROOT, tool_path
 from tests.test_tools.test_train_and_test import free_port
 
-PARTS = {'benchmark_parts'}  # imported by others
+PARTS = {'benchmark_components'}  # module imported by other scripts
 COMMANDS = sorted(
-    path for folder in ('tools', 'demo') for path in (ROOT / folder).glob('*.py')
+    path for folder in ('tools', 'demo') for path in (ROOT / folder).rglob('*.py')
     if path.stem not in PARTS
 )  # fmt: skip
-# Arguments of a command whose file or folder is not there.
+# Arguments of each command with a missing file or folder.
 MISSING = {
-    'benchmark': ['gone.py', '--what', 'test'],
+    'benchmark_training': ['gone.py', '--what', 'test'],
     'benchmark_loading': ['--images', '0'],
     'benchmark_sam': ['--checkpoint', 'gone.pth', '--images', '1', '--size', '32', '32'],
     'browse_dataset': ['gone.py', 'out.jpg'],
     'browse_masks': ['gone', 'gone', 'out.jpg'],
     'compare': ['gone.py'],
-    'convert_ade20k_full': ['gone', 'out'],
-    'convert_coco_masks': ['gone.json', 'out'],
-    'convert_pascal_context459': ['gone', 'out'],
-    'convert_pixelclip': ['gone.pth', 'out.pth'],
-    'evaluate_synthetic_clip': ['gone.pth'],
+    'ade20k_full': ['gone', 'out'],
+    'coco_masks': ['gone.json', 'out'],
+    'pascal_context459': ['gone', 'out'],
+    'pixelclip2mmseg': ['gone.pth', 'out.pth'],
+    'evaluate_clip': ['gone.pth'],
     'generate_masks': ['gone', 'out'],
     'halve_sa1b': ['gone', 'out'],
     'image_demo': ['gone.jpg', 'gone.py', '--texts', 'cat; dog'],
     'precompute_clip_features': ['gone.py', 'out'],
     'quickstart': ['--config', 'gone.py'],
-    'teach_synthetic_words': ['gone.pth', '--pool-size', '1'],
+    'teach_words': ['gone.pth', 'out.pth', '--pool-size', '1'],
     'test': ['gone.py'],
     'test_unsupervised': ['gone.py'],
     'train': ['gone.py'],
-    'train_synthetic_clip': ['--out', 'file/clip.pth', '--steps', '1'],
+    'train_clip': ['--out', 'file/clip.pth', '--steps', '1'],
 }
 
 
 @pytest.fixture
 def call(monkeypatch, tmp_path, capsys):
-    """Runs a command as Python would, in an empty folder; gives its status and what it said."""
+    """Run a command as a script in an empty folder; return its exit status and output."""
 
     def run(path, *args):
         monkeypatch.chdir(tmp_path)
@@ -54,7 +54,7 @@ def call(monkeypatch, tmp_path, capsys):
         monkeypatch.setattr(sys, 'argv', [str(path), *map(str, args)])
         with pytest.raises(SystemExit) as ended:
             runpy.run_path(str(path), run_name='__main__')
-        # Python prints a code that is no number, and the status is 1.
+        # Python prints a code that is not a number and exits with status 1.
         code, said = ended.value.code, capsys.readouterr()
         if not isinstance(code, int):
             code, said = 1, f'{said.err}{code}'
@@ -63,7 +63,7 @@ def call(monkeypatch, tmp_path, capsys):
         return code, said
 
     (tmp_path / 'file').write_text('')
-    # Loggers keep the streams of the test that made them.
+    # Loggers keep the streams of the test that created them.
     MMLogger._instance_dict.clear()
     yield run
     MMLogger._instance_dict.clear()
@@ -94,10 +94,6 @@ def test_a_missing_file_ends_in_a_message(path, call):
     assert 'Traceback' not in said
 
 
-def tool(name):
-    return ROOT / 'tools' / f'{name}.py'
-
-
 CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
 
 
@@ -105,33 +101,33 @@ CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
     ('name', 'option', 'value'),
     [
         *(('test_unsupervised', f'--{option}', value)
-          for option in ('memory-images', 'neighbours', 'clusters', 'points')
+          for option in ('memory-images', 'neighbors', 'clusters', 'points')
           for value in ('0', '-1', 'x')),
         ('test_unsupervised', '--seed', '-1'),
         ('test_unsupervised', '--seed', str(2**32)),
         ('quickstart', '--iterations', '0'),
         ('quickstart', '--test-scenes', '-2'),
-        ('benchmark', '--steps', '0'),
-        ('benchmark', '--classes', '0'),
+        ('benchmark_training', '--steps', '0'),
+        ('benchmark_training', '--classes', '0'),
         ('benchmark_sam', '--keep', '0'),
         ('benchmark_sam', '--repeats', '0'),
         ('benchmark_loading', '--masks', '0'),
         ('compare', '--clip-seeds', '-1'),
-        ('evaluate_synthetic_clip', '--scenes', '0'),
-        ('teach_synthetic_words', '--lr', 'nan'),
+        ('evaluate_clip', '--scenes', '0'),
+        ('teach_words', '--lr', 'nan'),
         ('test', '--wait-time', '-1'),
     ],
 )  # fmt: skip
 def test_numbers_out_of_range_are_refused_at_once(name, option, value, call):
     positional = [] if name in ('quickstart', 'benchmark_sam', 'benchmark_loading') else ['x.py']
-    code, said = call(tool(name), *positional, f'{option}={value}')
+    code, said = call(tool_path(name), *positional, f'{option}={value}')
     assert code == 2 and f'argument {option}:' in said and value in said
 
 
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['model.bakcbone.x=1'], r"no place.*'bakcbone'. Did you mean 'backbone'"),
+        (['model.bakcbone.x=1'], r"does not match.*'bakcbone'. Did you mean 'backbone'"),
         (['train_cfg=3', 'train_cfg.x=1'], None),
         (['param_scheduler.9.end=1'], r'list of 1|list of'),
         (['train_dataloader.batch_size.x=1'], r'batch_size.*has no keys'),
@@ -145,7 +141,7 @@ def test_numbers_out_of_range_are_refused_at_once(name, option, value, call):
 )
 def test_errors_of_a_config_end_in_their_message(options, message, call, tmp_path):
     work = ['--work-dir', tmp_path / 'work']
-    code, said = call(tool('train'), CONFIG, *work, '--cfg-options', *options)
+    code, said = call(tool_path('train'), CONFIG, *work, '--cfg-options', *options)
     assert code in (1, 2) and 'Traceback' not in said
     last = said.strip().splitlines()[-1]
     assert last.startswith('train') and re.search(message or '.', last), said
@@ -163,7 +159,7 @@ def test_errors_of_a_config_end_in_their_message(options, message, call, tmp_pat
 )
 def test_broken_config_files_are_named(content, message, call, tmp_path):
     (tmp_path / 'config.py').write_text(content)
-    code, said = call(tool('train'), tmp_path / 'config.py')
+    code, said = call(tool_path('train'), tmp_path / 'config.py')
     assert code == 1 and 'Traceback' not in said
     assert len(said.strip().splitlines()) == 1 and re.search(message, said), said
 
@@ -172,7 +168,7 @@ def test_debug_shows_the_traceback(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'argv', ['train.py', 'gone.py', '--debug'])
     with pytest.raises(FileNotFoundError, match=r'gone\.py'):
-        runpy.run_path(str(tool('train')), run_name='__main__')
+        runpy.run_path(str(tool_path('train')), run_name='__main__')
 
 
 @pytest.mark.parametrize(
@@ -184,8 +180,8 @@ def test_debug_shows_the_traceback(monkeypatch, tmp_path):
         ('test', ['none', '--show-dir', 'file/x'], "--show-dir 'file/x'"),
     ],
 )
-def test_files_in_place_of_folders_are_named(name, options, message, call):
-    code, said = call(tool(name), CONFIG, *options)
+def test_files_instead_of_folders_are_named(name, options, message, call):
+    code, said = call(tool_path(name), CONFIG, *options)
     assert code == 1 and message in said and 'Traceback' not in said
 
 
@@ -205,7 +201,7 @@ dist.barrier()
 
 @pytest.mark.multiprocess
 def test_an_error_on_one_process_ends_the_launch(tmp_path):
-    """The other process waits for it, and would for half an hour."""
+    """Otherwise the other process would wait for half an hour."""
     script = tmp_path / 'fails.py'
     script.write_text(FAILS_ON_ONE)
     launch = ['-m', 'torch.distributed.run', '--nproc-per-node=2', f'--master-port={free_port()}']

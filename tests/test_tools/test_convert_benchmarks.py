@@ -1,4 +1,4 @@
-"""Converters of the benchmarks that MMSegmentation has none for."""
+"""Converters for benchmarks that MMSegmentation has no converter for."""
 
 import errno
 import runpy
@@ -14,12 +14,12 @@ from PIL import Image
 from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
-ADE = load_script('tools/convert_ade20k_full.py')
-CONTEXT = load_script('tools/convert_pascal_context459.py')
+ADE = load_script('tools/dataset_converters/ade20k_full.py')
+CONTEXT = load_script('tools/dataset_converters/pascal_context459.py')
 
 
 def write_ade(root, stem, size, scene='a/attic'):
-    """An image, and labels: wall, the class of the largest number, and a number of no class."""
+    """Write an image and labels: wall, the class with the largest ID, and an ID of no class."""
     folder = root / 'images/ADE/validation' / scene
     folder.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -27,9 +27,9 @@ def write_ade(root, stem, size, scene='a/attic'):
     raw = np.full(size, 2978)
     raw[:, size[1] // 2 :] = 3156
     raw[: size[0] // 4] = 1
-    # R holds 10 times the upper byte, plus what tells parts apart; B numbers the instances.
-    colours = np.stack([raw // 256 * 10 + 3, raw % 256, np.full(size, 77)], -1)
-    Image.fromarray(colours.astype(np.uint8)).save(folder / f'{stem}_seg.png')
+    # R holds 10 times the upper byte, plus a part index; B numbers the instances.
+    colors = np.stack([raw // 256 * 10 + 3, raw % 256, np.full(size, 77)], -1)
+    Image.fromarray(colors.astype(np.uint8)).save(folder / f'{stem}_seg.png')
     Image.new('L', size[::-1]).save(folder / f'{stem}_parts_1.png')
     labels = np.full(size, 0)
     labels[:, size[1] // 2 :] = 358
@@ -64,7 +64,7 @@ def test_the_short_side_becomes_512(size, expected):
     assert ADE.target_size(*size) == expected
 
 
-def test_broken_off_ade_run_goes_on_and_overwrites_nothing(tmp_path, capsys):
+def test_interrupted_ade_run_resumes_and_overwrites_nothing(tmp_path, capsys):
     for index in (1, 2, 3):
         write_ade(tmp_path, f'ADE_val_0000000{index}', (20, 30))
     ADE.main([str(tmp_path)])
@@ -131,7 +131,7 @@ def test_bad_mat_files_are_named_and_cost_nothing_else(tmp_path):
     assert lines[0] == '3 files cannot be used:'
     assert 'a.mat: LabelMap holds numbers 460 to 460: expected 0 to 459' in lines[1]
     assert 'b.mat: holds no label map' in lines[2]
-    assert 'c.mat: no readable .mat file' in lines[3]
+    assert 'c.mat: not a readable .mat file' in lines[3]
     assert [p.name for p in (tmp_path / 'SegmentationContext459').iterdir()] == ['d.png']
     with pytest.raises(FileNotFoundError, match=r'no \.mat file in'):
         CONTEXT.main([str(tmp_path / 'gone')])
@@ -208,9 +208,9 @@ def test_too_many_open_files_are_no_bad_file(tmp_path, monkeypatch):
         ADE.main([str(tmp_path)])
 
 
-@pytest.mark.parametrize('name', ['convert_ade20k_full', 'convert_pascal_context459'])
+@pytest.mark.parametrize('name', ['ade20k_full', 'pascal_context459'])
 def test_commands_end_in_their_message(tmp_path, monkeypatch, name):
-    script = ROOT / 'tools' / f'{name}.py'
+    script = ROOT / 'tools' / 'dataset_converters' / f'{name}.py'
     monkeypatch.setattr(sys, 'argv', [str(script), str(tmp_path / 'gone')])
     with pytest.raises(SystemExit, match=rf'^{name}: no .*gone'):
         runpy.run_path(str(script), run_name='__main__')

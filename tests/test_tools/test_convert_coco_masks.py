@@ -6,17 +6,17 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import read_mask_file
+from mmseg_langseg.masks.formats import read_mask_file
 from tests.scripts import load_script
 
 SIZE = (12, 20)
-# A pixel's id is R + 256 G + 256^2 B: one id for each channel.
+# A pixel's ID is R + 256 G + 256^2 B: one ID for each channel.
 IDS = {'a': (7, 256 * 3, 65536 * 2 + 256 + 1), 'b': (9,)}
 
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/convert_coco_masks.py')
+    return load_script('tools/dataset_converters/coco_masks.py')
 
 
 def image_list(stems):
@@ -27,7 +27,7 @@ def image_list(stems):
 
 
 def id_map(stem):
-    """Void on top, then vertical stripes of the ids."""
+    """Return an ID map: void on top, vertical stripes of the IDs below."""
     pixels = np.zeros(SIZE, np.int64)
     for i, value in enumerate(IDS[stem]):
         pixels[2:, i * 5 : i * 5 + 4] = value
@@ -41,8 +41,8 @@ def panoptic(tmp_path):
     annotations = []
     for i, stem in enumerate(IDS):
         pixels = id_map(stem)
-        colours = np.stack([pixels % 256, pixels // 256 % 256, pixels // 65536], -1)
-        Image.fromarray(colours.astype(np.uint8)).save(folder / f'{stem}.png')
+        colors = np.stack([pixels % 256, pixels // 256 % 256, pixels // 65536], -1)
+        Image.fromarray(colors.astype(np.uint8)).save(folder / f'{stem}.png')
         segments = [dict(id=value, category_id=90, iscrowd=0) for value in IDS[stem]]
         annotations.append(dict(image_id=i, file_name=f'{stem}.png', segments_info=segments))
     path = tmp_path / 'panoptic_train2017.json'
@@ -85,7 +85,7 @@ def numbers(report):
     return report.made, report.kept, len(report.unreadable)
 
 
-def test_interrupted_run_goes_on(tool, panoptic, tmp_path):
+def test_interrupted_run_resumes(tool, panoptic, tmp_path):
     out = tmp_path / 'masks'
     assert numbers(tool.convert(panoptic, out)) == (3, 0, 0)
     before = (out / 'b.json').read_bytes()
@@ -124,7 +124,7 @@ def test_instances_of_all_three_kinds(tool, tmp_path):
     rle = coco_mask.encode(np.asfortranarray(box, np.uint8))
     rle['counts'] = rle['counts'].decode()
     runs = dict(size=list(SIZE), counts=[10, 5, SIZE[0] * SIZE[1] - 15])
-    # Two polygons of one object are one mask.
+    # Two polygons of one object form one mask.
     polygons = [[2, 3, 6, 3, 6, 9, 2, 9], [10, 3, 14, 3, 14, 9, 10, 9]]
     out = tmp_path / 'masks'
     tool.convert(instances(tmp_path, polygons, rle, runs), out)
@@ -193,14 +193,14 @@ def edit_annotation(**values):
         (lambda path: (path.with_suffix('') / 'b.png').unlink(), r"no file '.*b\.png'; --png-dir"),
         (break_png, r'b\.png.*height x width \[5, 5\], its image \[12, 20\]'),
         (strange_segment, r'b\.png.* segment 200, which annotations\[1\] does not list'),
-        (other_mode, r"b\.png.*expected a PNG in colour, got Pillow's mode 'L'"),
+        (other_mode, r"b\.png.*expected a color PNG, got Pillow's mode 'L'"),
         (cut_png, r'b\.png.*(truncated|cannot be decoded)'),
         (edit_annotation(file_name='../b.png'), r"annotations\[1\].*'\.\./b\.png' does not name"),
         (edit_annotation(segments_info=3), r"'segments_info' is 3, expected a list"),
         (edit_annotation(segments_info=[{}]), r"lacks 'id'"),
         (
             edit(lambda c: c['annotations'].append(c['annotations'][1])),
-            r'annotations\[1\] and annotations\[2\] are both of this image',
+            r'annotations\[1\] and annotations\[2\] both belong to this image',
         ),
     ],
 )
@@ -220,7 +220,7 @@ def test_a_bad_panoptic_annotation_costs_its_image_only(tool, panoptic, tmp_path
         (lambda path: path.write_text('[' * 100_000), 'nested too deeply'),
         (lambda path: path.write_text('[1]'), 'lacks images or annotations'),
         (lambda path: path.write_text('{"images": []}'), 'lacks images or annotations'),
-        (edit(lambda c: c.update(annotations=[3])), 'holds annotations with 3: expected'),
+        (edit(lambda c: c.update(annotations=[3])), 'has annotations with 3: expected'),
         (edit(lambda c: c.update(images=[{}])), r"no image that can be used: .*lacks 'id'"),
     ],
 )
@@ -242,8 +242,8 @@ def test_a_byte_order_mark_is_accepted(tool, panoptic, tmp_path):
         (dict(id='1'), "'id' is '1', expected an integer"),
         (dict(id=True), "'id' is True, expected an integer"),
         (dict(id=0), 'another image has the id 0'),
-        (dict(file_name=3), "'file_name' is 3, expected a text"),
-        (dict(file_name='a.jpg'), r"images\[0\] has the name 'a\.jpg', too"),
+        (dict(file_name=3), "'file_name' is 3, expected a string"),
+        (dict(file_name='a.jpg'), r"images\[0\] also has the name 'a\.jpg'"),
         (dict(file_name='../../x.jpg'), r"'\.\./\.\./x\.jpg' does not name a file inside"),
         (dict(file_name='/tmp/x.jpg'), r"'/tmp/x\.jpg' does not name a file inside"),
         (dict(file_name='\ud800.jpg'), 'surrogates not allowed'),
@@ -266,7 +266,7 @@ def test_a_bad_image_is_listed_and_costs_nothing_else(tool, panoptic, tmp_path, 
         (3, 'is 3, expected an object'),
         (dict(id=4), "lacks 'image_id', it has ['id']"),
         (dict(image_id='0'), "'image_id' is '0', expected an integer"),
-        (dict(image_id=9), "'image_id' is 9, and no image has this id"),
+        (dict(image_id=9), "'image_id' is 9, but no image has this id"),
     ],
 )
 def test_an_annotation_without_an_image_is_listed(tool, panoptic, tmp_path, annotation, reason):
@@ -307,7 +307,7 @@ def test_missing_png_folder_names_the_option(tool, panoptic, tmp_path):
         ([], 'expected a list of polygons'),
         ('many', "expected a list of polygons, got 'many'"),
         (None, 'expected a list of polygons, got None'),
-        ([[1, 1, '5', 5, 9, 9]], 'a polygon must hold numbers only'),
+        ([[1, 1, '5', 5, 9, 9]], 'a polygon must contain numbers only'),
         ([[0, 0, 1e9, 0, 1e9, 1e9]], 'the coordinate 1000000000.0, far outside'),
         ([[0, 0, float('nan'), 5, 9, 9]], 'the coordinate nan, far outside'),
         (dict(size=[3, 3], counts=[9]), r'mask has height x width \[3, 3\]'),

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from tests.scripts import load_script
+from tests.scripts import load_script, tool_path
 from tests.test_configs import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ def load_demo():
 
 @pytest.fixture
 def random_config(tmp_path):
-    """The embedded config with random weights."""
+    """Write the bundled config with random weights."""
     path = tmp_path / 'random.py'
     path.write_text(f'_base_ = [{str(CONFIG)!r}]\nmodel = dict(clip=dict(pretrained=None))\n')
     return path
@@ -116,7 +116,11 @@ def test_demo_replaces_its_own_picture_and_takes_options(random_config, tmp_path
 
 
 def benchmark(*args):
-    command = [sys.executable, str(ROOT / 'tools' / 'benchmark.py'), *map(str, args)]
+    command = [
+        sys.executable,
+        str(tool_path('benchmark_training')),
+        *map(str, args),
+    ]
     env = dict(os.environ, PYTHONPATH=str(ROOT))
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
 
@@ -147,8 +151,8 @@ def test_benchmark_of_pooling_agrees_and_saves_memory():
 
 @pytest.fixture
 def benchmark_module(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    return load_script('tools/benchmark.py')
+    monkeypatch.syspath_prepend(ROOT / 'tools' / 'benchmarks')
+    return load_script('tools/benchmarks/benchmark_training.py')
 
 
 def test_benchmark_of_a_clips4_step_with_the_teacher_and_without(benchmark_module, tmp_path):
@@ -165,7 +169,7 @@ def test_benchmark_of_a_clips4_step_with_the_teacher_and_without(benchmark_modul
         assert 'ms/step (CPU ' in benchmark_module.format_row('training step', figures)
 
 
-def test_benchmark_of_the_parts_of_clips4(benchmark_module):
+def test_benchmark_of_the_components_of_clips4(benchmark_module):
     sizes = ['--channels', '16', '--grid', '8', '8', '--regions', '3', '--image-size', '40', '48']
     what = ['--what', 'contrast', 'views', '--batch-size', '1', '--steps', '1', '--device', 'cpu']
     args = benchmark_module.parse_args([*what, *sizes])
@@ -173,13 +177,13 @@ def test_benchmark_of_the_parts_of_clips4(benchmark_module):
         for name in benchmark_module.MEASUREMENTS[group]:
             figures = benchmark_module.run_one(group, name, args)
             assert figures['seconds'] > 0, name
-            # Two views of three regions, each cut into up to 16 clusters; noise is cut.
+            # Two views with three regions each; noise splits each into 2 to 16 clusters.
             assert 2 * 3 < figures.get('segments', 7) <= 2 * 3 * 16
     with pytest.raises(SystemExit):
         benchmark_module.parse_args(['--what', 'contrast', 'train'])
 
 
-def test_made_up_regions_are_the_cells_of_random_places(benchmark_module):
+def test_random_regions_are_voronoi_cells_of_random_points(benchmark_module):
     regions = benchmark_module.random_regions(2, (9, 12), 5)
     assert regions.shape == (2, 9, 12) and regions.dtype.is_signed
     assert not regions[0].equal(regions[1])

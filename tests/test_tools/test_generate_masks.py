@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_langseg.masks import encode_masks, read_mask_file, read_region_map, write_mask_file
+from mmseg_langseg.masks.formats import (
+    encode_masks,
+    read_mask_file,
+    read_region_map,
+    write_mask_file,
+)
 from tests.scripts import ROOT, load_script
 
 SCRIPT = ROOT / 'tools' / 'dist_generate_masks.sh'
@@ -19,7 +24,7 @@ def tool():
 
 @pytest.fixture(scope='module')
 def viewer():
-    return load_script('tools/browse_masks.py')
+    return load_script('tools/analysis_tools/browse_masks.py')
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ def test_regions_of_a_shard_of_a_list(tool, images, tmp_path, capsys):
 def test_impossible_shards_are_refused(tool, shard, capsys):
     with pytest.raises(SystemExit):
         tool.main(['in', 'out', f'--shard={shard}'])
-    assert f"'{shard}' is no shard" in capsys.readouterr().err
+    assert f"'{shard}' is not a shard" in capsys.readouterr().err
 
 
 def test_bad_inputs_end_with_one_line(tool, tmp_path):
@@ -74,7 +79,7 @@ def test_bad_inputs_end_with_one_line(tool, tmp_path):
 
 
 def start_shards(tmp_path, monkeypatch, *arguments, status=0):
-    """What the script would start; a stand-in for Python prints it."""
+    """Return the commands that the script starts, printed by a stand-in for Python."""
     python = tmp_path / 'python'
     python.write_text(f'#!/bin/sh\necho "[$CUDA_VISIBLE_DEVICES] $@"\nexit {status}\n')
     python.chmod(0o755)
@@ -114,7 +119,7 @@ def test_viewer_draws_and_counts(viewer, images, tmp_path, capsys):
     viewer.main([*arguments, str(tmp_path / 'drawn'), '--max', '2'])
     printed = capsys.readouterr().out
     assert 'bad.jpg: ' in printed
-    assert 'masks an image    mean 1.0, median 1, from 0 to 2; 1 images have none' in printed
+    assert 'masks per image   mean 1.0, median 1, from 0 to 2; 1 images have none' in printed
     assert 'coverage          mean 33.3%, from 0.0% to 50.0%' in printed
     # 16 of 768 pixels, and two halves.
     assert '1.00% to  10.00%        1  33.3%' in printed
@@ -135,8 +140,8 @@ def test_viewer_paints_small_masks_over_large_ones(viewer):
     image = np.full((20, 20, 3), 100, np.uint8)
     drawn = viewer.draw_masks(image, masks)
     assert np.array_equal(drawn[15:], image[15:])
-    colours = {name: tuple(drawn[place]) for name, place in (('small', (7, 7)), ('large', (2, 2)))}
-    assert colours['small'] != colours['large'] and (100, 100, 100) not in colours.values()
+    colors = {name: tuple(drawn[place]) for name, place in (('small', (7, 7)), ('large', (2, 2)))}
+    assert colors['small'] != colors['large'] and (100, 100, 100) not in colors.values()
 
 
 def test_viewer_names_bad_arguments(viewer, images, tmp_path):

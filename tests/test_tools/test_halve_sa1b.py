@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from mmseg_langseg.masks import (
-    decode_image,
-    halve_masks,
-    halving,
-    read_mask_annotations,
-    read_mask_file,
-    write_mask_file,
-)
+from mmseg_langseg.fileio import decode_image
+from mmseg_langseg.masks.formats import read_mask_annotations, read_mask_file, write_mask_file
+from mmseg_langseg.masks.runs import halve_masks, halving
 from tests.scripts import load_script
 
 NAMES = ('sa_1.jpg', 'sa_2.jpg', 'deep/sa_3.png')
@@ -23,7 +18,7 @@ NAMES = ('sa_1.jpg', 'sa_2.jpg', 'deep/sa_3.png')
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/halve_sa1b.py')
+    return load_script('tools/dataset_converters/halve_sa1b.py')
 
 
 def encode(mask):
@@ -34,8 +29,8 @@ def encode(mask):
 def write(images, masks, name, size=(20, 30)):
     rng = np.random.default_rng(len(name))
     (images / name).parent.mkdir(parents=True, exist_ok=True)
-    colours = cv2.resize(rng.integers(0, 256, (3, 4, 3)).astype(np.uint8), size[::-1])
-    cv2.imwrite(str(images / name), colours)
+    colors = cv2.resize(rng.integers(0, 256, (3, 4, 3)).astype(np.uint8), size[::-1])
+    cv2.imwrite(str(images / name), colors)
     bitmaps = np.zeros((3, *size), bool)
     bitmaps[0, :7, :9], bitmaps[1, 5, 5], bitmaps[2] = True, True, True
     details = dict(
@@ -63,7 +58,7 @@ def files_of(folder):
 
 
 def area_mean(mask, size):
-    """Share of each smaller pixel that is in the mask, by repeating and averaging."""
+    """Return the share of each smaller pixel covered by the mask, by repeating and averaging."""
     (height, width), (h, w) = mask.shape, size
     fine = mask.repeat(h, 0).repeat(w, 1).astype(float)
     return fine.reshape(h, height, w, width).mean((1, 3))
@@ -83,7 +78,7 @@ def test_masks_are_those_of_which_half_a_pixel_is_covered(size):
     for annotation in halved:
         found, share = coco_mask.decode(annotation['segmentation']), shares[annotation['id']]
         assert found.shape == small
-        # OpenCV's weights are rounded: a share of exactly one half may go either way at odd sizes.
+        # OpenCV rounds its weights: at odd sizes, a share of exactly one half may go either way.
         clear = np.abs(share - 0.5) > 0.005 if size[0] % 2 or size[1] % 2 else True
         assert ((found == (share >= 0.5)) | ~np.broadcast_to(clear, small)).all()
 
@@ -102,7 +97,7 @@ def test_a_folder(tool, source, tmp_path, capsys):
     mean = image.reshape(10, 2, 15, 2, 3).mean((1, 3))
     assert np.abs(cv2.imread(str(out / 'images/deep/sa_3.png')) - mean).max() <= 0.5
     first, whole = read_mask_annotations(out / 'annotations/sa_1.json', (10, 15), 'sa_1.jpg')
-    # 7 x 9 pixels: the last row and column are half covered, their corner less; a pixel is gone.
+    # 7 x 9 pixels: the last row and column are half covered, their corner less, so it is dropped.
     assert first['area'] == 4 * 5 - 1
     assert first['bbox'] == [0, 0, 5, 4] and whole['area'] == 150
     assert first['point_coords'] == [[6.0, 3.0]] and first['predicted_iou'] == 0.9
@@ -187,11 +182,11 @@ def test_bad_samples_are_listed_and_cost_nothing_else(tool, source, tmp_path, ca
     tool.main([str(source), str(tmp_path / 'out'), '--quiet'])
     printed = capsys.readouterr().out
     listed = tmp_path / 'out/annotations/.manifest/unreadable-0-of-1.txt'
-    assert '11 images, 4 made, 0 kept' in printed and f"the whole list is in '{listed}'" in printed
+    assert '11 images, 4 made, 0 kept' in printed and f"the full list is in '{listed}'" in printed
     reasons = dict(line.split('\t') for line in listed.read_text().splitlines())
     for name, reason in {
         'alone.jpg': 'alone.json',
-        'cut.jpg': 'cut off',
+        'cut.jpg': 'truncated',
         'other.jpg': "masks of the image 'sa_1.jpg'",
         'points.jpg': '',
         'sa_1.png': 'sa_1.jpg has the same mask file',

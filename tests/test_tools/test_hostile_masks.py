@@ -1,4 +1,4 @@
-"""Files that ended the tools by a signal or filled the memory, through their commands."""
+"""Commands on hostile mask files that used to crash the tools or exhaust memory."""
 
 import json
 import resource
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.fuzz.targets.mask_files import runs_that_wrap
-from tests.scripts import ROOT
+from tests.scripts import tool_path
 
 MEMORY = 16 * 2**30
 SIZE = (20, 30)
@@ -20,7 +20,7 @@ def run(tool, *arguments):
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
-    command = [sys.executable, ROOT / 'tools' / tool, *arguments]
+    command = [sys.executable, tool_path(tool), *arguments]
     return subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, timeout=300)
 
 
@@ -43,7 +43,7 @@ def test_bad_mask_files_cost_nothing_else(tmp_path):
     for name, content in files.items():
         Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / f'images/{name}.png')
         (tmp_path / f'masks/{name}.json').write_text(content, encoding='utf-8')
-    done = run('browse_masks.py', tmp_path / 'images', tmp_path / 'masks', tmp_path / 'drawn')
+    done = run('browse_masks', tmp_path / 'images', tmp_path / 'masks', tmp_path / 'drawn')
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     for name, reason in {
@@ -70,7 +70,7 @@ def test_bad_coco_annotations_cost_nothing_else(tmp_path, hostile):
     path.parent.mkdir()
     path.write_text(json.dumps(dict(images=images, annotations=annotations)))
     out = tmp_path / 'in' / 'out' / 'masks'
-    done = run('convert_coco_masks.py', path, out)
+    done = run('coco_masks', path, out)
     assert done.returncode == 0, done.stderr
     assert '1 images, 1 made' in done.stdout or '2 images, 1 made' in done.stdout
     reason = 'far outside the image' if hostile == '1e9' else 'does not name a file inside'
@@ -83,7 +83,7 @@ def test_bad_coco_annotations_cost_nothing_else(tmp_path, hostile):
 
 
 def test_errors_end_in_their_message(tmp_path):
-    done = run('convert_coco_masks.py', tmp_path / 'gone.json', tmp_path / 'out')
+    done = run('coco_masks', tmp_path / 'gone.json', tmp_path / 'out')
     assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith('convert_coco_masks: ')
+    assert done.stderr.splitlines()[-1].startswith('coco_masks: ')
     assert 'gone.json' in done.stderr

@@ -1,4 +1,4 @@
-"""No tool that works on masks writes over what it reads, or over files that it did not make."""
+"""Mask tools never overwrite their inputs, or files that they did not create."""
 
 import hashlib
 import json
@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_langseg.masks import encode_masks, write_mask_file, write_region_map
-from tests.scripts import ROOT, load_script
+from mmseg_langseg.masks.formats import encode_masks, write_mask_file, write_region_map
+from tests.scripts import ROOT, load_script, tool_path
 
 SIZE = (24, 32)
 VIEWS = 'configs/clips4/r50_photos.py'
-TOOLS = ('generate_masks', 'halve_sa1b', 'browse_masks', 'browse_dataset', 'convert_coco_masks')
+TOOLS = ('generate_masks', 'halve_sa1b', 'browse_masks', 'browse_dataset', 'coco_masks')
 
 
 @pytest.fixture(scope='module')
 def tools():
-    return {name: load_script(f'tools/{name}.py') for name in TOOLS}
+    return {name: load_script(tool_path(name)) for name in TOOLS}
 
 
 @pytest.fixture
 def work(tmp_path, monkeypatch):
-    """Photos, masks, maps and annotations in the current folder, which is what users name."""
+    """Current folder with photos, masks, region maps and annotations."""
     rng = np.random.default_rng(0)
     folder = tmp_path / 'work'
     for name in ('a.png', 'b.jpg', '0001_a.png'):
@@ -82,8 +82,8 @@ COMMANDS = [
     ('browse_masks', 'images masks ./images/../images'),
     ('browse_dataset', f'{ROOT / VIEWS} images --max 3'),
     ('browse_dataset', f'{ROOT / VIEWS} images --max 3 --overwrite'),
-    ('convert_coco_masks', 'coco.json .'),
-    ('convert_coco_masks', 'coco.json masks'),
+    ('coco_masks', 'coco.json .'),
+    ('coco_masks', 'coco.json masks'),
 ]
 
 
@@ -109,7 +109,7 @@ FOREIGN = [
     ('browse_masks', 'images masks out', 'out/a.jpg', None),
     ('browse_masks', 'images masks out.png --sheet', 'out.png', None),
     ('browse_dataset', f'{ROOT / VIEWS} out', 'out/0001_a.png', None),
-    ('convert_coco_masks', 'coco.json out', 'out/a.json', b'["mine"]'),
+    ('coco_masks', 'coco.json out', 'out/a.json', b'["mine"]'),
 ]
 
 
@@ -122,7 +122,7 @@ def test_files_of_another_origin_are_never_overwritten(
     if name == 'browse_dataset':
         arguments += ['--cfg-options', *DATA]
     if again:
-        # An earlier run has left its manifest, and the user a file of the same name.
+        # An earlier run left its manifest, and the user created a file of the same name.
         tools[name].main(arguments)
         if path.startswith('out/images'):
             (work / 'out/annotations/a.json').unlink()
@@ -135,7 +135,7 @@ def test_files_of_another_origin_are_never_overwritten(
     except (OSError, ValueError) as error:
         told = str(error)
     assert (work / path).read_bytes() == content
-    # Of several drawings the first is named.
+    # If several drawings exist, the first is named.
     assert 'exists' in told and (path in told or (again and 'browse' in name))
 
 

@@ -1,4 +1,4 @@
-"""README's way from a folder of photos to one's own words, on tiny models: no labels needed."""
+"""README workflow from your own photos to your own class names, without labels (tiny models)."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def check_losses(runner):
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder with nothing but photos."""
+    """Folder that contains only photos."""
     rng = np.random.default_rng(0)
     (tmp_path / 'train/images/holiday').mkdir(parents=True)
     for name in ('1.jpg', '2.JPG', 'holiday/3.png'):
@@ -42,7 +42,7 @@ def write_labels(root, num_classes):
 
 
 def shrink(cfg, root):
-    """A tiny model on small images below ``root``."""
+    """Modify a config to use a tiny model and small images below ``root``."""
     cfg.model = tiny_model(cfg)
     cfg.model.decode_head.templates = 'single'
     cfg.model.decode_head.text_encoder.cache_dir = None
@@ -105,7 +105,7 @@ def test_strong_views_on_the_device(photos, monkeypatch):
         return real(self, images, samples)
 
     monkeypatch.setattr(BatchStrongView, '__call__', make)
-    cfg = load('pixelclip/vit-b16_sa1b_device-colours.py')
+    cfg = load('pixelclip/vit-b16_sa1b_gpu-augment.py')
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg = shrink_training(cfg, photos)
     cfg.train_dataloader.dataset.data_prefix = dict(img_path='images', mask_path='masks')

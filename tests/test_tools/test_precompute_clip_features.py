@@ -1,4 +1,4 @@
-"""Features computed once: their files, and training with them."""
+"""Precomputed CLIP features: their files, and training with them."""
 
 import json
 from types import SimpleNamespace
@@ -33,12 +33,12 @@ VIEWS = [
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_script('tools/precompute_clip_features.py')
+    return load_script('tools/dataset_converters/precompute_clip_features.py')
 
 
 @pytest.fixture(scope='module')
 def weights(tmp_path_factory):
-    """Public weights of a tiny CLIP."""
+    """Weight file of a tiny CLIP, treated as public weights."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp('clip') / 'clip.pth'
     torch.save(load_clip(VIT, None).state_dict(), path)
@@ -47,7 +47,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def config(tmp_path, weights):
-    """Config file of a tiny CLIP-S4 on three images."""
+    """Config file of a tiny CLIP-S⁴ on three images."""
     rng = np.random.default_rng(0)
     for name, (height, width) in SIZES.items():
         path = tmp_path / 'images' / name
@@ -103,7 +103,7 @@ def test_training_with_the_features_is_training_with_the_teacher(tool, config, t
     out = tmp_path / 'features'
     counts = tool.main([str(config), str(out), '--device', 'cpu', '--quiet'])
     assert (counts['images'], counts['made'], counts['unreadable']) == (3, 3, 0)
-    # 4 x 8 patches of 8 pixels; in a tree like the images'.
+    # 4 x 8 patches of 8 pixels, in the same folder tree as the images.
     assert np.load(out / 'a/1.npy').shape == (12, 4, 8)
     assert counts['bytes'] == sum(path.stat().st_size for path in out.rglob('*.npy'))
 
@@ -117,7 +117,7 @@ def test_training_with_the_features_is_training_with_the_teacher(tool, config, t
     cfg.train_dataloader.dataset.pipeline.insert(0, dict(type='LoadCLIPFeatures'))
     without = MODELS.build(cfg.model).train()
     without.load_state_dict(with_teacher.state_dict())
-    # The first forward pass moved the batch norms' running means, which training does not read.
+    # The batch norms' running means also moved, but training does not read them.
     without.decode_head.image_mean.value.zero_()
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     found = losses(without, dataset)
@@ -129,7 +129,7 @@ def test_training_with_the_features_is_training_with_the_teacher(tool, config, t
     wrong = losses(without, dataset)
     assert wrong['loss_embedding'].item() != pytest.approx(expected['loss_embedding'].item(), 2e-3)
 
-    # NaN in one file reaches the loss, where the training stops and names the file.
+    # A NaN in one file reaches the loss, where training stops and names the file.
     features = np.load(out / 'a/1.npy')
     features[0] = np.nan
     np.save(out / 'a/1.npy', features)

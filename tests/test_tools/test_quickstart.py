@@ -1,4 +1,4 @@
-"""The quickstart and the comparison, at a size that takes seconds."""
+"""Quickstart and method comparison at a size that takes seconds."""
 
 import json
 
@@ -17,8 +17,8 @@ def test_quickstart_ends_with_a_table_and_a_picture(tmp_path, capsys):
     assert [row.name for row in rows] == ['CLIP', 'PixelCLIP']
     assert rows[0].checkpoint is None and rows[1].seconds > 0
     text = capsys.readouterr().out
-    assert f'{rows[1].raw:.1f}' in text and 'centred' in text
-    assert Image.open(tmp_path / 'quickstart.png').size[1] == 4 * 64 * 2
+    assert f'{rows[1].raw:.1f}' in text and 'centered' in text
+    assert Image.open(next(tmp_path.glob('*/quickstart.png'))).size[1] == 4 * 64 * 2
 
 
 def test_table_of_means(tmp_path):
@@ -46,7 +46,7 @@ def test_a_finished_row_is_not_computed_again_and_never_mistaken(tmp_path):
     for name in ('clip', 'resnet_synthetic'):
         folder = tmp_path / 'seed0' / name
         folder.mkdir(parents=True)
-        row = dict(name=name, raw=1.0, centred=2.0, seconds=0.0, checkpoint=None)
+        row = dict(name=name, raw=1.0, centered=2.0, seconds=0.0, checkpoint=None)
         row['settings'] = settings_key(config, str(folder), options)
         (folder / 'row.json').write_text(json.dumps(row))
     compare.main(arguments)

@@ -1,4 +1,4 @@
-"""The shell scripts check their numbers before bash computes with them."""
+"""Shell scripts validate numbers before bash evaluates them."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ WRONG = ('-1', '1.5', 'x', '08', '1e3', '9999999999999999999999', 'a[$(touch mar
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts a script with stand-ins that say so if they are reached."""
+    """Run a script with stand-ins for python and srun that print when they are called."""
     for name in ('python', 'srun'):
         (tmp_path / name).write_text('#!/bin/sh\necho started\n')
         (tmp_path / name).chmod(0o755)

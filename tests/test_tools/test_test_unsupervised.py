@@ -26,7 +26,7 @@ def test_kmeans_prints_the_number_with_its_protocol(tiny_config, tmp_path):
 
 
 def test_retrieval_looks_up_the_memory_split(tiny_config, tmp_path):
-    arguments = ('--protocol', 'retrieval', '--neighbours', '7', '--memory-images', '2')
+    arguments = ('--protocol', 'retrieval', '--neighbors', '7', '--memory-images', '2')
     split = ('--memory-split', 'reduce_zero_label=False')
     figures = run(tiny_config, tmp_path / 'work', *arguments, *split)
     assert 0 < figures['mIoU'] < 100
@@ -43,6 +43,14 @@ def test_memory_split_changes_the_test_dataset():
     assert names == ['tune_000000.png', 'tune_000004.png', 'tune_000008.png']
     nested = tool.memory_loader(cfg, {'pipeline.0.size': 32}, 2000)
     assert nested.dataset[0]['inputs'].shape == (3, 32, 32) and len(nested.dataset) == 600
+
+
+def test_a_memory_split_stays_in_its_folder(tiny_config, tmp_path):
+    tool = load_script('tools/test_unsupervised.py')
+    cfg = Config.fromfile(str(tiny_config))
+    (tmp_path / 'split.txt').write_text('0\n../images/0\n')
+    with pytest.raises(ValueError, match=r"split\.txt: '\.\./images/0\.png' does not name a file"):
+        tool.memory_loader(cfg, {'ann_file': str(tmp_path / 'split.txt')}, 3)
 
 
 def test_retrieval_without_a_memory_says_what_to_do():
@@ -64,5 +72,5 @@ def test_the_commands_of_the_documents_are_understood():
     parsed = [tool.parse_args(shlex.split(line)) for line in lines]
     assert [args.protocol for args in parsed] == ['kmeans', 'retrieval', 'retrieval']
     assert parsed[2].memory_split == dict(ann_file='ImageSets/Segmentation/train.txt')
-    for option in ('points', 'seed', 'clusters', 'neighbours', 'memory_images'):
+    for option in ('points', 'seed', 'clusters', 'neighbors', 'memory_images'):
         assert hasattr(parsed[0], option) and f'--{option.replace("_", "-")}' in text

@@ -44,7 +44,7 @@ def logs(work_dir):
 
 
 def metrics(work_dir):
-    """The metrics that a test wrote, without its times."""
+    """Return the metrics that a test wrote, without timings."""
     (path,) = Path(work_dir).glob('*/*.json')
     return {key: value for key, value in json.loads(path.read_text()).items() if 'time' not in key}
 
@@ -119,7 +119,7 @@ def test_amp_on_a_cpu_says_so(tiny_config):
 
 
 @pytest.mark.multiprocess
-def test_two_processes_train_and_test_the_embedded_config(tmp_path):
+def test_two_processes_train_and_test_the_bundled_config(tmp_path):
     config = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
     work, together, alone = tmp_path / 'work', tmp_path / 'together', tmp_path / 'alone'
     options = [
@@ -164,7 +164,7 @@ def test_scripts_without_arguments_print_their_usage(script):
     ],
 )
 def test_slurm_scripts_hand_everything_over(tmp_path, monkeypatch, name, args):
-    """What srun would be asked to run; there is no Slurm to run it."""
+    """Check the command passed to srun, since Slurm is not available."""
     srun = tmp_path / 'srun'
     srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     srun.chmod(0o755)
@@ -176,13 +176,12 @@ def test_slurm_scripts_hand_everything_over(tmp_path, monkeypatch, name, args):
     options = {'--partition=queue', '--job-name=job', '--ntasks=16', '--ntasks-per-node=8'}
     assert options <= set(lines) and '--gres=gpu:8' in lines
     first = lines.index('python')
-    positional = 1 if name == 'train' else 2
-    expected = [*args[:positional], '--launcher', 'slurm', *args[positional:]]
-    assert lines[first + 2 :] == [str(ROOT / 'tools' / f'{name}.py'), *expected]
+    expected = [str(ROOT / 'tools' / f'{name}.py'), *args, '--launcher', 'slurm']
+    assert lines[first + 2 :] == expected
 
 
 def test_the_toolboxs_own_script_trains_it(tiny_config, tmp_path):
-    """``custom_imports`` is all that MMSegmentation's tools/train.py needs."""
+    """MMSegmentation's tools/train.py needs only ``custom_imports``."""
     script = Path(mmseg.__file__).parent / '.mim' / 'tools' / 'train.py'
     env = dict(os.environ, PYTHONPATH=str(ROOT))
     command = [sys.executable, str(script), str(tiny_config), '--work-dir', str(tmp_path / 'work')]

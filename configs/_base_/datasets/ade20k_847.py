@@ -1,5 +1,6 @@
 # Full ADE20K validation, 847 classes.
 _base_ = './segmentation_test_wide.py'
+vocabulary = 'ade847.json'
 val_dataloader = dict(
     dataset=dict(
         type='ADE20K847Dataset',

@@ -1,5 +1,6 @@
 # Cityscapes fine validation, 19 classes.
 _base_ = './segmentation_test.py'
+vocabulary = 'cityscapes.json'
 val_dataloader = dict(
     dataset=dict(
         type='CityscapesDataset',
@@ -9,5 +10,5 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(data_prefix=dict(img_path='leftImg8bit/train', seg_map_path='gtFine/train'))

@@ -1,5 +1,6 @@
 # COCO-Stuff 164k validation, 171 classes.
 _base_ = './segmentation_test.py'
+vocabulary = 'coco_stuff171.json'
 val_dataloader = dict(
     dataset=dict(
         type='COCOStuffDataset',
@@ -9,7 +10,7 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(
     data_prefix=dict(img_path='images/train2017', seg_map_path='annotations/train2017')
 )

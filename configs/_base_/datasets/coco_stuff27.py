@@ -1,6 +1,7 @@
 # COCO-Stuff validation, 27 coarse classes, on the label maps of COCO-Stuff 164k. All 5,000 images;
 # PiCIE and STEGO test on 2,175 of them (docs/data.md).
 _base_ = './segmentation_test.py'
+vocabulary = 'coco_stuff27.json'
 val_dataloader = dict(
     dataset=dict(
         type='COCOStuff27Dataset',
@@ -10,7 +11,7 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(
     data_prefix=dict(img_path='images/train2017', seg_map_path='annotations/train2017')
 )

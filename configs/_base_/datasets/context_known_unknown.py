@@ -1,6 +1,7 @@
-# PASCAL Context validation, 59 classes, 49 of them known. MaskCLIP's config resizes to (520, 520)
-# with the ratio kept: that is the long side. OpenCV resizes, see maskclip_test.py.
+# PASCAL Context validation, 59 classes, 49 of them known. As in MaskCLIP's config, images are
+# resized to a long side of 520: (520, 520), ratio kept. Resized by OpenCV, see maskclip_test.py.
 _base_ = ['./pascal_context59.py', '../splits/context59.py']
+vocabulary = 'context59_maskclip.json'
 resize = dict(type='Resize', scale=(520, 520), keep_ratio=True)
 test_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -1,6 +1,6 @@
-# How MaskCLIP tests: whole images at one scale, without flip; short side 512. CLIP-S4's protocol is
-# not known; it is tested the same way (docs/clips4_choices.md). OpenCV resizes, without
-# antialiasing: the default of MMSegmentation, which the official code keeps.
+# Test protocol of MaskCLIP: whole images at one scale, without flip; short side 512. CLIP-S4's
+# protocol is not known; we use the same (docs/clips4_choices.md). Images are resized by OpenCV
+# without antialiasing, the default of MMSegmentation and of the official code.
 maskclip_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(2048, 512), keep_ratio=True),

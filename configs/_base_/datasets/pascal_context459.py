@@ -1,5 +1,6 @@
 # PASCAL Context validation, 459 classes.
 _base_ = './segmentation_test_wide.py'
+vocabulary = 'context459.json'
 val_dataloader = dict(
     dataset=dict(
         type='PascalContext459Dataset',

@@ -1,5 +1,6 @@
 # PASCAL Context validation, 59 classes and background.
 _base_ = './segmentation_test.py'
+vocabulary = 'context60.json'
 val_dataloader = dict(
     dataset=dict(
         type='PascalContextDataset',
@@ -10,5 +11,5 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(ann_file='ImageSets/SegmentationContext/train.txt')

@@ -1,5 +1,6 @@
 # PASCAL VOC 2012 validation, 20 classes without background.
 _base_ = './segmentation_test.py'
+vocabulary = 'voc20.json'
 val_dataloader = dict(
     dataset=dict(
         type='PascalVOC20Dataset',
@@ -10,5 +11,5 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(ann_file='ImageSets/Segmentation/train.txt')

@@ -1,5 +1,7 @@
 # PASCAL VOC 2012 validation, 20 classes and background.
 _base_ = './segmentation_test.py'
+# Several background names; with None, the background is named 'background'.
+vocabulary = 'voc21_sclip.json'
 val_dataloader = dict(
     dataset=dict(
         type='PascalVOCDataset',
@@ -10,5 +12,5 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(ann_file='ImageSets/Segmentation/train.txt')

@@ -1,5 +1,5 @@
-# PASCAL VOC 2012 with labels for transfer: 10,582 training images (train and aug), 1,449 validation
-# images, 21 classes with background. Needs SegmentationClassAug (see docs/clips4_evaluation.md).
+# Labeled PASCAL VOC 2012 for transfer: 10,582 training images (train and aug), 1,449 validation
+# images, 21 classes including background. Needs SegmentationClassAug (docs/clips4_evaluation.md).
 crop_size = (512, 512)
 train_pipeline = [
     dict(type='LoadImageFromFile'),

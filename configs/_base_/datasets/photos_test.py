@@ -1,7 +1,7 @@
-# The labelled part of a folder of one's own photos:
+# Your own photos with labels, for testing:
 #   data/photos/classes.txt                   one class name per line
-#   data/photos/val/{images,labels}/          *.jpg and *.png (index of the class, 255 = unlabelled)
-# Other values of the label files: ignore_index and label_mapping of the dataset (docs/data.md).
+#   data/photos/val/{images,labels}/          *.jpg and *.png (class index, 255 = unlabeled)
+# For other label values, set ignore_index and label_mapping of the dataset (docs/data.md).
 _base_ = './segmentation_test.py'
 val_dataloader = dict(
     dataset=dict(

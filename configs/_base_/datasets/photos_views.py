@@ -1,8 +1,8 @@
-# A folder of one's own photos (layout: photos.py) as augmented views; no masks are needed, regions
-# are made on the fly.
+# Augmented views of your own photos (layout: photos.py). No masks are needed; regions are computed
+# on the fly.
 _base_ = ['./views.py', './maskclip_test.py']
 train_dataloader = dict(
-    batch_size=8,  # per process: the batch of one process; 1 on 8
+    batch_size=8,  # per process: 8 in total on one process; use 1 on 8 processes
     dataset=dict(data_root='data/photos/train', data_prefix=dict(img_path='images')),
 )
 test_pipeline = {{_base_.maskclip_pipeline}}

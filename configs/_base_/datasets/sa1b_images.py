@@ -1,4 +1,4 @@
-# SA-1B, as sa_0000NN/ folders, without masks. At half its size, as in the official code:
+# SA-1B in sa_0000NN/ folders, without masks. For half-size images, as in the official code:
 #   --cfg-options train_dataloader.dataset.data_root=data/sa1b_half
 _base_ = './unlabeled_images.py'
 train_dataloader = dict(

@@ -1,6 +1,6 @@
-# Test pipelines of the labelled datasets in the protocol of PixelCLIP: detectron2's
-# ResizeShortestEdge, with Pillow, which antialiases. The data preprocessor then resizes to the
-# input size of the tower.
+# Test pipelines for labeled datasets with PixelCLIP's protocol: detectron2's ResizeShortestEdge
+# with Pillow, which antialiases. The data preprocessor then resizes to the input size of the
+# tower.
 # Short side 640, long side at most 2560.
 test_resize = dict(type='ShortestEdgeResize', scale=(2560, 640))
 test_pipeline = [
@@ -33,3 +33,5 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')

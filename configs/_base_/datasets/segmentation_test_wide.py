@@ -1,4 +1,4 @@
-# segmentation_test for label maps of 16 bits: more than 255 classes, 65535 = ignored.
+# segmentation_test.py for 16-bit label maps: more than 255 classes, 65535 = ignored.
 _base_ = './segmentation_test.py'
 test_resize = {{_base_.test_resize}}
 test_pipeline = [

@@ -1,4 +1,4 @@
-# The embedded world: rendered scenes, no files. Splits share no scene.
+# The bundled synthetic dataset: rendered scenes, no files. The splits share no scene.
 train_pipeline = [
     dict(type='LoadSyntheticScene', with_masks=True),
     dict(type='PhotoMetricDistortion'),
@@ -43,14 +43,14 @@ test_dataloader = dict(
 )
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
-# Unlabelled training scenes, what logits are centred on (LogitCentringHook).
-centring_dataset = dict(
+# Unlabeled training scenes that LogitCenteringHook computes mean logits on.
+centering_dataset = dict(
     type='SyntheticScenesDataset', split='train', num_scenes=400, pipeline=test_pipeline
 )
-# What makes the test dataset the labelled one for retrieval (tools/test_unsupervised.py).
+# Overrides of the test dataset for the labeled retrieval images (tools/test_unsupervised.py).
 memory_split = dict(split='train', num_scenes=400)
-# What the embedded CLIP has learnt beside its class names (mmseg_langseg.datasets.synthetic_words).
-learnt_words = [
+# Words that the bundled CLIP knows besides the class names (mmseg_langseg.synthetic.words).
+learned_words = [
     'hoop', 'circle', 'band', 'wheel', 'plus', 'medal', 'saint', 'spark', 'burst', 'sun', 'love',
     'valentine', 'crescent', 'lunar', 'eclipse', 'pointer', 'direction', 'sign', 'blossom', 'bloom',
     'daisy', 'rose', 'trout', 'carp', 'salmon', 'shark', 'home', 'hut', 'cottage', 'cabin', 'steps',

@@ -1,4 +1,4 @@
-# Augmented views of the embedded world's scenes; regions are a partition of its unlabelled masks.
+# Augmented views of the bundled synthetic dataset; regions are a partition of its unlabeled masks.
 _base_ = ['./synthetic.py', '../splits/synthetic.py']
 views_pipeline = [
     dict(type='LoadSyntheticScene', with_masks=True),

@@ -1,4 +1,4 @@
-# Training on images alone, for masks that the model makes online (DINO).
+# Training on images only, for masks that the model generates online (DINO).
 crop_size = (640, 640)
 train_pipeline = [
     dict(type='LoadUnlabeledImage'),
@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='PackMaskInputs'),
 ]
 train_dataloader = dict(
-    batch_size=6,  # per process: 48 on 8 processes, as in the paper; 12 on 4, 48 on one
+    batch_size=6,  # per process: 48 on 8 processes, as in the paper; use 12 on 4, 48 on one
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

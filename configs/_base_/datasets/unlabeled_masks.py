@@ -1,4 +1,4 @@
-# Training on images with class-agnostic masks; the numbers are the official code's.
+# Training on images with class-agnostic masks; values as in the official code.
 crop_size = (640, 640)
 weak_pipeline = [
     dict(type='LoadUnlabeledImage'),
@@ -12,7 +12,7 @@ weak_pipeline = [
 ]
 train_pipeline = [*weak_pipeline[:-1], dict(type='StrongView'), weak_pipeline[-1]]
 train_dataloader = dict(
-    batch_size=6,  # per process: 48 on 8 processes, as in the paper; 12 on 4, 48 on one
+    batch_size=6,  # per process: 48 on 8 processes, as in the paper; use 12 on 4, 48 on one
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

@@ -1,8 +1,8 @@
-# Training on augmented views of images alone: no labels, no masks. That views are cropped and
-# colour-jittered is the paper's (docs/clips4_choices.md); ranges and probabilities are HSG's.
+# Training on augmented views of images only: no labels, no masks. The paper crops and color-jitters
+# the views (docs/clips4_choices.md); ranges and probabilities are HSG's.
 augment = [
     dict(type='RandomView', crop_size=(448, 448), ratio_range=(0.5, 1.5), flip_prob=0.5),
-    # HSG jitters by factors of 0.4, 0.4, 0.4 and 0.1 with p .8; this is MMSegmentation's nearest.
+    # HSG: jitter factors 0.4, 0.4, 0.4 and 0.1 with p = 0.8; MMSegmentation's closest equivalent.
     dict(
         type='PhotoMetricDistortion',
         brightness_delta=50,
@@ -14,18 +14,18 @@ augment = [
 ]
 views_pipeline = [
     dict(type='LoadUnlabeledImage'),
-    dict(type='LoadRegionMap', max_regions=48),  # as many as HSG has an image; made on the fly
+    dict(type='LoadRegionMap', max_regions=48),  # per image, as in HSG; computed on the fly
     dict(type='AugmentedViews', num_views=2, transforms=augment),
     dict(type='PackViews'),
 ]
-# MaskCLIP+ learns from one view and needs no regions.
+# MaskCLIP+ trains on one view and needs no regions.
 single_view_pipeline = [
     dict(type='LoadUnlabeledImage'),
     dict(type='AugmentedViews', num_views=1, transforms=augment),
     dict(type='PackViews', with_regions=False),
 ]
 train_dataloader = dict(
-    batch_size=1,  # images per process: 8 on 8 processes; 8 on one. Each has two views
+    batch_size=1,  # images (two views each) per process: 8 on 8 processes; use 8 on one
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

@@ -1,17 +1,17 @@
-# What CLIP-S4 and MaskCLIP+ share here: the student and the frozen teacher. Neither is known of
-# CLIP-S4; both are choices (docs/clips4_choices.md).
+# Student and frozen teacher of CLIP-S4 and MaskCLIP+. The ones used by CLIP-S4's authors are not
+# known; both are our choices (docs/clips4_choices.md).
 clip = dict(arch='ViT-B-16-quickgelu', pretrained='openai')
-norm_cfg = dict(type='SyncBN', requires_grad=True)  # on one process the Runner makes it BN
+norm_cfg = dict(type='SyncBN', requires_grad=True)  # converted to BN by the Runner on one process
 model = dict(
     clip=clip,
     data_preprocessor=dict(
         type='CLIPDataPreProcessor',
-        # ImageNet's values for the student and for the teacher (MaskCLIP).
+        # ImageNet's values for student and teacher, as in MaskCLIP.
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         teacher_size=(512, 512),  # aspect ratio not kept; 32 x 32 features
     ),
-    # Supervised on ImageNet; without any labels: clips4/r50-mocov3_voc.py.
+    # Supervised ImageNet weights; for self-supervised ones, see clips4/r50-mocov3_voc.py.
     backbone=dict(
         type='ResNetV1c',
         depth=50,
@@ -25,7 +25,7 @@ model = dict(
     ),
     neck=dict(
         type='EmbeddingHead',
-        embed_dim=512,  # of the CLIP's joint space
+        embed_dim=512,  # dimension of CLIP's joint space
         head=dict(
             type='PSPHead',
             in_channels=2048,

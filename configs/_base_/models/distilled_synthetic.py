@@ -1,5 +1,5 @@
-# What CLIP-S4 and MaskCLIP+ share on the embedded world: our tiny CLIP as the teacher, and a
-# student that starts as its copy, as there is no ImageNet model of this size. Chosen on tune.
+# Student and teacher of CLIP-S4 and MaskCLIP+ on the synthetic dataset: the teacher is the bundled
+# tiny CLIP; the student starts as its copy, as no ImageNet model has this size. Chosen on 'tune'.
 clip = dict(
     arch=dict(
         embed_dim=64,

@@ -1,5 +1,5 @@
-# MaskCLIP+ with the student and teacher of CLIP-S4 here, so that the two can be compared; the
-# official student is a DeepLabv2-ResNet-101, whose numbers this one need not give.
+# MaskCLIP+ with the same student and teacher as our CLIP-S4, so that the two can be compared; the
+# official student is a DeepLabv2-ResNet-101, so results may differ.
 _base_ = './distilled_r50.py'
 model = dict(
     type='MaskCLIPPlus',
@@ -7,9 +7,9 @@ model = dict(
         type='MaskCLIPPlusHead',
         text_encoder=dict(type='OpenCLIPTextEncoder', cache_dir='~/.cache/mmseg_langseg'),
         templates='maskclip',
-        names=[],  # the dataset's config gives them
-        scale=20.0,  # ours, that of CLIP-S4's semantic loss; official: embeddings of any length
-        self_training_from=None,  # official code, in its configs without labels: never
+        names=[],  # set in the config of the dataset
+        scale=20.0,  # ours, as in CLIP-S4's semantic loss; official: unnormalized embeddings
+        self_training_from=None,  # never, as in the official configs without labels
     ),
 )
 custom_hooks = [dict(type='DatasetVocabularyHook')]

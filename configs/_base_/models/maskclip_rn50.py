@@ -1,6 +1,6 @@
-# MaskCLIP on OpenAI's ResNet-50, without any training. Larger ones: clip.arch='RN50x16-quickgelu'.
+# MaskCLIP on OpenAI's ResNet-50, training-free. Larger models: clip.arch='RN50x16-quickgelu'.
 _base_ = './maskclip_vit-b16.py'
-# The activation is that of the text encoder; the ResNet itself has ReLU.
+# QuickGELU is the activation of the text encoder; the ResNet itself uses ReLU.
 clip = dict(arch='RN50-quickgelu')
 model = dict(
     clip=clip,

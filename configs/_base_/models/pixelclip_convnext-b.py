@@ -1,10 +1,10 @@
-# PixelCLIP on open_clip's ConvNeXt-B. The paper's Table 1 says LAION-2B, the code loads this tag.
+# PixelCLIP on open_clip's ConvNeXt-B. Table 1 of the paper says LAION-2B; the code loads this tag.
 clip = dict(arch='convnext_base_w_320', pretrained='laion_aesthetic_s13b_b82k')
 model = dict(
     type='PixelCLIP',
     clip=clip,
     data_preprocessor=dict(type='CLIPDataPreProcessor', input_size=(640, 640)),
-    # Stochastic depth is open_clip's 0.1, in the teacher as well (code); 0.0 switches it off.
+    # Stochastic depth is open_clip's 0.1, also in the teacher (code); 0.0 disables it.
     backbone=dict(type='CLIPTimmTower', trainable='all', drop_path=None),
     momentum=0.999,
     decode_head=dict(

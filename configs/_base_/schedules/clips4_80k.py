@@ -1,4 +1,4 @@
-# As clips4_20k.py, longer.
+# Like clips4_20k.py, but longer.
 _base_ = './clips4_20k.py'
 param_scheduler = [
     dict(type='LinearLR', by_epoch=False, begin=0, end=200, start_factor=0.01),

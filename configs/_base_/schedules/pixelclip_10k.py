@@ -1,5 +1,5 @@
-# 10,000 iterations of 48 images (Sec. 4.1), AdamW.
-tower_norm = dict(lr_mult=0.01, decay_mult=0.0)  # ConvNeXt's norms: no weight decay (code)
+# AdamW, 10,000 iterations with 48 images per step (Sec. 4.1).
+tower_norm = dict(lr_mult=0.01, decay_mult=0.0)  # no weight decay for ConvNeXt's norm layers (code)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-4),
@@ -22,8 +22,6 @@ param_scheduler = [
         type='CosineAnnealingLR', by_epoch=False, begin=0, end=10000, T_max=10000, eta_min_ratio=0.5
     )
 ]
-# The official code validates with the template 'single'; ours takes all eight of the tests.
+# The official code validates with the template 'single'; we use the eight templates of the test.
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=10000, val_interval=1000)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=48)

@@ -1,6 +1,6 @@
-# ADE20K, 135 known and 15 unknown of 150 classes. MaskCLIP has no split for it; the rule, ours, is:
-# every tenth class by the share of pixels that it has, that is ranks 10, 20, ..., 150. The order of
-# the 150 classes is that rank (objectInfo150.txt of the scene parsing benchmark).
+# ADE20K, 135 known and 15 unknown of 150 classes. MaskCLIP has no split for ADE20K; our rule: every
+# tenth class by share of pixels is unknown, i.e. ranks 10, 20, ..., 150. The 150 classes are sorted
+# by this rank (objectInfo150.txt of the scene parsing benchmark).
 known = [
     'wall', 'building', 'sky', 'floor', 'tree', 'ceiling', 'road', 'bed', 'windowpane', 'cabinet',
     'sidewalk', 'person', 'earth', 'door', 'table', 'mountain', 'plant', 'curtain', 'car', 'water',

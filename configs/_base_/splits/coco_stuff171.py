@@ -1,6 +1,6 @@
-# COCO-Stuff, 156 known and 15 unknown of 171 classes: the zero-shot split of MaskCLIP+, whose
-# unseen classes are 19, 23, 28, 29, 36, 51, 76, 88, 94, 112, 133, 136, 137, 157 and 160 counted
-# from 0 (docs/clips4_choices.md). CLIP-S4's own split is not published.
+# COCO-Stuff, 156 known and 15 unknown of 171 classes: the zero-shot split of MaskCLIP+ with unseen
+# classes 19, 23, 28, 29, 36, 51, 76, 88, 94, 112, 133, 136, 137, 157 and 160, counted from 0
+# (docs/clips4_choices.md). CLIP-S4's own split is not published.
 known = [
     'person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck', 'boat',
     'traffic light', 'fire hydrant', 'stop sign', 'parking meter', 'bench', 'bird', 'cat', 'dog',
@@ -27,9 +27,9 @@ unknown = [
     'cow', 'giraffe', 'suitcase', 'frisbee', 'skateboard', 'carrot', 'scissors', 'cardboard',
     'clouds', 'grass', 'playingfield', 'river', 'road', 'tree', 'wall-concrete',
 ]  # fmt: skip
-# The known classes as words for the text encoder: 'x-other' and 'x-stuff' become 'x', 'wall-brick'
-# becomes 'brick wall' (as MaskCLIP's 'concrete wall'). For the test, the vocabulary
-# 'coco_stuff171_maskclip.json' holds all classes so, by index.
+# Known class names for the text encoder: 'x-other' and 'x-stuff' become 'x', 'wall-brick' becomes
+# 'brick wall' (like MaskCLIP's 'concrete wall'). The test vocabulary 'coco_stuff171_maskclip.json'
+# has all classes in this form, by index.
 known_words = [
     'person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck', 'boat',
     'traffic light', 'fire hydrant', 'stop sign', 'parking meter', 'bench', 'bird', 'cat', 'dog',

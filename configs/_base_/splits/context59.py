@@ -1,6 +1,6 @@
-# PASCAL Context, 49 known and 10 unknown of 59 classes: the zero-shot split of MaskCLIP+, whose
-# unseen classes are 1, 7, 8, 15, 20, 25, 32, 34, 49 and 55 counted from 1, 0 being the background
-# (docs/clips4_choices.md). CLIP-S4's own split is not published.
+# PASCAL Context, 49 known and 10 unknown of 59 classes: the zero-shot split of MaskCLIP+. Unseen
+# classes are 1, 7, 8, 15, 20, 25, 32, 34, 49 and 55, counted from 1 (0 is the background;
+# docs/clips4_choices.md). CLIP-S4's own split is not published.
 known = [
     'bag', 'bed', 'bedclothes', 'bench', 'bicycle', 'book', 'bottle', 'building', 'bus', 'cabinet',
     'car', 'ceiling', 'chair', 'cloth', 'computer', 'cup', 'curtain', 'dog', 'door', 'floor',
@@ -12,8 +12,8 @@ unknown = [
     'aeroplane', 'bird', 'boat', 'cat', 'cow', 'fence', 'keyboard', 'motorbike', 'sofa',
     'tvmonitor',
 ]  # fmt: skip
-# The known classes as MaskCLIP writes them, for the text encoder; for the test, the vocabulary
-# 'context59_maskclip.json' holds all classes so, by index.
+# Known class names for the text encoder, as in MaskCLIP. The test vocabulary
+# 'context59_maskclip.json' has all classes in this form, by index.
 known_words = [
     'bag', 'bed', 'bedclothes', 'bench', 'bicycle', 'book', 'bottle', 'building', 'bus', 'cabinet',
     'car', 'ceiling', 'chair', 'cloth', 'computer', 'cup', 'curtain', 'dog', 'door', 'floor',

@@ -1,4 +1,4 @@
-# CLIP-S4 with unknown prototypes read literally: one softmax over the known classes and the
-# prototypes of what no known class claims; nothing is smoothed.
+# CLIP-S4 with a literal reading of unknown prototypes: one softmax over the known classes and the
+# prototypes of segments assigned to no known class; no smoothing.
 _base_ = '../resnet_synthetic.py'
 model = dict(decode_head=dict(loss_semantic=dict(smoothing=0.0, softmax='joint')))

@@ -1,3 +1,3 @@
-# CLIP-S4 whose decisions are taken on CLIP's cosines as they are.
+# CLIP-S4 with class decisions on CLIP's uncalibrated cosines.
 _base_ = '../resnet_synthetic.py'
 model = dict(decode_head=dict(loss_semantic=dict(calibrate=False)))

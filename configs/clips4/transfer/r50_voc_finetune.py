@@ -1,5 +1,5 @@
-# Transfer: student and a linear classifier trained together on PASCAL VOC with 21 classes.
-# Fine-tuning is not confirmed for CLIP-S4; the schedule is MMSegmentation's for 20k iterations.
+# Transfer: fine-tuning of the student with a linear classifier on PASCAL VOC, 21 classes.
+# Not confirmed for CLIP-S4; the schedule is MMSegmentation's for 20k iterations.
 _base_ = './r50_voc_linear-probe.py'
 model = dict(type='EncoderDecoder')
 optim_wrapper = dict(

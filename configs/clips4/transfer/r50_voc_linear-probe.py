@@ -1,6 +1,6 @@
-# Transfer: a linear classifier on the frozen student, PASCAL VOC with 21 classes. MaskContrast's
-# recipe (docs/clips4_choices.md): SGD, lr .1, x0.1 at epoch 25 of 60, batch 16, 512 x 512, 10,582
-# images; one GPU, or smaller batches on several. Momentum and weight decay are ours.
+# Transfer: linear probe of the frozen student on PASCAL VOC, 21 classes. MaskContrast's recipe
+# (docs/clips4_choices.md): SGD, lr 0.1, x0.1 at epoch 25 of 60, batch size 16, 512 x 512, 10,582
+# images; on one GPU, or with smaller batches on several. Momentum and weight decay are ours.
 _base_ = [
     '../../_base_/models/distilled_r50.py',
     '../../_base_/datasets/pascal_voc_aug.py',

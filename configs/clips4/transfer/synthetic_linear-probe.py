@@ -1,6 +1,6 @@
-# Transfer on the embedded world: a linear classifier on the frozen student, 17 classes, labels of
-# the training scenes. On the untrained CLIP, 'tune', lr 1 gave 49.4 mIoU and lr 10 50.3, less
-# steadily; no other setting was tried.
+# Transfer: linear probe of the frozen student on the bundled synthetic dataset, 17 classes, with
+# labels of the training scenes. Untrained CLIP on 'tune': lr 1 gave 49.4 mIoU; lr 10 gave 50.3, but
+# less stably. No other setting was tried.
 _base_ = [
     '../../_base_/models/distilled_synthetic.py',
     '../../_base_/datasets/synthetic.py',
@@ -15,7 +15,7 @@ model = dict(
         type='CLIPTimmTower',
         arch={{_base_.clip.arch}},
         pretrained={{_base_.clip.pretrained}},
-        trainable='all',  # as in the student: checkpoints leave out a tower that never was trained
+        trainable='all',  # as in the student: checkpoints do not include untrained towers
     ),
     decode_head=dict(
         type='FCNHead',

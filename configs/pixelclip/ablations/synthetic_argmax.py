@@ -1,3 +1,3 @@
-# The nearest prompt instead of a balanced assignment (not in the paper).
+# Nearest prompt (arg-max) instead of balanced assignment (not in the paper).
 _base_ = '../resnet_synthetic.py'
 model = dict(decode_head=dict(clusterer=dict(_delete_=True, type='ArgmaxClusterer')))

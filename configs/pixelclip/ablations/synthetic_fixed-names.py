@@ -1,5 +1,5 @@
-# The dataset's own names as fixed classes, no online clustering; Table 3(d).
-# It knows the words of the test.
+# The dataset's own class names as fixed classes, no online clustering; Table 3(d).
+# Training uses the class names of the test.
 _base_ = '../resnet_synthetic.py'
 names = [
     'ring', 'cross', 'star', 'heart', 'moon', 'arrow',

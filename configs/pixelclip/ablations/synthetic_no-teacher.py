@@ -1,3 +1,3 @@
-# Masks pool the student's own features of the weak view; Table 3(a), "w/o momentum".
+# Mask features are pooled from the student's own weak view; Table 3(a), "w/o momentum".
 _base_ = '../resnet_synthetic.py'
 model = dict(momentum=None)

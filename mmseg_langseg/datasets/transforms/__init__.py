@@ -1,10 +1,9 @@
-"""Pipeline steps: unlabelled masks, regions and views, label maps, and the embedded data set."""
+"""Data transforms for unlabeled masks, region maps, augmented views and label maps."""
 
 from .augmented_views import AugmentedViews
 from .load_clip_features import LoadCLIPFeatures
 from .load_label_map import LoadLabelMap
 from .load_region_map import LoadRegionMap
-from .load_synthetic_scene import LoadSyntheticScene
 from .load_unlabeled_image import LoadUnlabeledImage
 from .load_unlabeled_masks import LoadUnlabeledMasks
 from .pack_mask_inputs import PackMaskInputs
@@ -19,7 +18,6 @@ __all__ = [
     'LoadCLIPFeatures',
     'LoadLabelMap',
     'LoadRegionMap',
-    'LoadSyntheticScene',
     'LoadUnlabeledImage',
     'LoadUnlabeledMasks',
     'PackMaskInputs',

@@ -1,4 +1,4 @@
-"""Several random views of one image."""
+"""Multi-view augmentation."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mmseg_langseg.masks import check_integer
 
 @TRANSFORMS.register_module()
 class AugmentedViews(BaseTransform):
-    """Run a pipeline several times on copies of an image and its maps.
+    """Generate several augmented views of an image and its maps.
 
-    The views of CLIP-S⁴: each has its own draw of geometry and colours; the un-augmented image
-    stays for the frozen teacher.
+    The inner pipeline runs on a copy for each view, with independent random geometry and colors,
+    as in CLIP-S⁴; the unaugmented image is kept for the frozen teacher.
 
     Required keys: ``img``; ``seg_fields`` (optional): keys of maps (H, W).
 
     Added keys: ``views``, list of ``num_views`` results of the inner pipeline.
 
     Args:
-        transforms: Configs of the inner pipeline; ``RandomView`` is its only geometric step, as
-            it alone records what it does.
-        num_views: Views of each image.
+        transforms: Configs of the inner pipeline; ``RandomView`` must be its only geometric
+            transform, as no other one records its geometry.
+        num_views: Number of views per image.
 
     Raises:
         ValueError: ``num_views`` is less than 1.
@@ -36,7 +36,7 @@ class AugmentedViews(BaseTransform):
         self.num_views = num_views
 
     def transform(self, results: dict) -> dict | None:
-        """Add the views; ``None`` if the inner pipeline gives up on one, as mmcv's steps do."""
+        """Add the views; return ``None`` if the inner pipeline returns ``None`` for one."""
         views = [self.transforms(_copy(results)) for _ in range(self.num_views)]
         if any(view is None for view in views):
             return None
@@ -44,12 +44,12 @@ class AugmentedViews(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return f'{type(self).__name__}(transforms={self.transforms}, num_views={self.num_views})'
 
 
 def _copy(results: dict) -> dict:
-    """Copy what a pipeline may write into: the image and the maps."""
+    """Copy the image and the maps, which a pipeline may modify in place."""
     view = dict(results, seg_fields=list(results.get('seg_fields', [])))
     for key in ('img', *view['seg_fields']):
         view[key] = results[key].copy()

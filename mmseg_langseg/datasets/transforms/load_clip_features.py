@@ -1,4 +1,4 @@
-"""Loading of dense features that CLIP gave for an image earlier."""
+"""Loading of precomputed dense CLIP features."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks.errors import FeatureFileError, raise_machine_fault
+from mmseg_langseg.fileio.errors import FeatureFileError, raise_machine_fault
 
 
 @TRANSFORMS.register_module()
 class LoadCLIPFeatures(BaseTransform):
-    """Load the frozen teacher's dense features of the whole, un-augmented image.
+    """Load precomputed dense CLIP features of the whole, unaugmented image.
 
-    They stand in for the teacher's forward pass. No crop or flip may come before the views: the
-    features know nothing of it.
+    They replace the frozen teacher's forward pass. There must be no crop or flip before the views,
+    as the features would not match.
 
     Required keys: ``feature_path`` (.npy).
 
     Added keys: ``clip_features``, float16 (D, h0, w0).
 
     Args:
-        backend_args: File backend of mmengine.
+        backend_args: MMEngine file backend.
     """
 
     def __init__(self, backend_args: dict | None = None) -> None:
@@ -34,15 +34,15 @@ class LoadCLIPFeatures(BaseTransform):
         """Add the features.
 
         Raises:
-            ValueError: The data set names no feature file.
-            FeatureFileError: The file is missing, damaged, or holds something else.
-            OSError: Too many files are open, or memory is out: no fault of this file.
+            ValueError: The dataset has no feature files.
+            FeatureFileError: The file is missing, damaged, or contains something else.
+            OSError: Too many files are open or memory is exhausted, which is not this file's fault.
         """
         path = results.get('feature_path')
         if path is None:
             raise ValueError(
-                f'the sample of {results.get("img_path")} names no feature file; give the data '
-                "set data_prefix=dict(feature_path='folder')"
+                f'the sample of {results.get("img_path")} has no feature file; set '
+                "data_prefix=dict(feature_path='folder') of the dataset"
             )
         results['clip_features'] = self._read(path)
         return results
@@ -63,11 +63,11 @@ class LoadCLIPFeatures(BaseTransform):
         if shape is None or len(shape) != 3 or features.dtype != np.float16:
             raise FeatureFileError(
                 f'{path}: expected one float16 array (D, h, w), got '
-                f'{type(features).__name__} of shape {shape}, type '
+                f'{type(features).__name__} of shape {shape}, dtype '
                 f'{getattr(features, "dtype", None)}'
             )
         return features
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return f'{type(self).__name__}(backend_args={self.backend_args})'

@@ -1,4 +1,4 @@
-"""Loading of label maps whose failures name the file."""
+"""Loading and validation of label maps."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from ..label_files import NARROW_IGNORE, WIDE_IGNORE, LabelFileError, map_labels
 
 @TRANSFORMS.register_module()
 class LoadLabelMap(LoadAnnotations):
-    """mmseg's ``LoadAnnotations`` for label maps of 8 or 16 bits that says what is wrong with them.
+    """Load and validate label maps of 8 or 16 bits, replacing mmseg's ``LoadAnnotations``.
 
-    Equal to mmseg's loader on label maps that it reads right. Label maps with several channels, of
-    another size than the image, or with values of no class are errors that name the file, and 16
-    bits are never cut to 8: 65535 is ignored, and so is 255 with up to 255 classes.
+    The result equals that of mmseg's loader where the latter is correct. Label maps with several
+    channels, another size than the image, or invalid labels raise errors that name the file.
+    16 bits are never truncated to 8: 65535 is ignored, and so is 255 with up to 255 classes.
 
     Required keys: ``seg_map_path``; without it nothing is loaded, as for images without labels.
-    Optional keys: ``ori_shape``, ``label_map``, ``reduce_zero_label``, ``num_classes`` (without it
-    any label is taken for a class), ``ignore_index`` (must be the one below).
+    Optional keys: ``ori_shape``, ``label_map``, ``reduce_zero_label``, ``num_classes`` (without it,
+    every label is valid), ``ignore_index`` (must equal the argument).
 
     Added keys: ``gt_seg_map`` ((H, W) uint8, or int32 with ``ignore_index=65535``); its name is
     added to ``seg_fields``.
 
     Args:
-        ignore_index: Label that ignored pixels get, also the metric's ``ignore_index``: 255, or
-            65535 for more than 255 classes, whose files must have 16 bits.
-        backend_args: File backend of mmengine.
+        ignore_index: Label assigned to ignored pixels, also the metric's ``ignore_index``: 255, or
+            65535 for more than 255 classes, which require 16-bit files.
+        backend_args: MMEngine file backend.
 
     Raises:
         ValueError: ``ignore_index`` is another number.
@@ -36,7 +36,7 @@ class LoadLabelMap(LoadAnnotations):
         if ignore_index not in (NARROW_IGNORE, WIDE_IGNORE):
             raise ValueError(
                 f'ignore_index={ignore_index}: expected {NARROW_IGNORE}, or {WIDE_IGNORE} for more '
-                'than 255 classes; what a label file holds where nothing is labelled is the '
+                'than 255 classes; set the value of unlabeled pixels in the label files as the '
                 "dataset's ignore_index"
             )
         super().__init__(backend_args=backend_args)
@@ -47,7 +47,7 @@ class LoadLabelMap(LoadAnnotations):
 
         Raises:
             LabelFileError: The label map cannot be used; the message names the file.
-            ValueError: ``ignore_index`` is not the dataset's, or the number of a class.
+            ValueError: ``ignore_index`` is not the dataset's, or is a class index.
         """
         path = results.get('seg_map_path')
         if path is None:
@@ -56,8 +56,8 @@ class LoadLabelMap(LoadAnnotations):
         values = read_label_file(path, results.get('ori_shape'), self.backend_args)
         if self.ignore_index == WIDE_IGNORE and values.itemsize == 1:
             raise LabelFileError(
-                f'{path}: expected a label map of 16 bits, as there are more than 255 classes, got '
-                '8 bits; was it made by another converter?'
+                f'{path}: expected a 16-bit label map, as there are more than 255 classes, got '
+                '8 bits; was it written by another converter?'
             )
         results['gt_seg_map'] = map_labels(
             path,
@@ -79,15 +79,16 @@ class LoadLabelMap(LoadAnnotations):
                 f'ignore_index={right} in LoadLabelMap and in the metric (more than 255 classes: '
                 'configs/_base_/datasets/segmentation_test_wide.py)'
             )
-        # mmseg writes 255 for classes that are left out, here the number of a class.
+        # mmseg maps omitted classes to 255, which is a class index here.
         wide = self.ignore_index == WIDE_IGNORE
         if wide and results.get('label_map') is not None and 'ignore_index' not in results:
             raise ValueError(
-                'a subset of more than 255 classes cannot be told from class 255; use all classes'
+                'selecting a subset of more than 255 classes is not supported, as mmseg maps '
+                'omitted classes to 255, a class index; use all classes'
             )
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return (
             f'{type(self).__name__}(ignore_index={self.ignore_index}, '
             f'backend_args={self.backend_args})'

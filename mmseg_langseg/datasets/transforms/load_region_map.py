@@ -1,4 +1,4 @@
-"""Loading or making of region maps."""
+"""Loading or computation of superpixel region maps."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks.felzenszwalb import felzenszwalb_regions
+from mmseg_langseg.masks.formats.region_files import read_region_map
+from mmseg_langseg.masks.generators.felzenszwalb import felzenszwalb_regions
+from mmseg_langseg.masks.generators.merge_regions import MAX_REGIONS
 from mmseg_langseg.masks.mask_partition import masks_to_regions
-from mmseg_langseg.masks.merge_regions import MAX_REGIONS
 from mmseg_langseg.masks.option_checks import check_integer
-from mmseg_langseg.masks.region_files import read_region_map
 
 
 @TRANSFORMS.register_module()
 class LoadRegionMap(BaseTransform):
-    """Give an image its region map: which pixels belong together by low-level evidence.
+    """Load or compute the superpixel region map of an image.
 
-    CLIP-S⁴ takes the positives of its contrast from regions ("superpixels or contours"). Every
-    view is cut from this one map, so equal ids are the same region in all views. Labels and masks
-    that were loaded before are dropped.
+    The contrastive loss of CLIP-S⁴ takes its positives from regions ("superpixels or contours").
+    All views are cropped from this map, so equal ids are the same region in all views. Labels and
+    masks that were loaded before are dropped.
 
     Required keys: ``img`` ((H, W, 3) uint8 BGR); ``mask_path`` (optional) or, with
     ``source='masks'``, ``mask_rles`` and ``gt_seg_map`` of ``LoadUnlabeledMasks``.
 
-    Added keys: ``gt_region_map`` (int32 (H, W), -1 = ignored), the only one of ``seg_fields``.
+    Added keys: ``gt_region_map`` (int32 (H, W), -1 = ignored), the only one in ``seg_fields``.
 
     Args:
-        source: 'superpixels' reads the map that ``mask_path`` names, a grey or palette PNG of 8
-            bits (255 = ignored) or 16 bits (65535 = ignored); an image without one gets
-            Felzenszwalb's regions, made on the fly. 'masks' makes a partition of the unlabelled
-            masks, see :func:`~mmseg_langseg.masks.masks_to_regions`.
-        max_regions: Most regions that are made on the fly.
-        backend_args: File backend of mmengine.
+        source: 'superpixels' reads the map at ``mask_path``, a gray or palette PNG with 8
+            bits (255 = ignored) or 16 bits (65535 = ignored); for an image without one,
+            Felzenszwalb's regions are computed on the fly. 'masks' converts the unlabeled masks to
+            a partition, see :func:`~mmseg_langseg.masks.masks_to_regions`.
+        max_regions: Maximum number of regions that are computed on the fly.
+        backend_args: MMEngine file backend.
 
     Raises:
-        ValueError: ``source`` is unknown, or ``max_regions`` out of range.
+        ValueError: ``source`` is unknown, or ``max_regions`` is out of range.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LoadRegionMap(BaseTransform):
         """Add the region map.
 
         Raises:
-            MaskFileError: The file is missing, no region map, or of another image size.
+            MaskFileError: The file is missing, not a region map, or has another size.
             ValueError: With ``source='masks'``: no masks were loaded.
         """
         if self.source == 'masks':
@@ -73,7 +73,7 @@ class LoadRegionMap(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return (
             f'{type(self).__name__}(source={self.source!r}, max_regions={self.max_regions}, '
             f'backend_args={self.backend_args})'
@@ -83,7 +83,7 @@ class LoadRegionMap(BaseTransform):
 def _from_masks(results: dict) -> np.ndarray:
     if 'mask_rles' not in results:
         raise ValueError(
-            "source='masks' needs unlabelled masks, the sample has none; put "
+            "source='masks' needs unlabeled masks, but the sample has none; put "
             "'LoadUnlabeledMasks' before 'LoadRegionMap'"
         )
     rles, index_map = results['mask_rles'], results['gt_seg_map']

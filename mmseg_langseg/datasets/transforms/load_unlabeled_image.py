@@ -1,4 +1,4 @@
-"""Image loading whose failures name the file."""
+"""Image loading with uniform errors."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import mmengine.fileio as fileio
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks import ImageFileError, decode_image, raise_machine_fault
+from mmseg_langseg.fileio import ImageFileError, decode_image, raise_machine_fault
 
-# mmcv's decoders and the modules that they need.
+# mmcv's image backends and the modules that they need.
 _BACKENDS = {'cv2': 'cv2', 'turbojpeg': 'turbojpeg', 'pillow': 'PIL', 'tifffile': 'tifffile'}
 
 
 @TRANSFORMS.register_module()
 class LoadUnlabeledImage(BaseTransform):
-    """Load an image; one that cannot be read or decoded is an ``ImageFileError``.
+    """Load an image, raising ``ImageFileError`` if it cannot be read or decoded.
 
-    mmcv's loader decodes in the same way, but its backends fail in different ways (an exception of
-    their own, or no image at all) and fill up a JPEG that was cut off with grey. With one kind of
-    error :class:`UnlabeledMaskDataset` can skip the image or stop.
+    mmcv's loader decodes in the same way, but its backends fail in different ways (their own
+    exceptions, or no image at all) and fill truncated JPEGs with gray. With a single error class,
+    :class:`UnlabeledMaskDataset` can skip the image or stop.
 
     Required keys: ``img_path``.
 
-    Added keys: ``img`` ((H, W, 3) uint8 BGR, turned as the EXIF data say), ``img_shape``,
+    Added keys: ``img`` ((H, W, 3) uint8 BGR, rotated according to EXIF), ``img_shape``,
     ``ori_shape``.
 
     Args:
-        imdecode_backend: Decoder, one of mmcv's.
-        backend_args: File backend of mmengine.
+        imdecode_backend: mmcv's image backend.
+        backend_args: MMEngine file backend.
 
     Raises:
-        ValueError: mmcv has no such decoder.
-        ImportError: The decoder's package is not installed.
+        ValueError: mmcv has no such backend.
+        ImportError: The backend's package is not installed.
     """
 
     def __init__(self, imdecode_backend: str = 'cv2', backend_args: dict | None = None) -> None:
@@ -53,8 +53,8 @@ class LoadUnlabeledImage(BaseTransform):
         """Add the image.
 
         Raises:
-            ImageFileError: The image is missing, empty, cut off, too large, or cannot be decoded.
-            OSError: Too many files are open, or memory is out: no fault of this file.
+            ImageFileError: The image is missing, empty, truncated, too large, or undecodable.
+            OSError: Too many files are open or memory is exhausted, which is not this file's fault.
         """
         path = results['img_path']
         try:
@@ -67,7 +67,7 @@ class LoadUnlabeledImage(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return (
             f'{type(self).__name__}(imdecode_backend={self.imdecode_backend!r}, '
             f'backend_args={self.backend_args})'

@@ -1,22 +1,23 @@
-"""Loading of unlabelled masks."""
+"""Loading of class-agnostic masks."""
 
 from __future__ import annotations
 
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_langseg.masks import MaskFilter, read_mask_annotations
+from mmseg_langseg.masks import MaskFilter
+from mmseg_langseg.masks.formats import read_mask_annotations
 
 from .pixel_index import pixel_index_map
 
 
 @TRANSFORMS.register_module()
 class LoadUnlabeledMasks(BaseTransform):
-    """Load the run-length encoded masks of an image and a map of its pixels.
+    """Load the run-length encoded, class-agnostic masks of an image.
 
-    The masks stay encoded. In place of a label map the pipeline carries a map of pixel indices,
-    so MMSegmentation's own geometric transforms move it; ``PackMaskInputs`` looks the masks up at
-    the pixels that are left. The cost does not grow with (number of masks) x (image size).
+    The masks stay encoded. Instead of a label map, MMSegmentation's geometric transforms get a map
+    of pixel indices; ``PackMaskInputs`` looks the masks up at the remaining pixels. The cost does
+    not grow with (number of masks) x (image size).
 
     Required keys: ``img_path``, ``img_shape``; ``mask_path`` (``None`` or absent: no masks).
 
@@ -24,9 +25,9 @@ class LoadUnlabeledMasks(BaseTransform):
     ``seg_fields``.
 
     Args:
-        mask_filter: Arguments of :class:`~mmseg_langseg.masks.MaskFilter`: areas, scores, and a
-            cap. ``None``: all masks.
-        backend_args: File backend of mmengine.
+        mask_filter: Arguments of :class:`~mmseg_langseg.masks.MaskFilter`: areas, scores, and
+            maximum number. ``None``: all masks.
+        backend_args: MMEngine file backend.
     """
 
     def __init__(self, mask_filter: dict | None = None, backend_args: dict | None = None) -> None:
@@ -34,11 +35,11 @@ class LoadUnlabeledMasks(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Add masks and pixel map.
+        """Add the masks and the pixel index map.
 
         Raises:
             MaskFileError: The mask file is missing, damaged, of another image, or lacks a score
-                that the filter asks for.
+                that the filter requires.
         """
         height, width = results['img_shape'][:2]
         results['mask_rles'] = self._load(results) if results.get('mask_path') else []
@@ -55,7 +56,7 @@ class LoadUnlabeledMasks(BaseTransform):
         return [annotation['segmentation'] for annotation in kept]
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return (
             f'{type(self).__name__}(mask_filter={self.mask_filter}, '
             f'backend_args={self.backend_args})'

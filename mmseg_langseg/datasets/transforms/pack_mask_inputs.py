@@ -1,4 +1,4 @@
-"""The last step of a training pipeline with unlabelled masks."""
+"""Packing of images and class-agnostic masks for training."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
 
-from mmseg_langseg.masks import check_pair, lookup_rles
+from mmseg_langseg.masks import check_pair
+from mmseg_langseg.masks.formats import lookup_rles
 
 
 @TRANSFORMS.register_module()
 class PackMaskInputs(BaseTransform):
-    """Pack the views of an image and its masks, looked up at the final pixels.
+    """Pack the weak and strong view of an image and its masks, looked up at the final pixels.
 
     Required keys: ``img``; optional: ``mask_rles`` and ``gt_seg_map`` (pixel indices, -1 = outside)
     of ``LoadUnlabeledMasks``, ``img_strong`` and ``cutout_box`` of ``StrongView``.
 
     Args:
-        mask_size: Height and width of the masks; nearest neighbour, pixel ``floor(i * H / h)``.
-        erase_cutout: Remove the cutout box from every mask, as official PixelCLIP does with SAM's
-            masks.
-        meta_keys: Keys that go into the sample's meta information if present.
+        mask_size: Height and width of the masks; nearest neighbor, pixel ``floor(i * H / h)``.
+        erase_cutout: Remove the cutout box from every mask, as the official PixelCLIP code does
+            with SAM's masks.
+        meta_keys: Keys to copy to the sample's meta information if present.
 
     Raises:
-        ValueError: ``mask_size`` is no size.
+        ValueError: ``mask_size`` is not a size.
     """
 
     def __init__(
@@ -54,10 +55,10 @@ class PackMaskInputs(BaseTransform):
         """Pack one sample.
 
         Returns:
-            ``inputs``: dict of ``weak`` and, if made, ``strong``, uint8 tensors (3, H, W) in the
-            channel order of the loader; ``data_samples``: a ``SegDataSample`` with ``masks``, a
-            bool tensor (N, *mask_size), N = 0 without masks. Masks that the crop has emptied are
-            kept.
+            ``inputs``: dict of ``weak`` and, if present, ``strong``, uint8 tensors (3, H, W) in
+            the channel order of the loader; ``data_samples``: a ``SegDataSample`` with ``masks``,
+            a bool tensor (N, *mask_size), N = 0 without masks. Masks that are empty after the crop
+            are kept.
         """
         inputs = {'weak': _to_chw(results['img'])}
         if 'img_strong' in results:
@@ -84,7 +85,7 @@ class PackMaskInputs(BaseTransform):
         return lookup_rles(results['mask_rles'], index_map)
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return (
             f'{type(self).__name__}(mask_size={self.mask_size}, '
             f'erase_cutout={self.erase_cutout}, meta_keys={self.meta_keys})'

@@ -1,4 +1,4 @@
-"""The last step of a training pipeline with augmented views."""
+"""Packing of augmented views for training."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mmseg.structures import SegDataSample
 
 @TRANSFORMS.register_module()
 class PackViews(BaseTransform):
-    """Pack the views of an image with their regions and matrices, and what the teacher needs.
+    """Pack the views of an image with their regions, matrices and the input of the teacher.
 
     Required keys: ``views`` of ``AugmentedViews``, each with ``img``, ``gt_region_map`` and
-    ``view_matrix``; ``img``, the un-augmented image, or ``clip_features``.
+    ``view_matrix``; ``img``, the unaugmented image, or ``clip_features``.
 
     Args:
-        meta_keys: Keys that go into the sample's meta information if present.
-        with_regions: Whether there are region maps; MaskCLIP+ has no use for them.
+        meta_keys: Keys to copy to the sample's meta information if present.
+        with_regions: Whether to pack region maps; MaskCLIP+ does not use them.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class PackViews(BaseTransform):
         Returns:
             ``inputs``: dict of ``views``, uint8 (V, 3, h, w), and ``clip_features``, float16
             (D, h0, w0), if they were loaded, otherwise ``image``, uint8 (3, H, W), all in the
-            channel order of the loader; ``data_samples``: a ``SegDataSample`` with ``regions``,
-            int32 (V, h, w), region ids of the un-augmented image, -1 = ignored, if wanted, and
-            ``matrices``, float32 (V, 2, 3), see ``RandomView``.
+            channel order of the loader; ``data_samples``: a ``SegDataSample`` with ``regions``
+            (with ``with_regions``), int32 (V, h, w), region ids of the unaugmented image, -1 =
+            ignored, and ``matrices``, float32 (V, 2, 3), see ``RandomView``.
 
         Raises:
             ValueError: A view lacks its regions or its matrix.
@@ -67,7 +67,7 @@ class PackViews(BaseTransform):
         return dict(inputs=inputs, data_samples=sample)
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         with_regions = 'regions' in self.fields
         return f'{type(self).__name__}(meta_keys={self.meta_keys}, with_regions={with_regions})'
 
@@ -75,7 +75,7 @@ class PackViews(BaseTransform):
 def _stack(views: Sequence[dict], key: str) -> torch.Tensor:
     if any(key not in view for view in views):
         raise ValueError(
-            f"a view lacks '{key}'; put 'LoadRegionMap' before 'AugmentedViews' and 'RandomView' "
-            'into its transforms'
+            f"a view lacks '{key}'; put 'LoadRegionMap' before 'AugmentedViews' and add "
+            "'RandomView' to its transforms"
         )
     return torch.from_numpy(np.stack([view[key] for view in views]))

@@ -1,14 +1,14 @@
-"""Map of pixel numbers that carries an image's geometry through the toolbox's transforms."""
+"""Pixel index map for tracking geometric transforms."""
 
 import numpy as np
 
 
 def pixel_index_map(height: int, width: int) -> np.ndarray:
-    """Number the pixels of an image row by row.
+    """Create a map of pixel indices, numbered row by row.
 
-    Put in a pipeline's ``gt_seg_map``, the map goes through Resize, RandomCrop and RandomFlip like
-    a label map. At the end every pixel still says where it came from, so that any number of masks
-    can be looked up without having been carried along.
+    As a pipeline's ``gt_seg_map``, the map passes Resize, RandomCrop and RandomFlip like a label
+    map. Its final values are the original positions of the pixels, at which any number of masks
+    can be looked up without transforming the masks themselves.
 
     Args:
         height: Image height in pixels.

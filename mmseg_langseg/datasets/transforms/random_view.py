@@ -1,4 +1,4 @@
-"""One random view of an image and its maps, with the matrix that leads back."""
+"""Random resize, flip and crop that records its affine matrix."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_langseg.masks import check_number, check_pair
 
-# About the mean colour of ImageNet and of CLIP's images, BGR: the padding is near 0 once the
-# image is normalised, as in MMSegmentation.
+# Approximate mean color (BGR) of ImageNet and of CLIP's training images: after normalization, the
+# padding is close to 0, as in MMSegmentation.
 _PAD_COLOR = (104, 117, 123)
 
 
 class ViewGeometry(NamedTuple):
-    """Resize, then flip, then crop.
+    """Parameters of a resize, followed by a flip and a crop.
 
     Attributes:
-        size: (H1, W1) in pixels, the image after the resize.
-        flip: Whether it is then flipped horizontally.
+        size: (H1, W1) in pixels, size of the image after the resize.
+        flip: Whether the image is then flipped horizontally.
         origin: (c_y, c_x) in pixels, upper left corner of the crop in the flipped image.
     """
 
@@ -32,28 +32,28 @@ class ViewGeometry(NamedTuple):
 
 @TRANSFORMS.register_module()
 class RandomView(BaseTransform):
-    """Resize, flip and crop at random, and record exactly what was done.
+    """Random resize, flip and crop that records its affine matrix.
 
-    The geometry of CLIP-S⁴'s views. The paper names the random crop only; the flip and the ranges
-    are those of HSG, its closest relative in code. An image that is smaller than the
-    crop is padded at the lower right, with the mean colour.
+    This is the geometry of CLIP-S⁴'s views. The paper only mentions the random crop; the flip and
+    the ranges are those of HSG, the most closely related published code. An image smaller than the
+    crop is padded at the lower right with the mean color.
 
     Required keys: ``img`` ((H, W, 3), BGR); ``seg_fields`` (optional): keys of integer maps (H, W).
 
-    Modified keys: ``img`` (bilinear) and the maps (the pixel under the centre of the view's pixel,
+    Modified keys: ``img`` (bilinear) and the maps (the pixel under the center of the view's pixel,
     -1 in the padding, which is 255 in uint8), all of ``crop_size``; ``img_shape``.
 
-    Added keys: ``view_matrix``, float32 (2, 3): see :func:`view_matrix`. It leads to the image as
-    this step gets it, so no other geometric step may follow.
+    Added keys: ``view_matrix``, float32 (2, 3): see :func:`view_matrix`. It maps to the input image
+    of this transform, so no other geometric transform may follow.
 
     Args:
         crop_size: (height, width) of the view in pixels.
-        ratio_range: Lowest and highest factor of the resize, relative to the image as it comes.
+        ratio_range: Minimum and maximum resize factor, relative to the input image.
         flip_prob: Probability of the horizontal flip.
 
     Raises:
-        ValueError: ``ratio_range`` is not a rising range of positive numbers, or another argument
-            is out of range.
+        ValueError: ``ratio_range`` is not an increasing range of positive numbers, or another
+            argument is out of range.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class RandomView(BaseTransform):
         check_number('flip_prob', flip_prob, 0, 1)
         if not 0 < ratio_range[0] <= ratio_range[1]:
             raise ValueError(
-                f'ratio_range should be a rising range of positive numbers, got {ratio_range}'
+                f'ratio_range should be an increasing range of positive numbers, got {ratio_range}'
             )
         self.crop_size = tuple(crop_size)
         self.ratio_range = tuple(ratio_range)
         self.flip_prob = flip_prob
 
     def transform(self, results: dict) -> dict:
-        """Turn the image and its maps into a view."""
+        """Transform the image and its maps to a view."""
         geometry = self._draw(results['img'].shape[:2])
         results['img'] = self._view_image(results['img'], geometry)
         for key in results.get('seg_fields', []):
@@ -105,7 +105,7 @@ class RandomView(BaseTransform):
         return mmcv.impad(image, shape=self.crop_size, pad_val=_PAD_COLOR)
 
     def _view_map(self, ids: np.ndarray, geometry: ViewGeometry) -> np.ndarray:
-        # OpenCV's nearest neighbour takes the pixel under a corner, half a pixel off the image.
+        # OpenCV's nearest neighbor takes the pixel under a corner, half a pixel off.
         rows, cols = (
             (2 * (start + np.arange(min(crop, side - start))) + 1)
             for start, crop, side in zip(
@@ -121,7 +121,7 @@ class RandomView(BaseTransform):
         return view
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return (
             f'{type(self).__name__}(crop_size={self.crop_size}, ratio_range={self.ratio_range}, '
             f'flip_prob={self.flip_prob})'
@@ -129,17 +129,17 @@ class RandomView(BaseTransform):
 
 
 def view_matrix(geometry: ViewGeometry, crop_size: tuple[int, int]) -> np.ndarray:
-    """Matrix from a view's coordinates to those of the image it was cut from.
+    """Compute the affine matrix from the coordinates of a view to those of its source image.
 
-    Both are normalised as in ``affine_grid(align_corners=False)``: -1 and 1 are the outer edges of
-    the first and the last pixel. Beyond [-1, 1] the view shows padding.
+    Both are normalized as in ``affine_grid(align_corners=False)``: -1 and 1 are the outer edges of
+    the first and the last pixel. Outside [-1, 1] the view is padding.
 
     Args:
-        geometry: What was done to the image.
+        geometry: Parameters of the view.
         crop_size: (height, width) of the view in pixels.
 
     Returns:
-        float32 (2, 3); times (x, y, 1) of the view it gives (x, y) of the image.
+        float32 (2, 3); multiplied by (x, y, 1) of the view, it gives (x, y) of the image.
     """
     (height, width), (c_y, c_x) = geometry.size, geometry.origin
     crop_height, crop_width = crop_size

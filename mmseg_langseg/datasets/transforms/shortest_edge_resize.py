@@ -1,4 +1,4 @@
-"""Resizing of test images as in detectron2."""
+"""Shortest-edge resize as in detectron2."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from mmseg.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ShortestEdgeResize(Resize):
-    """Resize the short side to a fixed length with Pillow's bilinear filter, as detectron2 does.
+    """Resize the shortest edge to a fixed length with Pillow's bilinear filter, as in detectron2.
 
-    Unlike OpenCV's, which ``Resize`` uses by default, Pillow's filter antialiases when it shrinks.
+    Unlike OpenCV's filter, the default of ``Resize``, Pillow's filter antialiases when shrinking.
     Sizes are rounded as in detectron2; those of ``Resize(keep_ratio=True)`` differ by a pixel for a
     few sizes at the limit of the long side. A label map that is already loaded is resized as well.
 
@@ -33,11 +33,11 @@ class ShortestEdgeResize(Resize):
 
 
 def shortest_edge_size(height: int, width: int, short_side: int, long_side: int) -> tuple[int, int]:
-    """Size (height, width) that detectron2's ``ResizeShortestEdge`` gives an image."""
+    """Return the (height, width) of an image after detectron2's ``ResizeShortestEdge``."""
     scale = short_side / min(height, width)
     size = (short_side, scale * width) if height < width else (scale * height, short_side)
     if max(size) > long_side:
-        # The second factor is applied to the first product: the order decides about halves.
+        # Apply the second factor to the first product: the order affects the rounding of halves.
         limit = long_side / max(size)
         size = (size[0] * limit, size[1] * limit)
     return int(size[0] + 0.5), int(size[1] + 0.5)

@@ -1,4 +1,4 @@
-"""The strongly distorted view of PixelCLIP's student."""
+"""Strong augmentation of PixelCLIP's student view."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from mmseg_langseg.masks import check_number, check_pair
 
 @TRANSFORMS.register_module()
 class StrongView(BaseTransform):
-    """Make the student's view from the teacher's: colour jitter, grey, blur and cutout.
+    """Generate the student's strong view: color jitter, grayscale, blur and cutout.
 
-    No geometry changes, so both views share the masks. Put it after the last geometric transform.
-    The paper's official code gives the default numbers; the paper does not mention
+    The geometry does not change, so both views share the masks. Put it after the last geometric
+    transform. The default values are those of the official code; the paper does not mention
     that the cutout box is removed from the masks, see ``PackMaskInputs``.
 
     Required keys: ``img`` ((H, W, 3) uint8 BGR).
 
-    Added keys: ``img_strong`` (same shape and dtype), and ``cutout_box`` (x0, y0, x1, y1), the
-    half-open box of black pixels, if one was cut.
+    Added keys: ``img_strong`` (same shape and dtype) and, if a box was cut out, ``cutout_box``
+    (x0, y0, x1, y1), the half-open box of black pixels.
 
     Args:
         jitter: Strengths of brightness, contrast, saturation and hue of torchvision's
             ``ColorJitter``.
-        jitter_prob: Probability of the colour jitter.
-        gray_prob: Probability of dropping the colour.
+        jitter_prob: Probability of the color jitter.
+        gray_prob: Probability of conversion to grayscale.
         blur_prob: Probability of the Gaussian blur.
         blur_radius: Range of the standard deviation of the blur, in pixels.
         cutout_prob: Probability of the cutout.
-        cutout_size: Range of the box sides as shares of the image sides, in (0, 1].
+        cutout_size: Range of the box sides as fractions of the image sides, in (0, 1].
 
     Raises:
         ValueError: The range of the box sides is not within (0, 1], or another argument is out of
@@ -63,7 +63,7 @@ class StrongView(BaseTransform):
         check_pair('cutout_size', cutout_size)
         if not 0 < cutout_size[0] <= cutout_size[1] <= 1:
             raise ValueError(
-                f'cutout_size should be a rising range within (0, 1], got {cutout_size}'
+                f'cutout_size should be an increasing range within (0, 1], got {cutout_size}'
             )
         self.color = Compose(
             [RandomApply([ColorJitter(*jitter)], jitter_prob), RandomGrayscale(gray_prob)]
@@ -84,7 +84,7 @@ class StrongView(BaseTransform):
         return results
 
     def _distort(self, image: np.ndarray) -> np.ndarray:
-        """Change colour and sharpness; hue and grey need RGB order."""
+        """Change color and sharpness; hue and gray need RGB order."""
         rgb = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
         rgb = self.color(rgb)
         if np.random.rand() < self.blur_prob:
@@ -92,7 +92,7 @@ class StrongView(BaseTransform):
         return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
 
     def _random_box(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """Draw a box (x0, y0, x1, y1) of at least one pixel that lies inside the image."""
+        """Draw a box (x0, y0, x1, y1) of at least one pixel inside the image."""
         box_height = max(1, int(np.random.uniform(*self.cutout_size) * height))
         box_width = max(1, int(np.random.uniform(*self.cutout_size) * width))
         y0 = np.random.randint(0, height - box_height + 1)
@@ -100,7 +100,7 @@ class StrongView(BaseTransform):
         return x0, y0, x0 + box_width, y0 + box_height
 
     def __repr__(self) -> str:
-        """Name and arguments."""
+        """Return the class name and arguments."""
         return (
             f'{type(self).__name__}(color={self.color}, blur_prob={self.blur_prob}, '
             f'blur_radius={self.blur_radius}, cutout_prob={self.cutout_prob}, '

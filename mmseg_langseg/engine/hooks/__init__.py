@@ -1,10 +1,10 @@
-"""Hooks: clusters, vocabulary and labels of the test dataset, logits, checkpoints, logs."""
+"""Hooks for mask clusters, test vocabulary, label checks, logits, checkpoints and logs."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
 from .dataset_vocabulary_hook import DatasetVocabularyHook
 from .finite_loss_hook import FiniteLossHook
 from .label_check_hook import LabelCheckHook
-from .logit_centring_hook import LogitCentringHook
+from .logit_centering_hook import LogitCenteringHook
 from .main_process_logger_hook import MainProcessLoggerHook
 from .mask_clustering_hook import MaskClusteringHook
 from .matmul_precision_hook import MatmulPrecisionHook
@@ -16,7 +16,7 @@ __all__ = [
     'DatasetVocabularyHook',
     'FiniteLossHook',
     'LabelCheckHook',
-    'LogitCentringHook',
+    'LogitCenteringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
     'MatmulPrecisionHook',

@@ -1,4 +1,4 @@
-"""Refuse checkpoints that do not fit the model."""
+"""Reject checkpoints that do not fit the model."""
 
 from __future__ import annotations
 
@@ -10,29 +10,55 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
+from mmseg_langseg.engine.pretrained_fit import PretrainedWatch
 
 
 @HOOKS.register_module()
 class CheckpointFitHook(Hook):
     """Hook that stops a run whose checkpoint would leave the model untrained.
 
-    MMEngine loads what fits and logs the rest, even if nothing fits. Here, tests and resumed
-    trainings need all tensors that the model trains, and ``load_from`` of a training, which may
-    come from another task, needs one.
+    MMEngine loads the tensors that fit and logs the others, even if none fits. With this hook,
+    tests and resumed trainings need all trained tensors of the model. ``load_from`` of a training,
+    which may come from another task, needs at least one, and so does each ``init_cfg`` of type
+    ``Pretrained``.
     """
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: Any) -> None:
-        """Check a checkpoint that was read, before it is loaded into the model.
+    _watch: PretrainedWatch | None = None
+
+    def before_run(self, runner: Runner) -> None:
+        """Watch the weight initialization of a training, which follows; tests have none.
 
         Args:
-            runner: Its ``cfg`` says whether the run resumes.
-            checkpoint: What the file holds.
+            runner: Runner.
 
         Raises:
-            ValueError: The checkpoint does not fit.
+            ValueError: An ``init_cfg`` names a ``prefix`` that its file does not have.
         """
+        if _trains(runner):
+            self._watch = PretrainedWatch(runner.model)
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the initialization.
+
+        Raises:
+            ValueError: Nothing of a file named by an ``init_cfg`` was loaded.
+        """
+        self._end_watch()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: Any) -> None:
+        """Check a checkpoint before it is loaded into the model.
+
+        Args:
+            runner: Runner; its ``cfg`` defines whether the run resumes.
+            checkpoint: Content of the file.
+
+        Raises:
+            ValueError: The checkpoint does not fit, or one named by an ``init_cfg`` did not.
+        """
+        # The checkpoint is loaded into the watched modules, too.
+        self._end_watch()
         source = str(runner.cfg.get('load_from') or 'the checkpoint')
-        training = isinstance(runner.optim_wrapper, (OptimWrapper, OptimWrapperDict))
+        training = _trains(runner)
         resume = training and runner.cfg.get('resume', False)
         fitting, total = check_checkpoint_fit(
             runner.model, checkpoint, source, trained=resume or not training
@@ -41,3 +67,12 @@ class CheckpointFitHook(Hook):
             runner.logger.info(
                 f"{fitting} of the {total} tensors of '{source}' fit and are loaded."
             )
+
+    def _end_watch(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.check()
+
+
+def _trains(runner: Runner) -> bool:
+    return isinstance(runner.optim_wrapper, (OptimWrapper, OptimWrapperDict))

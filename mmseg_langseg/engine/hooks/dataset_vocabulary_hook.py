@@ -1,4 +1,4 @@
-"""Hands the class names of the dataset under test to the model, and checks the known ones."""
+"""Set the class names of the tested dataset as the model's vocabulary; check known classes."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from .unwrap import unwrap_model
 
 @HOOKS.register_module()
 class DatasetVocabularyHook(Hook):
-    """Before validation and test the model's words become the dataset's classes.
+    """Set the vocabulary of the model to the dataset's classes before validation and test.
 
-    One checkpoint is so evaluated on any benchmark without a change of its config. If the config
-    gives ``decode_head.vocabulary``, that one stays: it must have as many classes as the dataset,
+    One checkpoint can thus be evaluated on any benchmark without changing its config. If the config
+    sets ``decode_head.vocabulary``, that one is kept: it must have as many classes as the dataset,
     and class names that differ from the dataset's are logged.
 
-    The known words of CLIP-S⁴ and MaskCLIP+ are compared with the split of a
-    ``KnownUnknownIoUMetric``: before training, a difference is an error. A checkpoint keeps its
-    known words, so that a test with another split can say so.
+    The known classes of CLIP-S⁴ and MaskCLIP+ are compared with the split of a
+    ``KnownUnknownIoUMetric``: before training, a difference is an error. Checkpoints store their
+    known classes, so that a test with another split logs a warning.
     """
 
     def __init__(self) -> None:
         self._trained: Vocabulary | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Compares the known words with the validation dataset and its metric.
+        """Compare the known classes with the validation dataset and its metric.
 
         Raises:
             ValueError: If they differ from the metric's known classes.
@@ -50,50 +50,50 @@ class DatasetVocabularyHook(Hook):
             )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keeps the known words."""
+        """Store the known classes in the checkpoint."""
         known = _known_words(_head(runner))
         if known is not None:
             words = zip(known.names, known.synonyms, strict=True)
             checkpoint['meta']['known_words'] = [', '.join((name, *more)) for name, more in words]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Reads the known words."""
+        """Read the known classes of the checkpoint."""
         meta = checkpoint.get('meta')
         known = meta.get('known_words') if isinstance(meta, dict) else None
         self._trained = Vocabulary.from_names(known) if known else None
 
     def before_val(self, runner: Runner) -> None:
-        """Sets the words of the validation dataset."""
+        """Set the vocabulary to the classes of the validation dataset."""
         self._set(runner, runner.val_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
-        """Sets the words of the test dataset."""
+        """Set the vocabulary to the classes of the test dataset."""
         self._set(runner, runner.test_dataloader.dataset)
         if self._trained is not None:
             problem = self._compare(runner, runner.test_loop, self._trained)
             if problem:
                 runner.logger.warning(
-                    f'{problem}. The words are those of the checkpoint: mIoU_known and '
-                    'mIoU_unknown are not what these names say; `tools/test.py --known` sets '
-                    'the split.'
+                    f'{problem}. The known classes are those of the checkpoint, so mIoU_known and '
+                    'mIoU_unknown do not measure what their names say; set the split with '
+                    '`tools/test.py --known`.'
                 )
 
     def _compare(self, runner: Runner, loop, known: Vocabulary) -> str:
-        """What is wrong with the known words for a dataset under test, '' if nothing is."""
+        """Describe the mismatch of known classes and tested dataset; '' if there is none."""
         head, dataset = _head(runner), loop.dataloader.dataset
         classes = dataset.metainfo.get('classes') or ()
         split = KnownSplit.of(known, classes, head.vocabulary if head.fixed_vocabulary else None)
         metrics = [m for m in loop.evaluator.metrics if isinstance(m, KnownUnknownIoUMetric)]
         if split.strangers:
             text = (
-                f'The known words {", ".join(split.strangers)} are no classes of '
+                f'The known classes {", ".join(split.strangers)} are not in '
                 f'{type(dataset).__name__}'
             )
             if metrics:
                 return text
-            runner.logger.info(f'{text}: they are trained, and not tested.')
+            runner.logger.info(f'{text}: they are trained, but not tested.')
         if not split.unknown and not hasattr(head, 'known'):
-            return ''  # MaskCLIP+ with all names is compared on the split of the others
+            return ''  # MaskCLIP+ with all class names is evaluated on the split of other methods
         problems = (split.differences(metric.unknown) for metric in metrics)
         return next((f'Classes that {problem}' for problem in problems if problem), '')
 
@@ -107,7 +107,7 @@ class DatasetVocabularyHook(Hook):
             )
         head = model.decode_head
         check_language_head(model, type(self).__name__)
-        # What an earlier, centred test of this model has left.
+        # An earlier test with centered logits may have set it.
         head.set_logit_offset(torch.zeros_like(head.logit_offset))
         if head.fixed_vocabulary:
             head.vocabulary.check_num_classes(len(classes), type(dataset).__name__)
@@ -123,7 +123,7 @@ class DatasetVocabularyHook(Hook):
 
 
 def _log_other_names(runner: Runner, names: tuple[str, ...], dataset: Dataset) -> None:
-    """Log which classes the config's vocabulary calls otherwise than the dataset."""
+    """Log which classes have other names in the config's vocabulary than in the dataset."""
     classes = [' '.join(name.split()) for name in dataset.metainfo['classes']]
     pairs = zip(classes, names, strict=True)
     other = [f'{index} {a!r} -> {b!r}' for index, (a, b) in enumerate(pairs) if a != b]
@@ -143,6 +143,6 @@ def _head(runner: Runner) -> nn.Module | None:
 
 
 def _known_words(head: nn.Module | None) -> Vocabulary | None:
-    """Words that training reads; None if it reads none."""
+    """Return the known classes of a training; None if the head has none."""
     known = getattr(head, 'known', None) or getattr(head, 'names', None)
     return known if isinstance(known, Vocabulary) else None

@@ -1,4 +1,4 @@
-"""End of a training whose numbers have become useless."""
+"""Stop a training at losses or weights that are NaN or infinite."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class FiniteLossHook(Hook):
     """Stop at the first loss that is NaN or infinite, and never save values that are not finite.
 
     Every iteration is checked, on every process: a process that stops ends the whole launch
-    (``torchrun``; Slurm with ``--kill-on-bad-exit``). This costs no extra wait for the device, as
+    (``torchrun``; Slurm with ``--kill-on-bad-exit``). This adds no device synchronization, as
     MMEngine's ``RuntimeInfoHook`` reads each loss at each iteration already. Before a checkpoint is
-    written, its weights and optimizer state are checked, too: the step after the last finite loss
-    may have spoiled them, or another process of the training.
+    written, its weights and optimizer state are checked as well: the step after the last finite
+    loss, or another process of the training, may have corrupted them.
 
-    Gradients are not checked: skipping a step with infinite ones is the normal work of the loss
-    scaler of mixed precision.
+    Gradients are not checked: the loss scaler of mixed precision regularly skips steps with
+    infinite ones.
     """
 
     # Before the hooks that use or save what the iteration changed.
@@ -44,7 +44,7 @@ class FiniteLossHook(Hook):
         """Check the losses of the iteration.
 
         Raises:
-            FloatingPointError: One of them is NaN or infinite; names it and the files of the batch.
+            FloatingPointError: A loss is NaN or infinite; the message names it and the batch files.
         """
         losses = {
             key: torch.as_tensor(value).item()
@@ -62,13 +62,13 @@ class FiniteLossHook(Hook):
             )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Check what is about to be saved.
+        """Check the checkpoint before it is saved.
 
-        Parameters and optimizer state must be finite. Buffers may hold infinities, such as the
-        mask of an attention, but no NaN.
+        Parameters and optimizer state must be finite. Buffers may hold infinities, such as
+        attention masks, but no NaN.
 
         Raises:
-            FloatingPointError: They are not; nothing has been written.
+            FloatingPointError: Some values are not finite; nothing has been written.
         """
         model = unwrap_model(runner.model, 'named_parameters', type(self).__name__)
         parameters = {name for name, _ in model.named_parameters()}
@@ -89,7 +89,7 @@ class FiniteLossHook(Hook):
 
 
 def batch_files(data_batch: Any) -> list[str]:
-    """Image files of a collated batch, and the feature files where CLIP's features are loaded."""
+    """Return the image files of a collated batch and its files of CLIP features, if any."""
     samples = data_batch.get('data_samples') if isinstance(data_batch, dict) else None
     files = []
     for sample in samples or []:
@@ -99,7 +99,7 @@ def batch_files(data_batch: Any) -> list[str]:
 
 
 def _tensors(tree: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
-    """Tensors of nested dicts and lists, with their places."""
+    """Yield the tensors of nested dicts and lists, with their dotted names."""
     if isinstance(tree, torch.Tensor):
         yield name, tree
     elif isinstance(tree, dict):

@@ -1,4 +1,4 @@
-"""Checks all labels before the first image is trained or tested on."""
+"""Check all labels before training or testing starts."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader, Dataset
 
 from mmseg_langseg.datasets import LoadLabelMap
-from mmseg_langseg.datasets.label_check import check_labels, find_label_loader
+from mmseg_langseg.datasets.label_check import (
+    check_labels,
+    dataset_parts,
+    find_label_loader,
+)
 
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):
-    """Ends a run whose labels cannot be used before it starts, not after an hour.
+    """Check the labels of a run before it starts and stop if they cannot be used.
 
-    Every dataset that loads labels by ``LoadLabelMap`` is checked, see
+    Every dataset that loads labels by ``LoadLabelMap`` or ``LoadAnnotations`` is checked, see
     :func:`~mmseg_langseg.datasets.check_labels`: the training and validation data before training,
-    the test data before a test. The processes of a distributed run share the files. The ignored
-    label of a metric must be the loader's.
+    the test data before a test. The processes of a distributed run divide the files. The
+    ``ignore_index`` of a metric must be that of ``LoadLabelMap``; with ``LoadAnnotations``, labels
+    must be classes or what the metric ignores.
     """
 
     def __init__(self) -> None:
@@ -46,13 +51,14 @@ class LabelCheckHook(Hook):
     def _check(self, loader: DataLoader, metrics: Sequence[BaseMetric] = ()) -> None:
         if any(loader.dataset is seen for seen in self._seen):
             return
-        check_labels(loader.dataset, *get_dist_info())
+        measures = [metric for metric in metrics if isinstance(metric, IoUMetric)]
+        ignored = measures[0].ignore_index if measures else None
+        check_labels(loader.dataset, *get_dist_info(), ignored)
         self._seen.append(loader.dataset)
-        labels = find_label_loader(loader.dataset)
-        for metric in metrics:
-            if isinstance(metric, IoUMetric):
-                _check_files(metric, loader.dataset)
-                if labels is not None:
+        for metric in measures:
+            _check_files(metric, loader.dataset)
+            for labels in map(find_label_loader, dataset_parts(loader.dataset)):
+                if isinstance(labels, LoadLabelMap):
                     _check_ignored(metric, labels)
 
 
@@ -66,10 +72,10 @@ def _check_ignored(metric: IoUMetric, labels: LoadLabelMap) -> None:
 
 
 def _check_files(metric: IoUMetric, dataset: Dataset) -> None:
-    """The toolbox's metric writes label maps of 8 bits, whatever their numbers are."""
+    """Reject more classes than 8 bits hold: the ``IoUMetric`` always writes 8-bit label maps."""
     classes = len(dataset.metainfo.get('classes') or ())
     if metric.output_dir is not None and classes + bool(dataset.reduce_zero_label) > 256:
         raise ValueError(
-            f'{type(metric).__name__} with output_dir writes label maps of 8 bits, too few for '
+            f'{type(metric).__name__} with output_dir writes 8-bit label maps, too few for '
             f'{classes} classes; use tools/test.py --out, or a LabelMapWriter as test_evaluator'
         )

@@ -1,4 +1,4 @@
-"""Logging whose result file has one writer."""
+"""Logger hook that writes test metrics in the main process only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mmseg.registry import HOOKS
 
 @HOOKS.register_module()
 class MainProcessLoggerHook(LoggerHook):
-    """MMEngine's ``LoggerHook``, but the main process alone writes the figures of a test.
+    """``LoggerHook`` that writes the metrics of a test in the main process only.
 
-    There, all processes write them to one file at once. They differ in the times that they took,
-    so that a longer text can stick out behind a shorter one, and the file is no JSON any more.
+    In MMEngine, all processes write them to one file at once. Their measured times differ, so the
+    end of a longer text may remain after a shorter one, and the file is no longer valid JSON.
     """
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Write the figures, see ``LoggerHook``."""
+        """Write the metrics, see ``LoggerHook``."""
         if is_main_process():
             super().after_test_epoch(runner, metrics)

@@ -1,4 +1,4 @@
-"""The life of a method's mask clusters."""
+"""Hook that initializes, updates and logs the mask clusterer."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from .unwrap import unwrap_model
 
 @HOOKS.register_module()
 class MaskClusteringHook(Hook):
-    """Initialises, updates and logs the clusters that masks are assigned to.
+    """Initialize, update and log the clusters that masks are assigned to.
 
-    * Before a fresh training, prototypes that want it (``FreeCentroids``, ``UnknownPrototypes``)
-      are initialised from the features of some batches' masks or regions; a resumed training keeps
-      what its checkpoint holds.
-    * After every iteration the clusterer's usage takes in the assignment of all processes.
+    * Before a new training, prototypes that need it (``FreeCentroids``, ``UnknownPrototypes``) are
+      initialized from the mask or region features of some batches; a resumed training keeps those
+      of its checkpoint.
+    * After every iteration the clusterer's usage is updated with the assignments of all processes.
     * Every ``interval`` iterations the usage is logged and reset: ``cluster/entropy`` (1 is
       uniform), ``cluster/dead``, ``cluster/largest`` (shares) and ``cluster/assigned`` (masks) as
-      scalars, and every ``histogram_interval`` iterations the sorted histogram since the last reset
-      as an image, to every visualisation backend.
+      scalars. Every ``histogram_interval`` iterations the sorted histogram since the last reset is
+      sent to every visualization backend as an image.
 
     Args:
-        interval: Iterations between two logs of the usage; best that of the logger.
+        interval: Iterations between two logs of the usage; ideally that of the logger.
         histogram_interval: Iterations between two histograms.
-        init_batches: Training batches that initial prototypes are taken from; all batches if the
-            loader has fewer.
+        init_batches: Training batches to initialize prototypes from; all batches if the loader has
+            fewer.
     """
 
     def __init__(
@@ -44,24 +44,24 @@ class MaskClusteringHook(Hook):
         self.histogram = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Initialises the prototypes of a fresh training."""
+        """Initialize the prototypes of a new training."""
         model = unwrap_model(runner.model, 'decode_head', type(self).__name__)
         parts = [getattr(model.decode_head, name, None) for name in ('prompts', 'clusterer')]
-        wanting = [part for part in parts if hasattr(part, 'initialise')]
+        wanting = [part for part in parts if hasattr(part, 'initialize')]
         if runner.iter > 0 or not wanting:
             return
         features = self._collect(runner, model)
         for prototypes in wanting:
-            prototypes.initialise(features)
+            prototypes.initialize(features)
             for value in (*prototypes.parameters(), *prototypes.buffers()):
                 broadcast(value.data)
-        runner.logger.info(f'Clusters initialised from {len(features)} mask features.')
+        runner.logger.info(f'Clusters initialized from {len(features)} mask features.')
 
     def _collect(self, runner: Runner, model: nn.Module) -> Tensor:
         model.eval()
         collected = []
-        # A loader of its own: an infinite sampler serves one iterator only, and a resumed training
-        # must find the same batches as one that went through.
+        # A separate loader: an infinite sampler supports one iterator only, and a resumed training
+        # must get the same batches as an uninterrupted one.
         loader = runner.build_dataloader(runner.cfg.train_dataloader, seed=runner.seed)
         for batch in islice(loader, self.init_batches):
             data = model.data_preprocessor(batch, True)
@@ -78,7 +78,7 @@ class MaskClusteringHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs=None
     ) -> None:
-        """Updates the usage and logs it."""
+        """Update the usage and log it."""
         head = unwrap_model(runner.model, 'decode_head', type(self).__name__).decode_head
         clusterer = getattr(head, 'clusterer', None)
         if clusterer is None or head.last_assignment is None:
@@ -94,7 +94,7 @@ class MaskClusteringHook(Hook):
 
 
 def usage_histogram(usage: np.ndarray, height: int = 120, bar: int = 6) -> np.ndarray:
-    """Draws sorted usage counts ``(K,)`` as bars; the line is the uniform share.
+    """Draw sorted usage counts ``(K,)`` as bars, with a line at the uniform share.
 
     Returns:
         RGB image ``(height, K * bar, 3)`` uint8.

@@ -12,14 +12,14 @@ PRECISIONS = ('highest', 'high', 'medium')
 
 @HOOKS.register_module()
 class MatmulPrecisionHook(Hook):
-    """Set ``torch.set_float32_matmul_precision`` for a run, and set it back after the run.
+    """Call ``torch.set_float32_matmul_precision`` for a run and restore the precision after it.
 
     Args:
         precision: ``'high'`` (TF32 on GPUs that have it, as official PixelCLIP), ``'highest'``
             (float32, torch's default) or ``'medium'`` (bfloat16).
 
     Raises:
-        ValueError: ``precision`` is none of these.
+        ValueError: ``precision`` is not one of these.
     """
 
     def __init__(self, precision: str = 'high') -> None:
@@ -34,6 +34,6 @@ class MatmulPrecisionHook(Hook):
         torch.set_float32_matmul_precision(self.precision)
 
     def after_run(self, runner: Runner) -> None:
-        """Set back what was before."""
+        """Restore the previous precision."""
         if self._before is not None:
             torch.set_float32_matmul_precision(self._before)

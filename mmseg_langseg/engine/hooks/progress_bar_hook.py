@@ -1,4 +1,4 @@
-"""Progress bars in place of log lines."""
+"""Progress bars instead of log lines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 @HOOKS.register_module()
 class ProgressBarHook(Hook):
-    """Shows a bar for a training and for a test; for short runs that a person watches.
+    """Show a progress bar for training and test, for short interactive runs.
 
     Args:
-        title: What stands before the bar.
+        title: Text before the bar.
     """
 
     def __init__(self, title: str = '') -> None:
@@ -30,28 +30,28 @@ class ProgressBarHook(Hook):
             self.bar = None
 
     def before_train(self, runner: Runner) -> None:
-        """Opens the bar of the training."""
+        """Open the bar of the training."""
         self._start(runner.max_iters)
         self.bar.update(runner.iter)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Moves the bar and shows the loss."""
+        """Advance the bar and show the loss."""
         self.bar.update()
         if outputs and 'loss' in outputs:
             self.bar.set_postfix(loss=f'{float(outputs["loss"]):.3f}', refresh=False)
 
     def after_train(self, runner: Runner) -> None:
-        """Closes the bar."""
+        """Close the bar."""
         self._stop()
 
     def before_test(self, runner: Runner) -> None:
-        """Opens the bar of a test."""
+        """Open the bar of a test."""
         self._start(len(runner.test_dataloader))
 
     def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Moves the bar."""
+        """Advance the bar."""
         self.bar.update()
 
     def after_test(self, runner: Runner) -> None:
-        """Closes the bar."""
+        """Close the bar."""
         self._stop()

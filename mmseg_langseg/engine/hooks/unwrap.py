@@ -1,4 +1,4 @@
-"""From a runner's model to the module inside its wrappers."""
+"""Unwrap a (distributed) model."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import nn
 
 
 def unwrap_model(model: nn.Module, attribute: str, hook: str) -> nn.Module:
-    """The module inside distributed and test-time-augmentation wrappers.
+    """Return the module inside distributed and test-time augmentation wrappers.
 
     Args:
         model: A runner's model.
-        attribute: What the module must have.
-        hook: Name of the asking hook, for the error.
+        attribute: Name of an attribute that the module must have.
+        hook: Name of the calling hook, for the error message.
 
     Raises:
         TypeError: If the module lacks the attribute.

@@ -1,4 +1,4 @@
-"""Checkpoints that survive the death of their training."""
+"""Checkpoint hook with atomic writes, safe against interruptions of the training."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
-from mmseg_langseg.engine import whole_local_backend  # noqa: F401  (registers the backend)
-from mmseg_langseg.masks.whole_file import remove_leftovers, write_whole_file
+from mmseg_langseg.fileio import whole_local_backend  # noqa: F401  (registers the backend)
+from mmseg_langseg.fileio.whole_file import remove_leftovers, write_whole_file
 
 LAST = 'last_checkpoint'
 
 
 @HOOKS.register_module()
 class WholeCheckpointHook(CheckpointHook):
-    """MMEngine's ``CheckpointHook``, but at no moment less than one whole checkpoint exists.
+    """``CheckpointHook`` that keeps at least one complete checkpoint at any time.
 
     * Checkpoints and ``last_checkpoint`` are written under a temporary name and renamed.
-    * Old checkpoints are removed after the new one is in its place, not before; so
-      ``max_keep_ckpts`` needs the space of one more checkpoint while it writes.
-    * What a killed training left half-written is removed when the next one starts.
+    * Old checkpoints are removed after the new one is in place, not before, so
+      ``max_keep_ckpts`` needs the space of one more checkpoint during writing.
+    * Incomplete files of a killed training are removed when the next one starts.
     * In a copied work folder, the best checkpoint to replace is the copy, not the original.
 
     Args:
-        **kwargs: See ``CheckpointHook``. An ``out_dir`` on another storage than the local disk
+        **kwargs: See ``CheckpointHook``. An ``out_dir`` on a storage other than the local disk
             keeps its own backend.
     """
 
@@ -39,13 +39,13 @@ class WholeCheckpointHook(CheckpointHook):
         self.keep_ckpt_ids = deque()
 
     def before_train(self, runner: Runner) -> None:
-        """Choose the backend, remove leftovers; see ``CheckpointHook``."""
+        """Choose the backend and remove leftover files; see ``CheckpointHook``."""
         folder = self.out_dir or runner.work_dir
         default = self.backend_args is None and self.file_client_args is None
         if default and type(get_file_backend(folder)) is LocalBackend:
             self.backend_args = dict(backend='whole_local')
         super().before_train(runner)
-        # Without MMEngine's limit on its length, which would drop an entry before its file goes.
+        # Without MMEngine's length limit, which would drop an entry before its file is removed.
         self.keep_ckpt_ids = deque(self.keep_ckpt_ids)
         self._find_best_here(runner)
         if is_main_process():
@@ -53,7 +53,7 @@ class WholeCheckpointHook(CheckpointHook):
                 _remove_leftovers(folder)
 
     def _find_best_here(self, runner: Runner) -> None:
-        """Best checkpoints that a resumed training has in another folder are those of this one."""
+        """Map the best checkpoints of a resumed training to the files of this folder."""
         here = {
             key: path and self.file_backend.join_path(self.out_dir, os.path.basename(path))
             for key, path in self._best_paths().items()
@@ -65,15 +65,15 @@ class WholeCheckpointHook(CheckpointHook):
                 runner.message_hub.update_info(name, path)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
-        """Write a checkpoint, then its name, then remove outdated ones."""
+        """Write a checkpoint, record its name, then remove outdated ones."""
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         if self.max_keep_ckpts > 0:
             if step not in self.keep_ckpt_ids:
                 self.keep_ckpt_ids.append(step)
-            # With the outdated ones: if we are killed before they are removed, the resumed
-            # training removes them.
+            # Including the outdated ones: if the run is killed before they are removed, the
+            # resumed training removes them.
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
         runner.save_checkpoint(
             self.out_dir,
@@ -97,10 +97,10 @@ class WholeCheckpointHook(CheckpointHook):
         if not self.save_best:
             return
         old = self._best_paths()
-        # MMEngine removes the ones that it knows before it writes.
+        # MMEngine removes the ones that it knows before it writes the new ones.
         self._set_best_paths(dict.fromkeys(old))
         super()._save_best_checkpoint(runner, metrics)
-        # An ``auto`` metric has its name only now.
+        # The name of an ``auto`` metric is known only now.
         new = self._best_paths()
         before = dict(zip(new, old.values(), strict=True))
         self._set_best_paths({key: path or before[key] for key, path in new.items()})
@@ -128,7 +128,7 @@ class WholeCheckpointHook(CheckpointHook):
 
 
 def _remove_leftovers(folder: str) -> None:
-    """Remove temporary files of a killed training; a lock keeps living ones out of the folder."""
+    """Remove temporary files of killed trainings; a lock keeps running ones out of the folder."""
     if os.path.isdir(folder):
         names = {name.rsplit('.', 2)[0] for name in os.listdir(folder) if name.endswith('.tmp')}
         remove_leftovers(folder, {name for name in names if name == LAST or name.endswith('.pth')})

@@ -1,4 +1,4 @@
-"""OpenAI's modified ResNet with a dense read-out."""
+"""CLIP's modified ResNet as a dense feature extractor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .clip_tower import CLIPTower
 
 @MODELS.register_module()
 class CLIPResNet(CLIPTower):
-    """CLIP's ResNet (``RN50`` and larger): ``(B, 3, H, W) -> ((B, D, H/32, W/32),)``.
+    """CLIP's ResNet (``RN50``, larger) as a dense tower: ``(B, 3, H, W) -> ((B, D, H/32, W/32),)``.
 
     The attention pool is replaced by its value and output projections, applied to every pixel;
     its position embedding and mean token are not used (MaskCLIP, Sec. 3.2).
@@ -21,7 +21,7 @@ class CLIPResNet(CLIPTower):
         pretrained: See :class:`CLIPTower`.
         trainable: See :class:`CLIPTower`.
         norm_eval: See :class:`CLIPTower`.
-        with_keys: Give the keys of the attention pool as well (for MaskCLIP's key smoothing).
+        with_keys: Also return the keys of the attention pool (for MaskCLIP's key smoothing).
     """
 
     visual_type = ModifiedResNet
@@ -43,10 +43,10 @@ class CLIPResNet(CLIPTower):
         """Computes dense features.
 
         Args:
-            images: Normalised images ``(B, 3, H, W)``.
+            images: Normalized images ``(B, 3, H, W)``.
 
         Returns:
-            ``((B, D, h, w),)``, not normalised; with keys ``((B, C, h, w), (B, D, h, w))``.
+            ``((B, D, h, w),)``, not normalized; with keys ``((B, C, h, w), (B, D, h, w))``.
         """
         visual = self.visual
         features = visual.stem(images)

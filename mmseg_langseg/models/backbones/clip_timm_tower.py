@@ -1,4 +1,4 @@
-"""CLIP towers that are convolutional networks of timm (ConvNeXt and others)."""
+"""CLIP image towers with a convolutional timm trunk (ConvNeXt and others)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .clip_tower import CLIPTower
 class CLIPTimmTower(CLIPTower):
     """A convolutional timm trunk of open_clip as a dense tower.
 
-    The pooled path of CLIP is: features, global average, norm, projection. Here the average is left
-    out and the rest is applied to every pixel (as official PixelCLIP does for ConvNeXt):
+    CLIP's pooled path is: features, global average pooling, norm, projection. Here the pooling is
+    omitted and the rest is applied to every pixel (as official PixelCLIP does for ConvNeXt):
     ``(B, 3, H, W) -> ((B, D, H/stride, W/stride),)``.
 
     Args:
@@ -28,7 +28,7 @@ class CLIPTimmTower(CLIPTower):
             teacher too.
 
     Raises:
-        ValueError: If the trunk does not give feature maps, or pools by attention.
+        ValueError: If the trunk does not return feature maps, or pools by attention.
     """
 
     visual_type = TimmModel
@@ -44,7 +44,7 @@ class CLIPTimmTower(CLIPTower):
     ) -> None:
         super().__init__(arch, pretrained, trainable, norm_eval, init_cfg)
         if 'pool' in self.visual.head._modules:
-            raise ValueError(f'{arch!r} pools by attention: its projection has no dense form.')
+            raise ValueError(f'{arch!r} pools by attention: it has no per-pixel projection.')
         self.embed_dim = self._projection_width()
         if drop_path is not None:
             for module in self.modules():
@@ -59,19 +59,19 @@ class CLIPTimmTower(CLIPTower):
         """Computes dense features.
 
         Args:
-            images: Normalised images ``(B, 3, H, W)``.
+            images: Normalized images ``(B, 3, H, W)``.
 
         Returns:
-            ``((B, D, h, w),)``, not normalised.
+            ``((B, D, h, w),)``, not normalized.
 
         Raises:
-            ValueError: If the trunk gives tokens instead of a map.
+            ValueError: If the trunk returns tokens instead of a feature map.
         """
         trunk = self.visual.trunk
         features = trunk.forward_features(images)
         if features.ndim != 4:
             raise ValueError(
-                f'The trunk {type(trunk).__name__} gave features of shape '
+                f'The trunk {type(trunk).__name__} returned features of shape '
                 f'{tuple(features.shape)}, expected (B, C, h, w): use a convolutional model.'
             )
         norm = getattr(getattr(trunk, 'head', None), 'norm', None)

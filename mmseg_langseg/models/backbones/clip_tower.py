@@ -1,4 +1,4 @@
-"""What all CLIP image towers share: loading, choosing what trains, and what a checkpoint holds."""
+"""Base class of CLIP image towers: loading, freezing, and checkpoints of trained weights only."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ TRAINABLE = ('none', 'attention', 'all')
 
 
 class CLIPTower(BaseModule):
-    """Image half of a CLIP model as an MMSegmentation backbone.
+    """Image tower of a CLIP model as an MMSegmentation backbone.
 
     Subclasses implement :meth:`forward`, which maps images ``(B, 3, H, W)`` to a one-element tuple
-    of dense features ``(B, D, h, w)`` in the joint image-text space (not normalised). The open_clip
-    module keeps its own parameter names under ``visual.``, so public weights load as they are.
+    of dense features ``(B, D, h, w)`` in the joint image-text space (not normalized). The open_clip
+    module keeps its own parameter names under ``visual.``, so public weights load unchanged.
 
-    A checkpoint of this module holds what training changes. Frozen public weights are rebuilt from
-    their source; only when ``pretrained`` is None (random weights) everything is stored.
+    A checkpoint of this module holds only what training changes. Frozen public weights are rebuilt
+    from their source; if ``pretrained`` is None (random weights), everything is stored.
 
     Args:
         arch: open_clip model name, or the keyword arguments of ``open_clip.CLIP`` as a dict.
         pretrained: open_clip tag, path of a local weight file, or None for random weights.
         trainable: ``'none'``, ``'attention'`` (parameters whose name contains ``attn`` or
-            ``position``: what official PixelCLIP trains in a ViT) or ``'all'``.
-        norm_eval: Keep batch normalisation layers in evaluation mode during training.
+            ``position``, as official PixelCLIP trains a ViT) or ``'all'``.
+        norm_eval: Keep batch normalization layers in evaluation mode during training.
 
     Raises:
-        ValueError: If ``trainable`` is unknown or the tower is of another kind than the subclass.
+        ValueError: If ``trainable`` is unknown or the tower's type does not match the subclass.
     """
 
     visual_type: type[nn.Module]
@@ -70,11 +70,11 @@ class CLIPTower(BaseModule):
                 trained.add(name)
         if trainable == 'all':
             trained.update(name for name, _ in self.named_buffers())
-        # Fixed here and not read from requires_grad: a momentum copy has no gradients at all.
+        # Stored, not read from requires_grad later: in a momentum copy it is always False.
         self.trained_names = frozenset(trained)
 
     def train(self, mode: bool = True) -> CLIPTower:
-        """Sets the mode; batch normalisation stays in evaluation mode if ``norm_eval``."""
+        """Sets the mode; batch normalization stays in evaluation mode if ``norm_eval``."""
         super().train(mode)
         if mode and self.norm_eval:
             for module in self.modules():
@@ -119,7 +119,7 @@ class CLIPTower(BaseModule):
 def _drop_public_weights(
     module: CLIPTower, state_dict: dict[str, Tensor], prefix: str, local_metadata: dict
 ) -> None:
-    """State-dict hook: removes what can be rebuilt from the public weights."""
+    """State-dict hook: removes weights that can be rebuilt from the public ones."""
     if module.pretrained is None:
         return
     for key in [key for key in state_dict if key.startswith(prefix)]:
@@ -128,5 +128,5 @@ def _drop_public_weights(
 
 
 def project_tokens(tokens: Tensor, projection: Tensor | None) -> Tensor:
-    """Projects ``(..., C)`` by an optional ``(C, D)`` matrix."""
+    """Projects tokens ``(..., C)`` by an optional ``(C, D)`` matrix."""
     return tokens if projection is None else torch.matmul(tokens, projection)

@@ -1,4 +1,4 @@
-"""CLIP's vision transformer with a dense read-out."""
+"""CLIP's vision transformer (ViT) as a dense feature extractor."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from .dense_readouts import READOUTS, key_projection
 class CLIPVisionTransformer(CLIPTower):
     """Any ViT of open_clip as a dense tower: ``(B, 3, H, W) -> ((B, D, H//p, W//p),)``.
 
-    Position embeddings are resized (bicubic, by size) to the grid of the input at every forward,
-    so any aspect ratio works and the stored parameter keeps its shape.
+    Position embeddings are resized (bicubic, by size) to the grid of the input in every forward
+    pass, so any aspect ratio works and the stored parameter keeps its shape.
 
     Args:
         arch: See :class:`CLIPTower`.
         pretrained: See :class:`CLIPTower`.
-        readout: ``'tokens'`` (plain), ``'value'`` (MaskCLIP) or ``'value_cls'`` (PixelCLIP).
+        readout: How patch features are extracted from the last block: ``'tokens'`` (plain),
+            ``'value'`` (MaskCLIP) or ``'value_cls'`` (PixelCLIP).
         trainable: See :class:`CLIPTower`.
-        with_keys: Give the keys of the last block as well (for MaskCLIP's key smoothing).
+        with_keys: Also return the keys of the last block (for MaskCLIP's key smoothing).
 
     Raises:
-        ValueError: If the read-out is unknown, or the ViT pools by attention.
+        ValueError: If ``readout`` is unknown, or the ViT pools by attention.
     """
 
     visual_type = VisionTransformer
@@ -54,10 +55,10 @@ class CLIPVisionTransformer(CLIPTower):
         """Computes dense features.
 
         Args:
-            images: Normalised images ``(B, 3, H, W)``, sides at least one patch.
+            images: Normalized images ``(B, 3, H, W)``, each side at least one patch.
 
         Returns:
-            ``((B, D, h, w),)``, not normalised; with keys ``((B, C, h, w), (B, D, h, w))``.
+            ``((B, D, h, w),)``, not normalized; with keys ``((B, C, h, w), (B, D, h, w))``.
         """
         visual = self.visual
         patches = visual.conv1(images)
@@ -81,7 +82,7 @@ class CLIPVisionTransformer(CLIPTower):
         return visual.ln_pre(tokens)
 
     def positions(self, height: int, width: int) -> Tensor:
-        """Position embedding ``(1 + h*w, C)`` for a grid of height x width patches."""
+        """Resizes the position embedding to ``(1 + h*w, C)`` for height x width patches."""
         embedding = self.visual.positional_embedding
         native = tuple(self.visual.grid_size)
         if (height, width) == native:
@@ -91,7 +92,7 @@ class CLIPVisionTransformer(CLIPTower):
         return torch.cat([embedding[:1], grid[0].flatten(1).T])
 
     def _run(self, blocks: list, tokens: Tensor) -> Tensor:
-        # open_clip up to 2.24 runs its blocks sequence first.
+        # The blocks of open_clip up to 2.24 expect the sequence dimension first.
         batch_first = getattr(self.visual.transformer, 'batch_first', False)
         tokens = tokens if batch_first else tokens.transpose(0, 1)
         for block in blocks:

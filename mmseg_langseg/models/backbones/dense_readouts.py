@@ -1,8 +1,8 @@
-"""Dense read-outs: how the last block of a CLIP ViT is turned into features for every patch.
+"""Dense feature extraction ("read-out"): patch features from the last block of a CLIP ViT.
 
 Each function maps the last block and its input tokens ``(B, 1 + h*w, C)``, class token first, to
-output tokens of the same shape. The attention of that block gathers the image for the class token
-and blurs the patches; the value path leaves it out (MaskCLIP, Zhou et al., ECCV 2022, Sec. 3.2).
+output tokens of the same shape. The attention of that block pools the image for the class token
+and blurs patch features; the value path omits it (MaskCLIP, Zhou et al., ECCV 2022, Sec. 3.2).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 def value_projection(block: nn.Module, tokens: Tensor) -> Tensor:
-    """Value and output projection of each token, without attention.
+    """Apply the value and output projections to each token, without attention.
 
     Args:
         block: open_clip ``ResidualAttentionBlock``.
@@ -27,16 +27,16 @@ def value_projection(block: nn.Module, tokens: Tensor) -> Tensor:
 
 
 def key_projection(block: nn.Module, tokens: Tensor) -> Tensor:
-    """Keys of each token, all heads side by side, ``(B, N, C) -> (B, N, C)``.
+    """Return the keys of each token, heads concatenated, ``(B, N, C) -> (B, N, C)``.
 
-    MaskCLIP's key smoothing compares pixels by them (Sec. 3.2). The official code also sends the
-    keys of a ViT (and not those of a ResNet) through the output projection; that is left out.
+    MaskCLIP's key smoothing compares pixels by them (Sec. 3.2). The official code also applies the
+    output projection to the keys of a ViT (and not to those of a ResNet); that is omitted here.
     """
     return _input_projection(block, tokens, 1)
 
 
 def _input_projection(block: nn.Module, tokens: Tensor, part: int) -> Tensor:
-    """Queries (0), keys (1) or values (2) of the block's attention."""
+    """Return queries (0), keys (1) or values (2) of the block's attention."""
     attention = block.attn
     rows = slice(part * attention.embed_dim, (part + 1) * attention.embed_dim)
     return F.linear(
@@ -45,27 +45,27 @@ def _input_projection(block: nn.Module, tokens: Tensor, part: int) -> Tensor:
 
 
 def add_mlp(block: nn.Module, tokens: Tensor) -> Tensor:
-    """The block's second half: ``x + MLP(LN(x))`` on ``(B, N, C)``."""
+    """Apply the block's MLP with its residual: ``x + MLP(LN(x))`` on ``(B, N, C)``."""
     return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
 
 
 def read_tokens(block: nn.Module, tokens: Tensor) -> Tensor:
-    """Plain tokens: the block as it was trained, ``(B, N, C) -> (B, N, C)``."""
+    """Extract plain tokens: run the block as trained, ``(B, N, C) -> (B, N, C)``."""
     first = tokens if getattr(block.attn, 'batch_first', False) else tokens.transpose(0, 1)
     out = block(first)
     return out if getattr(block.attn, 'batch_first', False) else out.transpose(0, 1)
 
 
 def read_value(block: nn.Module, tokens: Tensor) -> Tensor:
-    """MaskCLIP: value path, each token keeps its own residual, ``(B, N, C) -> (B, N, C)``."""
+    """Extract MaskCLIP's features: value path plus own residual, ``(B, N, C) -> (B, N, C)``."""
     return add_mlp(block, tokens + value_projection(block, tokens))
 
 
 def read_value_cls(block: nn.Module, tokens: Tensor) -> Tensor:
-    """PixelCLIP's code: value path plus the class token's residual for every token.
+    """Extract PixelCLIP's features: value path plus the class token's residual for every token.
 
     The paper's text says MaskCLIP (Sec. 3.1); the released code adds ``x[class]`` instead of the
-    token's own residual, and its numbers rest on that. ``(B, N, C) -> (B, N, C)``.
+    token's own residual, and its results depend on that. ``(B, N, C) -> (B, N, C)``.
     """
     return add_mlp(block, tokens[:, :1] + value_projection(block, tokens))
 

@@ -1,4 +1,4 @@
-"""Clusterers: features and prototypes in, cluster ids out."""
+"""Clusterers: assign features to prototypes (Sinkhorn, arg-max, prototypes of unknown classes)."""
 
 from .argmax_clusterer import ArgmaxClusterer
 from .base_clusterer import BaseClusterer

@@ -1,4 +1,4 @@
-"""The nearest prototype, without balance."""
+"""Nearest-prototype clusterer, without balancing (ablation)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ArgmaxClusterer(BaseClusterer):
 
     Args:
         num_clusters: Number of clusters K.
-        scale: Has no influence on the arg-max.
+        scale: Has no effect on the arg-max.
     """
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The clusterer protocol: assign, update, stats."""
+"""Base class of clusterers: assign features, update and report cluster usage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class BaseClusterer(nn.Module):
-    """Assigns features to clusters and keeps account of their usage.
+    """Assigns features to clusters and tracks cluster usage.
 
-    The usage is a buffer: it is part of a training checkpoint and survives a resume; without it in
-    a checkpoint it is zero. It is summed over all processes, so it is equal on each of them.
+    The usage is a buffer: it is saved in training checkpoints and restored on resume; a checkpoint
+    without it sets it to zero. It is summed over all processes, so it is equal on each of them.
 
     Args:
         num_clusters: Number of clusters K.
@@ -32,41 +32,41 @@ class BaseClusterer(nn.Module):
         self.register_buffer('usage', torch.zeros(num_clusters, dtype=torch.long))
 
     def logits(self, features: Tensor, prototypes: Tensor) -> Tensor:
-        """Scaled cosines ``(M, K)`` in float32 of features ``(M, D)`` and prototypes ``(K, D)``."""
+        """Scaled float32 cosines ``(M, K)`` of features ``(M, D)`` and prototypes ``(K, D)``."""
         features = F.normalize(features.float(), dim=1)
         return self.scale * features @ F.normalize(prototypes.float(), dim=1).T
 
     def assign(self, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
-        """Cluster of each feature.
+        """Assigns each feature to a cluster.
 
         Args:
             features: ``(M, D)``, M may be 0.
-            prototypes: ``(K, D)``; None for clusterers that hold their own.
+            prototypes: ``(K, D)``; None for clusterers with their own prototypes.
 
         Returns:
-            ``(M,)`` int64.
+            Cluster ids ``(M,)`` int64.
         """
         raise NotImplementedError
 
     @torch.no_grad()
     def update(self, ids: Tensor, features: Tensor | None = None) -> None:
-        """Adds the assignment of all processes to the usage.
+        """Adds the assignments of all processes to the usage.
 
         Args:
-            ids: ``(M,)`` int64.
-            features: ``(M, D)`` that were assigned, for prototypes that follow them.
+            ids: Cluster ids ``(M,)`` int64.
+            features: The assigned features ``(M, D)``, for clusterers that update prototypes.
         """
         counts = torch.bincount(ids, minlength=self.num_clusters)
         all_reduce(counts)
         self.usage += counts
 
     def stats(self) -> dict[str, float]:
-        """Usage since the last reset.
+        """Computes usage statistics since the last reset.
 
         Returns:
             ``entropy`` (of the usage, divided by log K: 1 is uniform), ``dead`` (share of clusters
-            that no feature chose), ``largest`` (share of the largest cluster) and ``assigned``
-            (number of features).
+            without features), ``largest`` (share of features in the largest cluster) and
+            ``assigned`` (number of features).
         """
         total = int(self.usage.sum())
         share = self.usage.double() / max(total, 1)

@@ -1,4 +1,4 @@
-"""Balanced assignment by Sinkhorn-Knopp iterations over all processes."""
+"""Distributed Sinkhorn-Knopp iterations for balanced cluster assignment."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor
 
 @torch.no_grad()
 def sinkhorn(logits: Tensor, iterations: int = 3) -> Tensor:
-    """Entropic optimal transport of samples onto clusters of equal mass.
+    """Compute the entropic optimal transport of samples onto clusters of equal mass (Sinkhorn).
 
     PixelCLIP Eqs. (3) and (4): ``Q = diag(u) exp(F_M^T f_C / eps) diag(v)``. As in the official
-    code the start is the softmax of each row. Only the cluster sums (K floats) travel between
-    processes, so the result equals that of one process on the concatenated batch.
+    code, iterations start from the softmax of each row. Processes only exchange cluster sums (K
+    floats), and the result equals that of one process on the concatenated batch.
 
     Args:
         logits: ``(M, K)`` similarities divided by the temperature; M may differ between processes
             and may be 0.
-        iterations: Number of column and row normalisations.
+        iterations: Number of column and row normalizations.
 
     Returns:
-        ``(M, K)`` float32, every row sums to 1.
+        Soft assignments ``(M, K)`` float32; every row sums to 1.
     """
     tiny = torch.finfo(torch.float32).tiny
     plan = logits.float().softmax(dim=1)

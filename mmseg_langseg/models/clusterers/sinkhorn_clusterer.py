@@ -1,4 +1,4 @@
-"""PixelCLIP's online clustering."""
+"""PixelCLIP's online clustering of masks with Sinkhorn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .sinkhorn import sinkhorn
 
 @MODELS.register_module()
 class SinkhornClusterer(BaseClusterer):
-    """Balanced assignment of the masks of a global batch onto prototypes (PixelCLIP, Sec. 3.3).
+    """Assigns the masks of the global batch to prototypes, balanced (PixelCLIP, Sec. 3.3).
 
     Args:
         num_clusters: Number of clusters K.
@@ -26,5 +26,5 @@ class SinkhornClusterer(BaseClusterer):
 
     @torch.no_grad()
     def assign(self, features: Tensor, prototypes: Tensor) -> Tensor:
-        """See :meth:`BaseClusterer.assign`; a collective call, each process must make it."""
+        """See :meth:`BaseClusterer.assign`; a collective call that every process must make."""
         return sinkhorn(self.logits(features, prototypes), self.iterations).argmax(1)

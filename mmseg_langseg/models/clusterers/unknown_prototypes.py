@@ -1,4 +1,4 @@
-"""Prototypes of what has no name (CLIP-S⁴)."""
+"""Prototypes for unknown classes (CLIP-S⁴)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from mmengine.dist import all_gather, all_reduce
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmseg_langseg.models.utils import seed_centroids, spherical_kmeans
+from mmseg_langseg.kmeans import seed_centroids, spherical_kmeans
 
 from .base_clusterer import BaseClusterer
 
 
 @MODELS.register_module()
 class UnknownPrototypes(BaseClusterer):
-    """Unit prototypes of CLIP's segment embeddings that no known class claims.
+    """Unit-norm prototypes of CLIP segment embeddings that are assigned to no known class.
 
     CLIP-S⁴ (CVPR 2023) learns prototypes of unknown classes by clustering during training; how is
-    not known. Here: spherical k-means before training (driven by ``MaskClusteringHook``), then each
-    prototype follows the segments it was given, as an exponential moving average on the sphere;
-    one that was given none for ``patience`` iterations starts anew from a segment of the batch.
-    They live in CLIP's space, which does not move, and are equal on 1 and on N processes. All
-    state is in buffers: a training checkpoint keeps it, gradients never reach it.
+    not known. Here they are initialized by spherical k-means (run by ``MaskClusteringHook``); then
+    each prototype is an exponential moving average, on the sphere, of the segments assigned to it,
+    and is re-seeded from a segment of the batch after ``patience`` iterations without any. They
+    are in the joint space of the frozen CLIP, and equal on 1 and on N processes. All state is in
+    buffers: it is saved in training checkpoints and receives no gradients.
 
     Args:
-        num_clusters: K_u. The group's earlier work reports that fewer than 128 hurt on VOC.
+        num_clusters: K_u. Earlier work of CLIP-S⁴'s group reports that fewer than 128 hurt on VOC.
         embed_dim: D, given by the head.
-        momentum: Share of the old prototype in the new one, in [0, 1].
-        patience: Iterations without a segment after which a prototype starts anew.
-        seed: Of the random start and of all draws; the global random state is not touched.
+        momentum: Weight of the old prototype in the new one, in [0, 1].
+        patience: Iterations without a segment after which a prototype is re-seeded.
+        seed: Seed of the random start and of all draws; the global random state is not touched.
 
     Raises:
         ValueError: If ``momentum`` or ``patience`` is out of range.
@@ -61,18 +61,18 @@ class UnknownPrototypes(BaseClusterer):
         self.register_buffer('steps', torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def initialise(self, features: Tensor) -> None:
-        """Sets the prototypes to the clusters of features, by spherical k-means.
+    def initialize(self, features: Tensor) -> None:
+        """Initializes the prototypes by spherical k-means on features.
 
         Args:
-            features: ``(M, D)``, in any order. Fewer than K_u of them set as many prototypes; the
-                others keep their random start until they are re-seeded.
+            features: ``(M, D)``, in any order. With fewer than K_u of them, the remaining
+                prototypes keep their random start until they are re-seeded.
         """
         rows = F.normalize(features.float(), dim=1)
         rows = rows[rows.any(1)]
         if not len(rows):
             return
-        # Processes hand their features over in another order than one process does.
+        # The order of the features depends on the number of processes.
         rows = rows[self._lottery(rows, 0).argsort()][None]
         count = min(self.num_clusters, rows.shape[1])
         _, centroids = spherical_kmeans(rows, seed_centroids(rows, count, self.seed), 20)
@@ -80,23 +80,23 @@ class UnknownPrototypes(BaseClusterer):
 
     @torch.no_grad()
     def assign(self, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
-        """The nearest of its own prototypes for each feature, ``(M, D) -> (M,)`` int64."""
+        """Assigns each feature to the nearest own prototype, ``(M, D) -> (M,)`` int64."""
         own = self.prototypes if prototypes is None else prototypes
         return self.logits(features, own).argmax(1)
 
     @torch.no_grad()
     def update(self, ids: Tensor, features: Tensor | None = None) -> None:
-        """Moves the prototypes towards the features of all processes; a collective call.
+        """Updates the prototypes (EMA) with the features of all processes; a collective call.
 
         Args:
             ids: ``(M,)`` int64 prototype of each feature; M may be 0.
-            features: ``(M, D)``. Zero rows say nothing and are left out.
+            features: ``(M, D)``. Zero rows are ignored.
 
         Raises:
             ValueError: If there are no features.
         """
         if features is None:
-            raise ValueError('features=None: UnknownPrototypes follows the features (M, D).')
+            raise ValueError('features=None: UnknownPrototypes needs the assigned features (M, D).')
         rows = F.normalize(features.float(), dim=1)
         ids, rows = ids[rows.any(1)], rows[rows.any(1)]
         before = self.usage.clone()
@@ -112,11 +112,11 @@ class UnknownPrototypes(BaseClusterer):
         self._reseed(rows)
 
     def _reseed(self, rows: Tensor) -> None:
-        """Dead prototypes take rows of the global batch, the same ones on every process."""
+        """Replaces dead prototypes with rows of the global batch, the same on every process."""
         dead = (self.idle >= self.patience).nonzero()[:, 0]
         if not len(dead):
             return
-        # The winners of a lottery of all rows, whichever process holds them.
+        # A random choice among the rows of all processes, independent of how they are distributed.
         draws = self._lottery(rows, int(self.steps))
         best = draws.topk(min(len(dead), len(rows))).indices
         offers = rows.new_zeros(len(dead), rows.shape[1])
@@ -131,7 +131,7 @@ class UnknownPrototypes(BaseClusterer):
         self.idle[dead] = 0
 
     def _lottery(self, rows: Tensor, draw: int) -> Tensor:
-        """A number ``(M,)`` for each row that depends on nothing but the row and the draw."""
+        """Computes pseudo-random numbers ``(M,)`` that depend only on the row and the draw."""
         generator = _generator(self.seed + 1 + draw)
         direction = torch.randn(rows.shape[1], generator=generator).to(rows)
         return (rows * direction).sum(1)

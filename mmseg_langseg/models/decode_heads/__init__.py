@@ -1,4 +1,4 @@
-"""Heads: the language classifier and the training heads on top of it."""
+"""Decode heads: the zero-shot language head and the training heads that extend it."""
 
 from .clips4_head import CLIPS4Head
 from .embedding_head import EmbeddingHead

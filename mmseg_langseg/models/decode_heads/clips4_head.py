@@ -1,4 +1,4 @@
-"""CLIP-S⁴'s training head: segments and three losses."""
+"""CLIP-S⁴ decode head: segments of pixel embeddings and three losses."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from .language_head import LanguageHead
 
 @MODELS.register_module()
 class CLIPS4Head(LanguageHead):
-    """Cuts embeddings into segments and scores them with the losses of CLIP-S⁴ (CVPR 2023).
+    """Clusters pixel embeddings into segments and computes the losses of CLIP-S⁴ (CVPR 2023).
 
-    At test time it is a plain :class:`LanguageHead`. Which parts are the paper's and which are ours
-    stands in docs/clips4_choices.md.
+    At test time it is a plain :class:`LanguageHead`. docs/clips4_choices.md lists which design
+    choices are the paper's and which are ours.
 
     Args:
-        known: Names of the known classes, see :meth:`Vocabulary.parse`; may be empty. They are the
-            only names that training reads.
-        negatives: Words of nothing in particular; they take probability from the known classes
-            when it is decided whether a segment is one of them.
-        clusterer: Config of ``UnknownPrototypes``, which serve the semantic loss. None: segments
-            that no known class claims have no part in it.
-        grid: Rows and columns of the clusters that a view starts from, see :func:`find_segments`.
+        known: Names of the known classes, see :meth:`Vocabulary.parse`; may be empty. Training
+            uses no other class names.
+        negatives: Generic words that take probability from the known classes in the decision
+            whether a segment belongs to a known class.
+        clusterer: Config of ``UnknownPrototypes``, used by the semantic loss. None excludes
+            segments that are assigned to no known class from that loss.
+        grid: Rows and columns of a view's initial clusters, see :func:`find_segments`.
         iterations: Iterations of that clustering.
-        loss_contrast: Config of ``PixelSegmentContrastLoss``; None leaves the loss out, here and
+        loss_contrast: Config of ``PixelSegmentContrastLoss``; None disables the loss, here and
             below.
         loss_embedding: Config of ``EmbeddingConsistencyLoss``.
         loss_semantic: Config of ``SemanticConsistencyLoss``.
-        mean_momentum: Of the running mean of CLIP's pixel embeddings, which some decisions need.
+        mean_momentum: Momentum of the running mean of CLIP's pixel embeddings (semantic loss).
         **kwargs: See :class:`LanguageHead`.
 
     Raises:
-        ValueError: If every loss is None, the semantic loss has no class to choose, or ``known``
-            has background words.
+        ValueError: If every loss is None, the semantic loss has no class to choose from, or
+            ``known`` has background words.
     """
 
     known_rows: Tensor
@@ -76,7 +76,7 @@ class CLIPS4Head(LanguageHead):
         )
         self.known = Vocabulary.parse(known) if len(known) else None
         if self.known is not None and self.known.background:
-            raise ValueError(f'known={known!r} has background words, which are no known class.')
+            raise ValueError(f'known={known!r} has background words, which are not known classes.')
         self.negatives = Vocabulary.from_names(negatives) if len(negatives) else None
         width = self.text_encoder.embed_dim
         self.clusterer = None
@@ -84,8 +84,8 @@ class CLIPS4Head(LanguageHead):
             self.clusterer = MODELS.build({**clusterer, 'embed_dim': width})
         if loss_semantic and self.known is None and self.clusterer is None:
             raise ValueError(
-                'known=() and clusterer=None: the semantic loss has no class to choose; name known '
-                'classes, give UnknownPrototypes, or leave loss_semantic out.'
+                'known=() and clusterer=None: the semantic loss has no class to choose from; name '
+                'known classes, give UnknownPrototypes, or leave loss_semantic out.'
             )
         self.grid, self.iterations = tuple(grid), iterations
         self.register_buffer('known_rows', torch.zeros(0, width), persistent=False)
@@ -105,8 +105,8 @@ class CLIPS4Head(LanguageHead):
             image_index: ``(N,)`` int64, the image of each view.
 
         Returns:
-            The losses, and for the log, without gradient: ``segments`` (number a view); with the
-            semantic loss ``unknown_share`` of the segments that no known class claims, and
+            The losses and, for the log, without gradient: ``segments`` (number per view); with the
+            semantic loss also ``unknown_share`` (segments assigned to no known class), and
             ``cosine_known`` and ``cosine_unknown``, the mean cosine of our segments with the class
             that CLIP chose.
         """
@@ -148,7 +148,7 @@ class CLIPS4Head(LanguageHead):
         return {**result, 'unknown_share': share}
 
     def decide(self, clip_segments: Tensor) -> Tensor:
-        """CLIP's choice of class for its segment embeddings ``(S, D)``, see ``decide_classes``."""
+        """Chooses classes for CLIP's segment embeddings ``(S, D)``, see ``decide_classes``."""
         return self.loss_semantic.decide(
             clip_segments,
             self.known_texts(),
@@ -160,10 +160,10 @@ class CLIPS4Head(LanguageHead):
 
     @torch.no_grad()
     def unknown_features(self, clip: Tensor, regions: Tensor) -> Tensor:
-        """CLIP's embeddings of the regions that the prototypes stand for.
+        """Computes CLIP's region embeddings that initialize the prototypes of unknown classes.
 
-        What ``MaskClusteringHook`` initialises them with: all regions, or those that no known class
-        claims (see ``SemanticConsistencyLoss.clusters_all``).
+        Used by ``MaskClusteringHook``: all regions, or those assigned to no known class (see
+        ``SemanticConsistencyLoss.clusters_all``).
 
         Args:
             clip: ``(N, D, h, w)``; zero where CLIP has none.
@@ -175,13 +175,12 @@ class CLIPS4Head(LanguageHead):
         self._update_image_mean(clip, regions)
         rows = segment_embeddings(clip, find_segments(clip, regions, (1, 1), 1))
         rows = rows[rows.any(1)]
-        if self.loss_semantic.clusters_all or self.loss_semantic.threshold is None:
-            # (Without a threshold the decision compares with prototypes, and there are none yet.)
+        if self.loss_semantic.clusters_all:
             return rows
         return rows[self.decide(rows) >= len(self.known_texts())]
 
     def known_texts(self) -> Tensor:
-        """Text prototypes ``(K, D)`` of the known classes, computed once, on first use."""
+        """Returns text prototypes ``(K, D)`` of the known classes, computed on first use."""
         if self.known is not None and not len(self.known_rows):
             self.known_rows = self._encode(self.known)
         if self.negatives is not None and not len(self.negative_rows):
@@ -189,7 +188,7 @@ class CLIPS4Head(LanguageHead):
         return self.known_rows
 
     def unknown_rows(self) -> Tensor:
-        """Prototypes ``(U, D)`` of the unknown classes; U is 0 without a clusterer."""
+        """Returns prototypes ``(U, D)`` of the unknown classes; U is 0 without a clusterer."""
         return self.known_rows[:0] if self.clusterer is None else self.clusterer.prototypes
 
     def _encode(self, vocabulary: Vocabulary) -> Tensor:
@@ -197,5 +196,5 @@ class CLIPS4Head(LanguageHead):
         return rows.to(self.known_rows)
 
     def _update_image_mean(self, clip: Tensor, regions: Tensor) -> None:
-        """Takes in CLIP's pixels: each counts once, where a mean of segments favours small ones."""
+        """Updates the mean of CLIP's pixels (a mean over segments would favor small ones)."""
         self.image_mean.update(F.normalize(clip.permute(0, 2, 3, 1)[regions >= 0].float(), dim=1))

@@ -1,4 +1,4 @@
-"""Pixel embeddings in CLIP's joint space from any backbone."""
+"""Embedding head: pixel embeddings in CLIP's joint space from any backbone."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 
 @MODELS.register_module()
 class EmbeddingHead(BaseModule):
-    """Turns one of MMSegmentation's decode heads into an embedding network.
+    """Turns a decode head of MMSegmentation into an embedding head.
 
-    The last 1x1 convolution of the head, which gives one channel a class, becomes the projection to
-    the joint space; nothing follows it, since cosines with text need signed values. Used as the
-    ``neck`` of a segmentor, so that its ``extract_feat`` gives embeddings as a CLIP tower does and
-    a :class:`LanguageHead` scores them with any words. (CLIP-S⁴, Sec. 3.1, says that an encoder
-    maps images to unit pixel embeddings; its architecture is not known.)
+    The head's last 1x1 convolution, which outputs one channel per class, becomes the projection to
+    the joint space, without activation, since cosines with text need signed values. Used as the
+    ``neck`` of a segmentor, so that ``extract_feat`` returns embeddings as with a CLIP tower and a
+    :class:`LanguageHead` classifies them with any class names. (CLIP-S⁴, Sec. 3.1, says that an
+    encoder maps images to unit pixel embeddings; its architecture is not known.)
 
     Args:
-        head: Config of a decode head (``PSPHead``, ``ASPPHead``, ``FCNHead``, ...), without its
+        head: Config of a decode head (``PSPHead``, ``ASPPHead``, ``FCNHead``, ...), without
             classes and losses.
         embed_dim: D, the width of the joint space.
     """
@@ -31,5 +31,5 @@ class EmbeddingHead(BaseModule):
         self.head = MODELS.build({'dropout_ratio': 0.0, **head, 'num_classes': embed_dim})
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor]:
-        """Maps a backbone's feature maps to ``((B, D, h, w),)``, not normalised."""
+        """Maps a backbone's feature maps to ``((B, D, h, w),)``, not normalized."""
         return (self.head(features),)

@@ -1,4 +1,4 @@
-"""The classifier whose classes are words."""
+"""Zero-shot classifier: cosines of dense features with text embeddings of class names."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from mmseg_langseg.models.utils import cosine_map
 class LanguageHead(BaseModule):
     """Cosine classifier over text embeddings: ``M(x, y, n) = cos(f_I(x, y), f_T(n))``.
 
-    PixelCLIP Eq. (1). The embeddings are data: :meth:`set_vocabulary` computes them, they live in
-    non-persistent buffers and are never part of a checkpoint, so one checkpoint serves any words.
+    PixelCLIP Eq. (1). :meth:`set_vocabulary` computes the text embeddings. They are non-persistent
+    buffers and never part of a checkpoint, so one checkpoint works with any class names.
 
     Args:
         text_encoder: Config of an ``OpenCLIPTextEncoder``.
         templates: Name of a template set, or a list of templates with one ``{}`` each.
-        vocabulary: Names, ``"a; b, synonym"``, or path of a JSON file; embedded at the first use,
-            on the device of the model. By default the class names of the dataset under test are
-            used (see ``DatasetVocabularyHook``).
-        feature_size: Dense features are resized bilinearly to this ``(h, w)`` before they are
-            compared, 64x64 in official PixelCLIP; None keeps their own grid.
-        align_corners: Of the resizing to image size.
+        vocabulary: Names, ``"a; b, synonym"``, or path of a JSON file; encoded on first use, on
+            the device of the model. By default the class names of the test dataset are used (see
+            ``DatasetVocabularyHook``).
+        feature_size: Dense features are resized bilinearly to this ``(h, w)`` before the
+            comparison (64x64 in official PixelCLIP); None keeps their own grid.
+        align_corners: See ``F.interpolate``; for resizing logits to image size.
     """
 
     text_rows: Tensor
@@ -66,7 +66,7 @@ class LanguageHead(BaseModule):
     out_channels = num_classes
 
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:
-        """Makes the words of a vocabulary the classes, and clears the logit offset.
+        """Sets the classes to those of a vocabulary, and clears the logit offset.
 
         Raises:
             ValueError: If it has fewer than two classes: with one, every pixel is that class.
@@ -79,7 +79,7 @@ class LanguageHead(BaseModule):
             raise ValueError(
                 f'The vocabulary {show_value(list(vocabulary.rows[0]))} has one class, so every '
                 'pixel would get it. Semicolons separate classes and commas synonyms, as in "cat; '
-                'dog, puppy; grass": name the other things that may be seen, or background words.'
+                'dog, puppy; grass": also name what else may be visible, or give background words.'
             )
         device = self.text_rows.device
         self.vocabulary = vocabulary
@@ -92,7 +92,7 @@ class LanguageHead(BaseModule):
         self.text_rows = rows.to(self.text_rows.device)
 
     def set_logit_offset(self, offset: Tensor) -> None:
-        """Sets what is subtracted from each class's logits, ``(K,)`` (see ``LogitCentringHook``).
+        """Sets the offset ``(K,)`` subtracted from the class logits (see ``LogitCenteringHook``).
 
         Raises:
             ValueError: If the length is not the number of classes.
@@ -104,7 +104,7 @@ class LanguageHead(BaseModule):
         self.logit_offset = offset.to(self.logit_offset)
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Scores dense features.
+        """Computes class logits of dense features.
 
         Args:
             inputs: Tuple of feature maps; the last one, ``(B, D, h, w)``, is used.
@@ -114,7 +114,7 @@ class LanguageHead(BaseModule):
             ``feature_size``.
 
         Raises:
-            RuntimeError: If no vocabulary was set.
+            RuntimeError: If no vocabulary is set.
         """
         if self.vocabulary is None:
             raise RuntimeError(
@@ -136,25 +136,25 @@ class LanguageHead(BaseModule):
         return scores - self.logit_offset[:, None, None]
 
     def _best_word(self, scores: Tensor) -> Tensor:
-        """A class with several rows (background words) scores as its best row."""
+        """Takes the maximum over the rows of each class (several for background words)."""
         index = self.row_class[None, :, None, None].expand_as(scores)
         shape = (len(scores), self.num_classes, *scores.shape[2:])
         best = scores.new_full(shape, float('-inf'))
         return best.scatter_reduce(1, index, scores, reduce='amax')
 
     def predict(self, inputs: tuple[Tensor, ...], batch_img_metas: list[dict], test_cfg) -> Tensor:
-        """Logits ``(B, K, H, W)`` at image size, as MMSegmentation's ``EncoderDecoder`` asks."""
+        """Computes logits ``(B, K, H, W)`` at image size, as ``EncoderDecoder`` expects."""
         size = batch_img_metas[0]['img_shape'][:2]
         return F.interpolate(
             self(inputs), size=size, mode='bilinear', align_corners=self.align_corners
         )
 
     def loss(self, *args, **kwargs) -> dict[str, Tensor]:
-        """A plain language head has no loss.
+        """Raises an error, since a plain language head has no loss.
 
         Raises:
             NotImplementedError: Always.
         """
         raise NotImplementedError(
-            'LanguageHead classifies with frozen text and has no loss; train with PixelCLIP.'
+            'LanguageHead uses frozen text embeddings and has no loss; train with PixelCLIP.'
         )

@@ -1,4 +1,4 @@
-"""PixelCLIP's decoder: one similarity map in, the same map at four times the resolution out."""
+"""PixelCLIP's mask decoder: refines similarity maps and upsamples them four times."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class MaskDecoder(nn.Module):
-    """Convolutional decoder that is applied to each (image, cluster) map on its own.
+    """Convolutional decoder, applied to each (image, cluster) similarity map separately.
 
     ``D`` of PixelCLIP (Sec. 3.2), only used in training. Parameter names are those of the official
     code, so its checkpoints load: 118,145 parameters with the default widths.
@@ -25,7 +25,7 @@ class MaskDecoder(nn.Module):
         self.up2 = nn.ConvTranspose2d(first, second, 2, stride=2)
         self.conv2 = _DoubleConv(second)
         self.proj = nn.Conv2d(second, 1, 3, padding=1)
-        # Many small maps with few channels: a third less time in this layout.
+        # For many small maps with few channels this layout takes a third less time.
         self.to(memory_format=torch.channels_last)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ class MaskDecoder(nn.Module):
 
 
 class _DoubleConv(nn.Module):
-    """Twice: 3x3 convolution, group normalisation, ReLU."""
+    """Twice: 3x3 convolution, group normalization, ReLU."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

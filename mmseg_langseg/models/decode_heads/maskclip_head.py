@@ -1,4 +1,4 @@
-"""MaskCLIP's two refinements of zero-shot scores, both without training."""
+"""MaskCLIP decode head: key smoothing and prompt denoising of zero-shot scores, training-free."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ REMOVED = -100.0
 
 @MODELS.register_module()
 class MaskCLIPHead(LanguageHead):
-    """A :class:`LanguageHead` with the refinements of MaskCLIP (ECCV 2022, Sec. 3.2).
+    """Language head with MaskCLIP's key smoothing and prompt denoising (ECCV 2022, Sec. 3.2).
 
-    Both work on ``p = softmax(scale * scores)`` on the head's grid, image by image, and are off by
-    default. In padded batches padding counts as image: test with batches of one image, or squash
-    to a fixed ``input_size``. In slide mode each window is an image. ``LogitCentringHook`` measures
-    scores before they are centred, so use it with both off.
+    Both use ``p = softmax(scale * scores)`` on the head's grid, image by image, and are off by
+    default. Padding is treated as part of the image: test with a batch size of one, or resize to a
+    fixed ``input_size``. In slide mode each window is treated as an image. ``LogitCenteringHook``
+    uses the scores before centering, so turn both off with it.
 
     Args:
         key_smoothing: Threshold; pixels whose best class has less confidence take the predictions
             of pixels with similar keys (:func:`smooth_by_keys`). MaskCLIP uses 1.0. The tower must
             have ``with_keys=True``.
-        prompt_denoising: Threshold; classes that are nowhere in the image more confident leave the
-            competition (:func:`denoise_prompts`). MaskCLIP uses 0.5.
-        scale: Inverse temperature of the softmax: the CLIP's own logit scale, 100 for OpenAI's.
+        prompt_denoising: Threshold; classes that do not reach this confidence anywhere in the
+            image are removed (:func:`denoise_prompts`). MaskCLIP uses 0.5.
+        scale: Inverse temperature of the softmax: CLIP's own logit scale, 100 for OpenAI's.
         **kwargs: See :class:`LanguageHead`.
 
     Raises:
@@ -49,7 +49,7 @@ class MaskCLIPHead(LanguageHead):
         self.scale = scale
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Scores dense features.
+        """Computes class scores of dense features.
 
         Args:
             inputs: Feature maps; the last, ``(B, D, h, w)``, is scored, and with key smoothing the
@@ -60,7 +60,7 @@ class MaskCLIPHead(LanguageHead):
             probabilities and their averages.
 
         Raises:
-            ValueError: If key smoothing is on and the tower gives no keys.
+            ValueError: If key smoothing is on and the tower returns no keys.
         """
         scores = super().forward(inputs)
         if self.prompt_denoising is not None:
@@ -68,8 +68,8 @@ class MaskCLIPHead(LanguageHead):
         if self.key_smoothing is not None:
             if len(inputs) < 2:
                 raise ValueError(
-                    f'key_smoothing={self.key_smoothing} needs keys, and the tower gives features '
-                    'only: set backbone.with_keys=True (CLIPVisionTransformer, CLIPResNet).'
+                    f'key_smoothing={self.key_smoothing} needs keys, but the tower returns only '
+                    'features: set backbone.with_keys=True (CLIPVisionTransformer, CLIPResNet).'
                 )
             keys = inputs[-2].float()
             if keys.shape[2:] != scores.shape[2:]:
@@ -86,7 +86,7 @@ def denoise_prompts(scores: Tensor, threshold: float, scale: float = 100.0) -> T
 
     Args:
         scores: ``(B, K, h, w)`` cosines.
-        threshold: Least confidence, in (0, 1].
+        threshold: Minimum confidence, in (0, 1].
         scale: Inverse temperature.
 
     Returns:
@@ -98,11 +98,11 @@ def denoise_prompts(scores: Tensor, threshold: float, scale: float = 100.0) -> T
 
 
 def smooth_by_keys(scores: Tensor, keys: Tensor, threshold: float, scale: float = 100.0) -> Tensor:
-    """Gives unsure pixels the predictions of pixels with similar keys.
+    """Replaces predictions of low confidence by those of pixels with similar keys.
 
     ``p_i <- mean_j cos(k_i, k_j) p_j`` for pixels whose largest probability is below the threshold,
-    ``p = softmax(scale * scores)``. Keys are normalised over their channels; the official code
-    normalises each channel over the positions, which then are no cosines and is not offered.
+    ``p = softmax(scale * scores)``. Keys are normalized over their channels; the official code
+    normalizes each channel over the positions, which does not give cosines and is not supported.
 
     Args:
         scores: ``(B, K, h, w)`` cosines.
@@ -116,7 +116,7 @@ def smooth_by_keys(scores: Tensor, keys: Tensor, threshold: float, scale: float 
     predictions = (scale * scores).softmax(1)
     flat = predictions.flatten(2)
     unit = F.normalize(keys.flatten(2).float(), dim=1)
-    # (p k) k^T in place of p (k k^T): no (h w) x (h w) matrix.
+    # (p k) k^T instead of p (k k^T): no (h w) x (h w) matrix.
     smooth = (flat @ unit.transpose(1, 2)) @ unit / flat.shape[2]
     unsure = flat.amax(1, keepdim=True) < threshold
     return smooth.where(unsure, flat).unflatten(2, predictions.shape[2:])

@@ -1,4 +1,4 @@
-"""MaskCLIP+'s training head: CLIP's scores to pseudo-labels to loss."""
+"""MaskCLIP+ decode head: pseudo-labels from CLIP's dense features and their cross entropy."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from .maskclip_head import denoise_prompts
 
 @MODELS.register_module()
 class MaskCLIPPlusHead(LanguageHead):
-    """Teaches the student the class that MaskCLIP gives to each pixel (ECCV 2022, Sec. 3.3).
+    """Trains the student on MaskCLIP's pseudo-label of each pixel (ECCV 2022, Sec. 3.3).
 
-    At test time it is a plain :class:`LanguageHead`, for any words. The student's embeddings are
-    compared as unit vectors, in training as in testing; the official code leaves their length free.
+    At test time it is a plain :class:`LanguageHead`, for any class names. The student's embeddings
+    are normalized in training and testing; the official code does not normalize them.
 
     Args:
         names: Names of the training classes, all or only the known ones; a list, ``'a; b, c'`` or
             a JSON file (see ``Vocabulary.parse``). Without background words.
         scale: Inverse temperature of the student's cosines in the loss; our choice, as the official
             code has none. The same as that of ``SemanticConsistencyLoss``.
-        self_training_from: Number of iterations after which the student's own classes take the
-            place of MaskCLIP's. None: never, as in the official configs without any labels; its
-            zero-shot ones change after a tenth of the schedule.
-        prompt_denoising: See ``MaskCLIPHead``; for the pseudo-labels, view by view, at the CLIP's
-            own logit scale.
-        calibrate: Take off each name's mean cosine with CLIP's pixels before the arg-max, see
-            :func:`decide_classes`; not MaskCLIP+'s, for a fair comparison with our CLIP-S⁴.
+        self_training_from: Number of iterations after which the student's own predictions replace
+            MaskCLIP's pseudo-labels. None: never, as in the official configs without any labels;
+            the official zero-shot configs switch after a tenth of the schedule.
+        prompt_denoising: See ``MaskCLIPHead``; for the pseudo-labels, view by view, at CLIP's own
+            logit scale.
+        calibrate: Subtract each name's mean cosine with CLIP's pixels before the arg-max, see
+            :func:`decide_classes`; not in MaskCLIP+, for a fair comparison with our CLIP-S⁴.
         **kwargs: See :class:`LanguageHead`.
 
     Raises:
@@ -62,7 +62,7 @@ class MaskCLIPPlusHead(LanguageHead):
         self.self_training_from = self_training_from
         self.prompt_denoising = prompt_denoising
         self.image_mean = RunningMean(self.text_encoder.embed_dim) if calibrate else None
-        # Counts over resumed runs, so it is saved.
+        # Saved, so that the count continues on resume.
         self.register_buffer('iterations', torch.zeros((), dtype=torch.long))
         self.register_buffer('names_text', torch.zeros(0), persistent=False)
 
@@ -72,7 +72,7 @@ class MaskCLIPPlusHead(LanguageHead):
         Args:
             embeddings: The student's ``(N, D, h, w)``, with gradient.
             clip: The teacher's features of the same pixels ``(N, D, h, w)``.
-            valid: ``(N, h, w)`` bool, pixels that show the image and not padding.
+            valid: ``(N, h, w)`` bool, pixels of the image, not of padding.
 
         Returns:
             ``loss_pseudo``, the mean cross entropy over the valid pixels of all processes.
@@ -85,7 +85,7 @@ class MaskCLIPPlusHead(LanguageHead):
 
     @torch.no_grad()
     def pseudo_labels(self, logits: Tensor, clip: Tensor) -> Tensor:
-        """Class of each pixel: MaskCLIP's, or in self-training the student's own.
+        """Predicts the class of each pixel: MaskCLIP's or, in self-training, the student's own.
 
         Args:
             logits: The student's ``(N, K, h, w)``.
@@ -106,7 +106,7 @@ class MaskCLIPPlusHead(LanguageHead):
         return scores.argmax(1)
 
     def _text(self) -> Tensor:
-        """Text ``(K, D)`` of the names; a model that is only tested never needs it."""
+        """Returns text embeddings ``(K, D)`` of the names, computed on first use in training."""
         if not len(self.names_text):
             text = self.text_encoder.encode_vocabulary(self.names, self.templates)
             self.names_text = text.to(self.iterations.device)

@@ -1,4 +1,4 @@
-"""PixelCLIP's training head: masks to clusters to targets to loss."""
+"""PixelCLIP decode head: mask pooling, clustering, per-cluster targets and the mask loss."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .mask_decoder import MaskDecoder
 
 @MODELS.register_module()
 class PixelCLIPHead(LanguageHead):
-    """Turns unlabelled masks into per-cluster targets and scores the student on them.
+    """Clusters unlabeled masks into per-cluster targets and computes the student's mask loss.
 
-    At test time it is a plain :class:`LanguageHead`: prompts, clusterer and decoder only train.
+    At test time it is a plain :class:`LanguageHead`; prompts, clusterer and decoder are not used.
 
     Args:
-        prompts: Config of what the masks are clustered onto: ``ClassPrompts`` (the method),
+        prompts: Config of the centers that masks are assigned to: ``ClassPrompts`` (the method),
             ``FreeCentroids`` (ablation without the text encoder) or ``FixedNames`` (ablation).
             None together with ``clusterer=None``.
         clusterer: Config of ``SinkhornClusterer`` or ``ArgmaxClusterer`` (ablation). None trains
@@ -68,9 +68,9 @@ class PixelCLIPHead(LanguageHead):
             image_index: ``(N,)`` int64, the image of each mask.
 
         Returns:
-            The loss under the name that the loss module gives.
+            The loss, under the name defined by the loss module.
         """
-        # A mask of one pixel is dropped, as in the official code.
+        # Masks of one pixel are dropped, as in the official code.
         keep = masks.flatten(1).sum(1) > 1
         masks, image_index = masks[keep], image_index[keep]
         if self.clusterer is None:
@@ -102,7 +102,7 @@ class PixelCLIPHead(LanguageHead):
         pixels = F.normalize(student.float(), dim=1)[image_index]
         maps = torch.einsum('nd,ndhw->nhw', pooled, pixels)[:, None]
         if not len(masks):
-            # Nothing to learn from, yet every parameter must take part or other ranks would hang.
+            # No masks, yet every parameter must take part, or the other ranks would hang.
             maps = student.float().mean(1, keepdim=True)
             targets = masks.new_zeros((len(student), 1, *masks.shape[-2:]), dtype=torch.float32)
             return maps, targets, targets[:, 0] > 0
@@ -111,7 +111,7 @@ class PixelCLIPHead(LanguageHead):
 
     @torch.no_grad()
     def pooled_masks(self, teacher: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
-        """Teacher features ``(M, D)`` of the masks with more than one pixel."""
+        """Pools teacher features ``(M, D)`` over the masks with more than one pixel."""
         keep = masks.flatten(1).sum(1) > 1
         return mask_pool(teacher, masks[keep], image_index[keep])
 
@@ -119,7 +119,7 @@ class PixelCLIPHead(LanguageHead):
 def cluster_targets(
     masks: Tensor, ids: Tensor, image_index: Tensor, num_images: int, num_clusters: int
 ) -> Tensor:
-    """Union of each image's masks per cluster (the targets of PixelCLIP, Sec. 3.2).
+    """Computes the union of each image's masks per cluster (targets of PixelCLIP, Sec. 3.2).
 
     Args:
         masks: ``(N, H, W)`` bool.
@@ -129,7 +129,7 @@ def cluster_targets(
         num_clusters: K.
 
     Returns:
-        ``(B, K, H, W)`` float32 in {0, 1}; masks that overlap give pixels with several clusters.
+        ``(B, K, H, W)`` float32 in {0, 1}; where masks overlap, a pixel may have several clusters.
     """
     height, width = masks.shape[-2:]
     targets = torch.zeros(num_images * num_clusters, height, width, device=masks.device)

@@ -1,4 +1,4 @@
-"""Losses: a pure function and a thin registered module for each."""
+"""Losses: for each, a function and a registered module that wraps it."""
 
 from .covered_pixel_bce_loss import CoveredPixelBCELoss, covered_pixel_bce, global_mean
 from .embedding_consistency_loss import EmbeddingConsistencyLoss, embedding_consistency

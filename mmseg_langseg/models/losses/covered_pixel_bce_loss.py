@@ -1,4 +1,4 @@
-"""Binary cross entropy over the pixels that a mask covers."""
+"""Binary cross entropy loss over the pixels that are covered by a mask."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 
 def covered_pixel_bce(logits: Tensor, targets: Tensor, covered: Tensor) -> Tensor:
-    """Mean binary cross entropy over covered pixels and classes of the global batch.
+    """Computes mean binary cross entropy over covered pixels and classes of the global batch.
 
-    ``L_mask`` of PixelCLIP (Sec. 3.2); that uncovered pixels are ignored is in the code only. The
-    mean is over the covered pixels of *all* processes: the value is that of the global batch on
-    each process, and gradients averaged over processes (as DDP does) are those of the global batch.
-    Without any covered pixel the loss is 0 and its gradients are finite.
+    ``L_mask`` of PixelCLIP (Sec. 3.2); only the official code says that uncovered pixels are
+    ignored. The mean is over the covered pixels of *all* processes: each process gets the value of
+    the global batch, and gradients averaged over processes (as by DDP) are those of the global
+    batch. Without any covered pixel the loss is 0 and its gradients are finite.
 
     Args:
         logits: ``(B, K, H, W)``.
@@ -31,7 +31,7 @@ def covered_pixel_bce(logits: Tensor, targets: Tensor, covered: Tensor) -> Tenso
 
 
 def global_mean(total: Tensor, count: Tensor) -> Tensor:
-    """Quotient of two sums over all processes, with the gradient of the local part.
+    """Computes a mean over all processes, with the gradient of the local terms.
 
     Args:
         total: Scalar sum of this process, with gradient.
@@ -50,7 +50,7 @@ def global_mean(total: Tensor, count: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class CoveredPixelBCELoss(nn.Module):
-    """See :func:`covered_pixel_bce`.
+    """Binary cross entropy loss over covered pixels, see :func:`covered_pixel_bce`.
 
     Args:
         loss_weight: Factor of the loss.

@@ -1,4 +1,4 @@
-"""Agreement of segment embeddings with CLIP's (CLIP-S⁴)."""
+"""Embedding consistency loss: cosine distance to CLIP's segment embeddings (CLIP-S⁴)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .covered_pixel_bce_loss import global_mean
 
 
 def embedding_consistency(segments: Tensor, clip_segments: Tensor) -> Tensor:
-    """Mean of ``1 - cos(v_s, u_s)`` over the segments of the global batch.
+    """Computes the mean of ``1 - cos(v_s, u_s)`` over the segments of the global batch.
 
-    ``L_e`` of CLIP-S⁴ (CVPR 2023, its embedding consistency). Known of the paper is that the loss
-    is similarity-based and compares segments, since CLIP's pixels are noisy; the expression is the
-    simplest of that kind (half the squared distance of unit vectors), with equal weights.
+    ``L_e`` of CLIP-S⁴ (CVPR 2023, its embedding consistency). All we know of it is that the loss
+    is similarity-based and compares segments, since CLIP's pixels are noisy; ours is the simplest
+    such expression (half the squared distance of unit vectors), with equal weights.
 
     The mean is over the segments of *all* processes, see :func:`global_mean`. Without any segment
     the loss is 0 and its gradients are finite.
 
     Args:
         segments: ``(S, D)`` our segment embeddings v; S may be 0.
-        clip_segments: ``(S, D)`` CLIP's embeddings u of the same segments, taken as constants. A
-            row of zeros (a segment outside the image that CLIP saw) does not count.
+        clip_segments: ``(S, D)`` CLIP's embeddings u of the same segments, without gradient. Rows
+            of zeros (segments outside the image that CLIP saw) are ignored.
 
     Returns:
         Scalar float32.
@@ -37,7 +37,7 @@ def embedding_consistency(segments: Tensor, clip_segments: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class EmbeddingConsistencyLoss(nn.Module):
-    """See :func:`embedding_consistency`.
+    """Embedding consistency loss of CLIP-S⁴, see :func:`embedding_consistency`.
 
     Args:
         loss_weight: Factor of the loss.

@@ -1,4 +1,4 @@
-"""Rows of all processes with the gradient of all processes."""
+"""Differentiable all-gather of rows, whose number may differ between processes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor
 
 
 def gather_rows(rows: Tensor) -> tuple[Tensor, int]:
-    """Concatenates the rows of all processes.
+    """Concatenates the rows of all processes (differentiable all-gather).
 
-    A collective call, forward and backward. What the losses of *other* processes send back to a
-    row reaches it too, so that gradients averaged over processes are those of the global batch.
+    A collective call, forward and backward. A row also receives gradients from the losses of
+    *other* processes, so that gradients averaged over processes are those of the global batch.
 
     Args:
         rows: ``(S, D)`` float32; S may differ between processes and may be 0.
 
     Returns:
-        ``(sum of S, D)`` in the order of the processes, and the place of this process's first row.
+        ``(sum of S, D)`` in the order of the processes, and the index of this process's first row.
     """
     if get_world_size() == 1:
         return rows, 0
@@ -39,7 +39,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> Tensor:
-        """Sums what all processes send back, and keeps the own part."""
+        """Sums the gradients of all processes and returns those of this process's rows."""
         grad = grad.clone(memory_format=torch.contiguous_format)
         all_reduce(grad)
         return grad[get_rank()]

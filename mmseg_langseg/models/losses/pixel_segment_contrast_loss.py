@@ -1,4 +1,4 @@
-"""Contrast of pixels with segments (CLIP-S⁴)."""
+"""Pixel-to-segment contrastive loss (CLIP-S⁴)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ def pixel_segment_contrast(
     exclude_self: bool = True,
     chunk: int = 2_000_000,
 ) -> Tensor:
-    """Mean over pixels of ``-log(sum over S+ of e^(kappa z·v) / sum over S+ and S- of the same)``.
+    """Computes the pixel-to-segment contrastive loss, averaged over pixels.
 
-    ``L_t`` of CLIP-S⁴ (CVPR 2023, its pixel-segment contrast; the formula is known second-hand):
-    the positives S+ of a pixel are the segments of its region, in its view and in the other views
-    of its image; the negatives S- are all others of the batch. The paper leaves open whether the
-    pixel's own segment is a positive and gives no kappa. As in SPML and HSG it is one only where no
-    other exists, and it is then absent from the denominator too; kappa is HSG's.
+    ``-log(sum over S+ of e^(kappa z·v) / sum over S+ and S- of the same)``, ``L_t`` of CLIP-S⁴
+    (CVPR 2023; the formula is known second-hand): the positives S+ of a pixel are the segments of
+    its region, in its view and in the other views of its image; the negatives S- are all other
+    segments of the batch. The paper leaves open whether the pixel's own segment is a positive and
+    gives no kappa. As in SPML and HSG, it is one only if there is no other, and is otherwise
+    absent from the denominator too; kappa is HSG's.
 
     The segments of all processes are negatives and the mean is over the pixels of all processes:
-    value and gradient are those of the global batch. It is a collective call. Without any pixel
-    the loss is 0 and its gradients are finite.
+    value and gradient are those of the global batch. A collective call. Without any pixel the loss
+    is 0 and its gradients are finite.
 
     Args:
         pixels: ``(P, D)`` embeddings of the valid pixels; P may be 0.
@@ -40,17 +41,17 @@ def pixel_segment_contrast(
         labels: ``(S,)`` int64, at least 0: the region of each segment, the same number for the same
             region in all views of an image, and different between images.
         kappa: Concentration, the inverse temperature.
-        exclude_self: Keep a pixel's own segment out of its positives; ``False`` is the literal
+        exclude_self: Exclude a pixel's own segment from its positives; ``False`` is the literal
             reading of the formula.
-        chunk: Similarities that exist at a time, at least those of one pixel. Memory is that of so
-            many numbers, which the backward pass computes again.
+        chunk: Number of similarities in memory at a time, at least those of one pixel; the backward
+            pass recomputes them.
 
     Returns:
         Scalar float32.
     """
     with torch.autocast(pixels.device.type, enabled=False):
         everyone, start = gather_rows(F.normalize(segments.float(), dim=1))
-        # Other processes have other images: their segments are positives of no pixel here.
+        # Other processes have other images: none of their segments is a positive here.
         all_labels = labels.new_full((len(everyone),), -1)
         all_labels[start : start + len(labels)] = labels
         own = segment_of_pixel + start
@@ -74,14 +75,14 @@ def pixel_segment_contrast(
 def _summed_contrast(
     pixels: Tensor, own: Tensor, segments: Tensor, labels: Tensor, kappa: float, exclude_self: bool
 ) -> Tensor:
-    """Sum of the contrast over some pixels; ``own`` counts in the rows of ``segments``."""
-    # Here and not before: of all pixels, a copy would be as large as the features.
+    """Sums the loss over a chunk of pixels; ``own`` indexes the rows of ``segments``."""
+    # Normalized per chunk, since a copy of all pixels would be as large as the features.
     logits = kappa * F.normalize(pixels.float(), dim=1) @ segments.T
     positive = labels[own][:, None] == labels
     counted = torch.ones_like(positive)
     if exclude_self:
         is_own = own[:, None] == torch.arange(len(segments), device=own.device)
-        # Alone in its region, the own segment is all there is to compare with.
+        # If it is alone in its region, the own segment is the only positive.
         dropped = is_own & (positive.sum(1, keepdim=True) > 1)
         positive, counted = positive & ~dropped, ~dropped
     below = -torch.inf
@@ -91,12 +92,12 @@ def _summed_contrast(
 
 @MODELS.register_module()
 class PixelSegmentContrastLoss(nn.Module):
-    """See :func:`pixel_segment_contrast`.
+    """Pixel-to-segment contrastive loss, see :func:`pixel_segment_contrast`.
 
     Args:
         kappa: Concentration, the inverse temperature.
-        exclude_self: Keep a pixel's own segment out of its positives.
-        chunk: Similarities that exist at a time.
+        exclude_self: Exclude a pixel's own segment from its positives.
+        chunk: Number of similarities in memory at a time.
         loss_weight: Factor of the loss.
         loss_name: Name in the log.
     """

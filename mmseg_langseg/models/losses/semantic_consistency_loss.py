@@ -1,4 +1,4 @@
-"""Agreement with CLIP in the choice among known and unknown classes (CLIP-S⁴)."""
+"""Semantic consistency loss: agreement with CLIP's choice of known or unknown class (CLIP-S⁴)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from .covered_pixel_bce_loss import global_mean
 
-DECISIONS = ('two_level', 'joint', 'centred')
 SOFTMAXES = ('joint', 'separate')
 
 
@@ -19,18 +18,18 @@ def decide_classes(
     known: Tensor,
     unknown: Tensor,
     negatives: Tensor | None = None,
-    threshold: float | None = 0.5,
+    threshold: float = 0.5,
     logit_scale: float = 100.0,
     image_mean: Tensor | None = None,
 ) -> Tensor:
-    """CLIP's choice among known and unknown classes for each segment, the target ``q_s``.
+    """Chooses a known or unknown class for each segment by CLIP's embedding, the target ``q_s``.
 
-    CLIP-S⁴ (CVPR 2023, its semantic consistency) takes the arg-max over all prototypes. Cosines of
-    image with text are far below those of image with image, so one raw arg-max would choose
-    unknown classes almost always; how the paper avoids it is not known. Hence two levels: the best
-    known class counts if its probability, ``softmax(logit_scale cos)`` over the known classes and
-    the negatives, reaches the threshold; otherwise the nearest unknown prototype does, and without
-    unknown prototypes nothing. Without known ones the nearest unknown one is taken.
+    CLIP-S⁴ (CVPR 2023, its semantic consistency) takes the arg-max over all prototypes. Image-text
+    cosines are far below image-image cosines, so a plain arg-max would almost always choose an
+    unknown class; how the paper avoids this is not known. We decide in two steps: the best known
+    class is chosen if its probability, ``softmax(logit_scale cos)`` over the known classes and the
+    negatives, reaches the threshold; otherwise the nearest unknown prototype, or nothing if there
+    is none. Without known classes the nearest unknown prototype is chosen.
 
     Args:
         clip_segments: ``(S, D)`` CLIP's segment embeddings u.
@@ -38,29 +37,27 @@ def decide_classes(
         unknown: ``(U, D)`` learned prototypes; U may be 0.
         negatives: ``(G, D)`` text embeddings of generic words, which take probability from the
             known classes. Without them a single known class is always accepted.
-        threshold: Least probability of a known class in [0, 1]; ``None``: one arg-max over all
-            prototypes, with the scales mixed.
-        logit_scale: The CLIP's own, ``OpenCLIPTextEncoder.logit_scale``; 100 for OpenAI's. At a
-            larger one CLIP is sure of everything, and nothing is unknown.
-        image_mean: ``(D,)`` mean of CLIP's unit embeddings, to calibrate two levels with: from each
-            word's cosines their mean is taken off, ``u·t - m·t``, since some words are close to all
-            images. (Label-free; ours.)
+        threshold: Minimum probability of a known class in [0, 1].
+        logit_scale: CLIP's own, ``OpenCLIPTextEncoder.logit_scale``; 100 for OpenAI's. With a
+            larger one CLIP is always confident, and nothing is unknown.
+        image_mean: ``(D,)`` mean of CLIP's unit embeddings, for calibration: the mean cosine of
+            each text is subtracted, ``u·t - m·t``, since some texts are close to all images.
+            (Label-free; ours.)
 
     Returns:
-        ``(S,)`` int64: in [0, K) a known class, in [K, K + U) an unknown one, and -1 for neither:
-        a segment whose embedding is zero (outside the image that CLIP saw), or one that no known
-        class claims where there are no unknown prototypes.
+        ``(S,)`` int64: a known class in [0, K), an unknown one in [K, K + U), or -1 for neither:
+        a segment with a zero embedding (outside the image that CLIP saw), or one assigned to no
+        known class if there are no unknown prototypes.
     """
     _check_prototypes(known, unknown)
-    to_known = _cosines(clip_segments, known)
     to_unknown = _cosines(clip_segments, unknown)
-    if threshold is None or not len(known):
-        choice = torch.cat([to_known, to_unknown], dim=1).argmax(1)
+    if not len(known):
+        choice = to_unknown.argmax(1)
     else:
         words = known if negatives is None else torch.cat([known.float(), negatives.float()])
         texts = _cosines(clip_segments, words)
         if image_mean is not None:
-            # (Not a matrix product, which autocast would take to half precision.)
+            # Not a matrix product, which autocast would run in half precision.
             texts = texts - (F.normalize(words.float(), dim=1) * image_mean.float()).sum(1)
         probability = (logit_scale * texts).softmax(1)[:, : len(known)]
         best, choice = probability.max(1)
@@ -72,7 +69,7 @@ def decide_classes(
 def semantic_consistency(
     embeddings: Tensor, targets: Tensor, known: Tensor, unknown: Tensor, scale: float = 20.0
 ) -> Tensor:
-    """Mean cross entropy of ``softmax(scale cos(v_s, P))`` with the class that CLIP chose.
+    """Computes the mean cross entropy of ``softmax(scale cos(v_s, P))`` with CLIP's class.
 
     ``L_s`` of CLIP-S⁴ (CVPR 2023, its semantic consistency): arg-max on CLIP's side, cross entropy
     on ours. The prototypes ``P = [known; unknown]`` are constants. The paper's scale is not known.
@@ -81,9 +78,9 @@ def semantic_consistency(
     loss is 0 and its gradients are finite.
 
     Args:
-        embeddings: ``(S, D)`` our segment embeddings v; S may be 0. Rows may as well be pixels,
-            with the targets of their segments.
-        targets: ``(S,)`` int64 from :func:`decide_classes`; -1 does not count.
+        embeddings: ``(S, D)`` our segment embeddings v; S may be 0. Rows may also be pixels, with
+            the targets of their segments.
+        targets: ``(S,)`` int64 from :func:`decide_classes`; -1 is ignored.
         known: ``(K, D)`` text prototypes; K may be 0.
         unknown: ``(U, D)`` learned prototypes; U may be 0.
         scale: Inverse temperature.
@@ -100,15 +97,15 @@ def semantic_consistency(
 
 @torch.no_grad()
 def smooth(clip_segments: Tensor, prototypes: Tensor, share: float) -> Tensor:
-    """Draws CLIP's segment embeddings towards the prototype that each is nearest to.
+    """Smooths CLIP's segment embeddings: moves each towards its nearest prototype.
 
-    Ours, not the paper's: what CLIP says of one segment is noisy, and the prototype is the mean of
-    many alike.
+    Ours, not the paper's: CLIP's embedding of a single segment is noisy, and the prototype is the
+    mean of many similar ones.
 
     Args:
         clip_segments: ``(S, D)``.
         prototypes: ``(U, D)``; U may be 0, which changes nothing.
-        share: Of the prototype in the result, in [0, 1].
+        share: Weight of the prototype in the result, in [0, 1].
 
     Returns:
         ``(S, D)`` float32 of norm 1; rows of zeros stay zero.
@@ -122,7 +119,7 @@ def smooth(clip_segments: Tensor, prototypes: Tensor, share: float) -> Tensor:
 
 
 def _cosines(rows: Tensor, prototypes: Tensor) -> Tensor:
-    """Cosines ``(S, K)`` in float32."""
+    """Computes cosines ``(S, K)`` in float32."""
     with torch.autocast(rows.device.type, enabled=False):
         return F.normalize(rows.float(), dim=1) @ F.normalize(prototypes.float(), dim=1).T
 
@@ -130,37 +127,33 @@ def _cosines(rows: Tensor, prototypes: Tensor) -> Tensor:
 def _check_prototypes(known: Tensor, unknown: Tensor) -> None:
     if not len(known) + len(unknown):
         raise ValueError(
-            '0 known and 0 unknown prototypes: expected at least one class to choose; name known '
-            'classes, ask for unknown prototypes, or leave the semantic consistency loss out.'
+            '0 known and 0 unknown prototypes: expected at least one class to choose from; name '
+            'known classes, use unknown prototypes, or leave the semantic consistency loss out.'
         )
 
 
 @MODELS.register_module()
 class SemanticConsistencyLoss(nn.Module):
-    """The decision on CLIP's side and the loss on ours.
+    """Semantic consistency loss: CLIP's choice of classes and our cross entropy with it.
 
     Args:
-        decision: How CLIP's side chooses. ``two_level``: see :func:`decide_classes`. ``joint``: one
-            arg-max over all prototypes. ``centred``: the same after the means of the texts and of
-            the image embeddings are taken off, on both sides; inference then needs the same.
-        threshold: Least probability of a known class, for ``two_level``.
-        calibrate: For ``two_level``: take off each word's mean cosine, see :func:`decide_classes`.
-        smoothing: Share of the nearest unknown prototype in what the decision is taken on, see
-            :func:`smooth`.
-        scale: Inverse temperature of our side.
+        threshold: Minimum probability of a known class.
+        calibrate: Subtract the mean cosine of each text, see :func:`decide_classes`.
+        smoothing: Weight of the nearest unknown prototype in the embeddings that the decision is
+            based on, see :func:`smooth`.
+        scale: Inverse temperature of our softmax.
         softmax: ``joint``: one over known classes and unknown prototypes, the literal reading.
-            ``separate``: segments that a known class claims are scored among the known classes,
-            and *every* segment, after the mean of CLIP's embeddings is taken off both sides, among
-            the prototypes. Text and prototypes, whose cosines differ in scale, so never compete.
+            ``separate``: segments assigned to a known class are classified among the known classes,
+            and *every* segment, after subtracting the mean of CLIP's embeddings on both sides,
+            among the prototypes. Text and prototypes, whose cosines differ in scale, never compete.
         unknown_scale: Inverse temperature among the prototypes, for ``separate``.
-        unknown_weight: Factor of their part, for ``separate``.
+        unknown_weight: Weight of the loss among the prototypes, for ``separate``.
         loss_weight: Factor of the loss.
         loss_name: Name in the log.
     """
 
     def __init__(
         self,
-        decision: str = 'two_level',
         threshold: float = 0.5,
         calibrate: bool = False,
         smoothing: float = 0.0,
@@ -172,8 +165,6 @@ class SemanticConsistencyLoss(nn.Module):
         loss_name: str = 'loss_semantic',
     ) -> None:
         super().__init__()
-        if decision not in DECISIONS:
-            raise ValueError(f'decision={decision!r}: expected one of {", ".join(DECISIONS)}.')
         if softmax not in SOFTMAXES:
             raise ValueError(f'softmax={softmax!r}: expected one of {", ".join(SOFTMAXES)}.')
         for name, share in (('threshold', threshold), ('smoothing', smoothing)):
@@ -182,8 +173,7 @@ class SemanticConsistencyLoss(nn.Module):
         for name, value in (('scale', scale), ('unknown_scale', unknown_scale)):
             if value <= 0:
                 raise ValueError(f'{name}={value}: expected a positive inverse temperature.')
-        self.decision = decision
-        self.threshold = threshold if decision == 'two_level' else None
+        self.threshold = threshold
         self.calibrate = calibrate
         self.smoothing = smoothing
         self.scale = scale
@@ -195,7 +185,7 @@ class SemanticConsistencyLoss(nn.Module):
 
     @property
     def clusters_all(self) -> bool:
-        """Whether the prototypes stand for all segments, not only for those nobody claims."""
+        """Whether prototypes cluster all segments, not only those assigned to no known class."""
         return self.smoothing > 0 or self.softmax == 'separate'
 
     def decide(
@@ -207,25 +197,21 @@ class SemanticConsistencyLoss(nn.Module):
         image_mean: Tensor | None = None,
         logit_scale: float = 100.0,
     ) -> Tensor:
-        """Targets ``(S,)``, see :func:`decide_classes`.
+        """Computes targets ``(S,)``, see :func:`decide_classes`.
 
         Args:
             clip_segments: ``(S, D)``.
             known: ``(K, D)``.
             unknown: ``(U, D)``.
-            negatives: ``(G, D)``, for ``two_level``.
-            image_mean: ``(D,)`` (running) mean of CLIP's pixel embeddings, for ``centred`` and
-                ``calibrate``.
-            logit_scale: The CLIP's own, for ``two_level``.
+            negatives: ``(G, D)``.
+            image_mean: ``(D,)`` (running) mean of CLIP's pixel embeddings, for ``calibrate``.
+            logit_scale: CLIP's own.
         """
         if self.calibrate and image_mean is None:
             raise ValueError('image_mean=None: calibrate needs the mean of CLIP embeddings, (D,).')
         rows = smooth(clip_segments, unknown, self.smoothing)
-        rows, known, unknown = self._centre(rows, known, unknown, image_mean)
         mean = image_mean if self.calibrate else None
-        choice = decide_classes(rows, known, unknown, negatives, self.threshold, logit_scale, mean)
-        # Centring moves a zero embedding away from zero.
-        return choice.masked_fill(~clip_segments.any(1), -1)
+        return decide_classes(rows, known, unknown, negatives, self.threshold, logit_scale, mean)
 
     def forward(
         self,
@@ -243,42 +229,23 @@ class SemanticConsistencyLoss(nn.Module):
             targets: ``(S,)`` from :meth:`decide`.
             known: ``(K, D)``.
             unknown: ``(U, D)``.
-            image_mean: As in :meth:`decide`; for ``separate`` too.
-            clusters: ``(S,)`` int64 nearest prototype of CLIP's embedding of every segment, -1 for
+            image_mean: As in :meth:`decide`; for ``separate``.
+            clusters: ``(S,)`` int64 prototype nearest to CLIP's embedding of each segment, -1 for
                 none; for ``separate``.
 
         Returns:
             Scalar float32.
         """
-        rows, texts, prototypes = self._centre(embeddings, known, unknown, image_mean)
         if self.softmax == 'joint' or not len(unknown):
-            loss = semantic_consistency(rows, targets, texts, prototypes, self.scale)
+            loss = semantic_consistency(embeddings, targets, known, unknown, self.scale)
             return self.loss_weight * loss
         if image_mean is None or clusters is None:
             raise ValueError('separate needs image_mean (D,) and clusters (S,), got None.')
         loss = 0.0
         if len(known):
             claimed = targets.masked_fill(targets >= len(known), -1)
-            loss = semantic_consistency(rows, claimed, texts, prototypes[:0], self.scale)
+            loss = semantic_consistency(embeddings, claimed, known, unknown[:0], self.scale)
         mean = image_mean.detach().float()
         rows, prototypes = (F.normalize(x.float(), dim=1) - mean for x in (embeddings, unknown))
         among = semantic_consistency(rows, clusters, known[:0], prototypes, self.unknown_scale)
         return self.loss_weight * (loss + self.unknown_weight * among)
-
-    def _centre(
-        self, rows: Tensor, known: Tensor, unknown: Tensor, image_mean: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit rows without the mean of their kind; as they come unless ``centred``."""
-        if self.decision != 'centred':
-            return rows, known, unknown
-        if image_mean is None:
-            raise ValueError('image_mean=None: centred needs the mean of CLIP embeddings, (D,).')
-        if len(known) == 1:
-            raise ValueError(
-                '1 known class: centred needs none or at least 2, as the mean of one is itself; '
-                'use decision="two_level".'
-            )
-        rows, known, unknown = (F.normalize(x.float(), dim=1) for x in (rows, known, unknown))
-        image_mean = image_mean.detach().float()
-        texts = known - known.mean(0) if len(known) else known
-        return rows - image_mean, texts, unknown - image_mean

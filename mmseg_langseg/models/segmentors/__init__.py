@@ -1,4 +1,4 @@
-"""Segmentors: the language segmentor and the methods that train it."""
+"""Segmentors: the zero-shot language segmentor and the methods that train it."""
 
 from .clips4 import CLIPS4
 from .distilled_segmentor import DistilledSegmentor

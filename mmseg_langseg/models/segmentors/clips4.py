@@ -1,4 +1,4 @@
-"""CLIP-S⁴: pixel embeddings that are consistent between views and with CLIP."""
+"""CLIP-S⁴: self-supervised pixel embeddings that are consistent across views and with CLIP."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .distilled_segmentor import DistilledSegmentor
 class CLIPS4(DistilledSegmentor):
     """CLIP-S⁴: Language-Guided Self-Supervised Semantic Segmentation (CVPR 2023).
 
-    The student embeds augmented views; its pixels are clustered into segments. Pixels are
-    contrasted with segments of both views, segments are drawn to CLIP's embedding of the same
-    pixels, and to the class, known or unknown, that CLIP chooses for them. At test time pixels are
-    compared with the text of any names; teacher, prototypes and known names are gone.
+    The student embeds augmented views; its pixel embeddings are clustered into segments. Pixels
+    are contrasted with the segments of both views; segments are pulled towards CLIP's embeddings
+    of the same pixels, and towards the known or unknown class that CLIP chooses for them. Testing
+    works with any class names and needs neither teacher nor prototypes nor known classes.
 
     Args:
         teacher: See :class:`DistilledSegmentor`.
@@ -37,7 +37,7 @@ class CLIPS4(DistilledSegmentor):
 
     @torch.no_grad()
     def mask_features(self, inputs: dict[str, Tensor], data_samples: list) -> Tensor:
-        """CLIP's embeddings ``(M, D)`` of a batch's regions, on its own grid.
+        """Computes CLIP's embeddings ``(M, D)`` of a batch's regions, on the teacher's grid.
 
         Returns:
             See ``CLIPS4Head.unknown_features``.

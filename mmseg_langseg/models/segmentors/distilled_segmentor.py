@@ -1,4 +1,4 @@
-"""What students of a frozen CLIP tower share."""
+"""Base segmentor for students distilled from a frozen CLIP image tower."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .language_segmentor import LanguageSegmentor
 
 
 class ViewBatch(NamedTuple):
-    """Both sides of the augmented views of a batch, on the student's grid.
+    """Student and teacher embeddings of a batch's augmented views, on the student's grid.
 
     Attributes:
         embeddings: ``(N, D, h, w)`` the student's, with gradient; N is images times views.
@@ -30,15 +30,15 @@ class ViewBatch(NamedTuple):
 
 
 class DistilledSegmentor(LanguageSegmentor):
-    """A language segmentor whose student learns, on augmented views, from a frozen CLIP tower.
+    """Language segmentor distilled, on augmented views, from a frozen CLIP image tower.
 
-    The teacher sees the un-augmented image; its dense features then go through the geometry of each
-    view (CLIP-S⁴, CVPR 2023, Fig. 2), so that all views of an image see the same values.
+    The teacher sees the un-augmented image; its dense features are then warped to the geometry of
+    each view (CLIP-S⁴, CVPR 2023, Fig. 2), so that all views of an image get the same values.
 
     Args:
-        teacher: Config of a CLIP tower, see :class:`FrozenTower`. None: the batches hold features
-            that were computed before (``LoadCLIPFeatures``).
-        clip: See :class:`LanguageSegmentor`; also the teacher's default.
+        teacher: Config of a CLIP tower, see :class:`FrozenTower`. None if the batches hold
+            precomputed features (``LoadCLIPFeatures``).
+        clip: See :class:`LanguageSegmentor`; also the default for the teacher.
         **kwargs: See :class:`LanguageSegmentor`.
     """
 
@@ -50,10 +50,10 @@ class DistilledSegmentor(LanguageSegmentor):
             self.check_embed_dim(self.teacher, 'teacher')
 
     def view_batch(self, inputs: dict[str, Tensor], data_samples: list) -> ViewBatch:
-        """Runs student and teacher.
+        """Computes student and teacher embeddings of the views.
 
         Args:
-            inputs: ``views`` ``(B * V, 3, H, W)``, the views of an image side by side, and
+            inputs: ``views`` ``(B * V, 3, H, W)``, the views of one image adjacent, and
                 ``image`` ``(B, 3, H0, W0)`` or ``clip_features`` ``(B, D, h0, w0)``.
             data_samples: B samples with ``regions`` ``(V, H, W)`` integer and ``matrices``
                 ``(V, 2, 3)``.
@@ -72,16 +72,16 @@ class DistilledSegmentor(LanguageSegmentor):
     def teacher_views(
         self, inputs: dict[str, Tensor], data_samples: list, size: tuple[int, int] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The teacher's features of the views.
+        """Computes the teacher's dense features of the views.
 
         Args:
             inputs: See :meth:`view_batch`.
             data_samples: Likewise; ``regions`` are not needed.
-            size: (h, w) of the student's grid; None: the teacher's own.
+            size: (h, w) of the student's grid; None for the teacher's own.
 
         Returns:
-            ``(B * V, D, h, w)`` float32, zero outside the image, and ``(B * V, h, w)`` bool, where
-            the image is.
+            ``(B * V, D, h, w)`` float32, zero outside the image, and ``(B * V, h, w)`` bool, True
+            inside the image.
         """
         matrices = torch.stack([sample.matrices for sample in data_samples])
         features = self.teacher_features(inputs)
@@ -89,9 +89,9 @@ class DistilledSegmentor(LanguageSegmentor):
         return warp_features(features, matrices.to(features.device), size)
 
     def view_regions(self, data_samples: list, valid: Tensor) -> Tensor:
-        """Regions ``(B * V, h, w)`` int64 of the views, -1 where ``valid`` of that shape is not."""
+        """Returns the regions ``(B * V, h, w)`` int64 of the views, -1 where not ``valid``."""
         regions = torch.cat([sample.regions for sample in data_samples]).to(valid.device)
-        # float32 holds every 16-bit region exactly.
+        # float32 represents every 16-bit region id exactly.
         regions = F.interpolate(
             regions[:, None].float(), size=valid.shape[-2:], mode='nearest-exact'
         )[:, 0]
@@ -99,7 +99,7 @@ class DistilledSegmentor(LanguageSegmentor):
 
     @torch.no_grad()
     def teacher_features(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Dense features ``(B, D, h0, w0)`` of the un-augmented images, of norm 1.
+        """Returns unit dense features ``(B, D, h0, w0)`` of the un-augmented images.
 
         Raises:
             ValueError: If the batch holds neither images for the teacher nor features.

@@ -1,4 +1,4 @@
-"""The segmentor whose classes are words."""
+"""Open-vocabulary segmentor: dense features in CLIP's joint space and a zero-shot classifier."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from mmseg_langseg.models.utils import set_model_vocabulary
 
 @MODELS.register_module()
 class LanguageSegmentor(EncoderDecoder):
-    """An ``EncoderDecoder`` that ends in the joint space, and a language head.
+    """An ``EncoderDecoder`` with features in the joint space and a zero-shot language head.
 
-    With a CLIP tower, untrained, it is zero-shot CLIP or MaskCLIP, depending on the read-out. Any
-    other backbone needs an ``EmbeddingHead`` as its neck. In ``whole`` mode
-    logits go from the head's grid to the original image in one bilinear step (the protocol of
-    PixelCLIP); in ``slide`` mode to the window. Both work for any batch size.
+    With an untrained CLIP tower it is zero-shot CLIP or MaskCLIP, depending on ``readout``. Any
+    other backbone needs an ``EmbeddingHead`` as its neck. In ``whole`` mode logits are resized
+    from the head's grid to the original image in one bilinear step (the protocol of PixelCLIP);
+    in ``slide`` mode, to the window. Both work for any batch size.
 
     Args:
         backbone: Config of a CLIP tower, or of any backbone.
         decode_head: Config of a ``LanguageHead``.
         clip: ``dict(arch=..., pretrained=...)``: default for all CLIP towers and the text encoder,
-            so that one line of a config changes all.
+            so that one line of a config changes them all.
         **kwargs: See ``EncoderDecoder``.
     """
 
@@ -44,10 +44,10 @@ class LanguageSegmentor(EncoderDecoder):
         self.check_embed_dim(last, 'neck' if self.with_neck else 'backbone')
 
     def check_embed_dim(self, module: nn.Module, role: str) -> None:
-        """Makes sure that a module ends in the joint space of the text encoder.
+        """Checks that a module has the embedding width of the text encoder.
 
         Raises:
-            ValueError: If its ``embed_dim`` is another, or it has none.
+            ValueError: If its ``embed_dim`` differs or is missing.
         """
         width, wanted = getattr(module, 'embed_dim', None), self.decode_head.text_encoder.embed_dim
         if width != wanted:
@@ -58,15 +58,15 @@ class LanguageSegmentor(EncoderDecoder):
             )
 
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:
-        """Makes the words of a vocabulary the classes (see ``LanguageHead.set_vocabulary``)."""
+        """Sets the classes to those of a vocabulary (see ``LanguageHead.set_vocabulary``)."""
         set_model_vocabulary(self, vocabulary, type(self).__name__)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Logits of images ``(B, 3, H, W)``.
+        """Computes logits of images ``(B, 3, H, W)``.
 
         Returns:
             ``(B, K, h', w')`` on the head's grid in whole mode; ``(B, K, H, W)`` in slide mode, and
-            if an image is padded, as padding is then cut off in pixels.
+            if an image is padded, as padding is then cropped in pixels.
         """
         logits = self.decode_head(self.extract_feat(inputs))
         padded = any(any(meta.get('img_padding_size', ())) for meta in batch_img_metas)

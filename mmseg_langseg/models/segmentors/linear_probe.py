@@ -1,4 +1,4 @@
-"""A classifier on frozen embeddings."""
+"""Linear probing: a classifier on frozen pixel embeddings."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 
 @MODELS.register_module()
 class LinearProbe(EncoderDecoder):
-    """Trains the decode head alone, on unit embeddings of a frozen encoder.
+    """Trains only the decode head, on unit embeddings of a frozen encoder.
 
-    The transfer protocol of self-supervised segmentation (MaskContrast, and the group of CLIP-S⁴
-    before it): backbone and neck keep their weights and their batch statistics, and a 1x1
-    convolution (``FCNHead`` with ``num_convs=0``) learns the classes. Neither MMEngine nor
-    MMSegmentation freezes a neck or any backbone: ``frozen_stages`` is the ResNet's, and a
-    learning rate of 0 leaves batch statistics moving.
+    The transfer protocol of self-supervised segmentation (MaskContrast, and earlier work of the
+    group of CLIP-S⁴): backbone and neck keep their weights and batch normalization statistics, and
+    a 1x1 convolution (``FCNHead`` with ``num_convs=0``) learns the classes. Neither MMEngine nor
+    MMSegmentation can freeze a neck or an arbitrary backbone: ``frozen_stages`` is specific to
+    ResNet, and with a learning rate of 0 batch statistics still change.
 
-    The names of its weights are those of the trained segmentor, so ``load_from`` takes any
-    checkpoint with the same ``backbone`` and ``neck``. A student that is a CLIP tower keeps its
-    ``trainable`` here, or its weights would be taken for the public ones and not be saved.
+    Parameter names equal those of the trained segmentor, so ``load_from`` accepts any checkpoint
+    with the same ``backbone`` and ``neck``. If the student is a CLIP tower, keep its ``trainable``;
+    otherwise its weights would be treated as the public ones and not be saved.
 
     Args:
         **kwargs: See ``EncoderDecoder``.
@@ -33,7 +33,7 @@ class LinearProbe(EncoderDecoder):
             module.requires_grad_(False)
 
     def train(self, mode: bool = True) -> LinearProbe:
-        """Sets the mode of the head; the encoder always stays in evaluation mode."""
+        """Sets the mode of the head; the encoder stays in evaluation mode."""
         super().train(mode)
         for module in self._frozen():
             module.eval()
@@ -41,7 +41,7 @@ class LinearProbe(EncoderDecoder):
 
     @torch.no_grad()
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor]:
-        """Unit embeddings ``((B, D, h, w),)`` of images ``(B, 3, H, W)``, without gradient."""
+        """Embeds images ``(B, 3, H, W)`` as unit ``((B, D, h, w),)``, without gradient."""
         return (F.normalize(super().extract_feat(inputs)[-1].float(), dim=1),)
 
     def _frozen(self) -> list[torch.nn.Module]:

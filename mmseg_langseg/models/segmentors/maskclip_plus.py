@@ -1,4 +1,4 @@
-"""MaskCLIP+: any segmentation network, taught by MaskCLIP's pseudo-labels."""
+"""MaskCLIP+: any segmentation network trained on MaskCLIP's pseudo-labels."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .distilled_segmentor import DistilledSegmentor
 
 @MODELS.register_module()
 class MaskCLIPPlus(DistilledSegmentor):
-    """Extract Free Dense Labels from CLIP (ECCV 2022), its MaskCLIP+.
+    """MaskCLIP+ of "Extract Free Dense Labels from CLIP" (ECCV 2022).
 
-    The teacher, frozen MaskCLIP, names each pixel of the un-augmented image; the student learns
-    these pseudo-labels on an augmented view, and may go on with its own. At test time only the
-    student remains, for any words. The official teacher sees the augmented view itself; here it
-    sees what CLIP-S⁴'s does, so that both methods learn from the same features.
+    The teacher, frozen MaskCLIP, labels each pixel of the un-augmented image; the student learns
+    these pseudo-labels on an augmented view, and may later train on its own (self-training).
+    Testing needs only the student, with any class names. The official teacher sees the augmented
+    view; here it sees what CLIP-S⁴'s does, so that both methods learn from the same features.
 
     Args:
         teacher: See :class:`DistilledSegmentor`.

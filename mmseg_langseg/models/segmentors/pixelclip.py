@@ -1,4 +1,4 @@
-"""PixelCLIP: CLIP's image encoder fine-tuned with unlabelled masks."""
+"""PixelCLIP: CLIP's image encoder fine-tuned on unlabeled masks."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class PixelCLIP(LanguageSegmentor):
     """Towards Open-Vocabulary Semantic Segmentation Without Semantic Labels (NeurIPS 2024).
 
     One step (Sec. 3): the student sees the strong view; the momentum teacher, updated first, sees
-    the weak view; its features are averaged over each unlabelled mask and clustered, balanced over
-    all processes, onto learnable prompts; the student's similarity maps with the prompts learn the
-    union of the masks of each cluster. At test time only the student and plain text remain.
+    the weak view; its features are averaged over each unlabeled mask and assigned to learnable
+    prompts, balanced over all processes; the student's similarity maps with the prompts learn the
+    union of the masks of each cluster. Testing needs only the student and plain class names.
 
     Args:
         momentum: ``gamma`` of the teacher, ``t <- gamma t + (1 - gamma) s``. None pools the
             student's own features of the weak view (the ablation without a teacher).
-        mask_generator: Config of a module that makes masks from the weak view
-            (``DINOMaskGenerator``); None takes the masks of the dataset.
+        mask_generator: Config of a module that generates masks from the weak view
+            (``DINOMaskGenerator``); None uses the masks of the dataset.
         **kwargs: See :class:`LanguageSegmentor`; ``decode_head`` is a ``PixelCLIPHead``.
     """
 
@@ -41,8 +41,8 @@ class PixelCLIP(LanguageSegmentor):
         """Computes the training loss.
 
         Args:
-            inputs: ``weak`` and ``strong`` views ``(B, 3, H, W)``, normalised; with a mask
-                generator also ``dino``, the view it makes masks from.
+            inputs: ``weak`` and ``strong`` views ``(B, 3, H, W)``, normalized; with a mask
+                generator also ``dino``, the view that it generates masks from.
             data_samples: Each holds ``masks`` ``(N_i, h, w)`` bool; N_i may be 0.
 
         Returns:
@@ -58,7 +58,7 @@ class PixelCLIP(LanguageSegmentor):
 
     @torch.no_grad()
     def gather_masks(self, inputs: dict[str, Tensor], data_samples: list) -> tuple[Tensor, Tensor]:
-        """Masks of the batch ``(N, h, w)`` bool and the image of each ``(N,)`` int64."""
+        """Collects the batch's masks ``(N, h, w)`` bool and the image of each ``(N,)`` int64."""
         device = inputs['weak'].device
         per_image = [sample.masks.to(device) for sample in data_samples]
         if self.mask_generator is not None:
@@ -70,6 +70,6 @@ class PixelCLIP(LanguageSegmentor):
 
     @torch.no_grad()
     def mask_features(self, inputs: dict[str, Tensor], data_samples: list) -> Tensor:
-        """Pooled teacher features ``(M, D)`` of a batch's masks, for initialising clusters."""
+        """Pools teacher features ``(M, D)`` of a batch's masks, for initializing clusters."""
         teacher = (self.teacher or self.backbone)(inputs['weak'])[-1]
         return self.decode_head.pooled_masks(teacher, *self.gather_masks(inputs, data_samples))

@@ -1,4 +1,4 @@
-"""Words: vocabularies, templates, CLIP's text tower, and what masks are clustered onto."""
+"""Vocabularies, prompt templates, CLIP's text encoder, and cluster centers in the joint space."""
 
 from .class_prompts import ClassPrompts
 from .fixed_names import FixedNames

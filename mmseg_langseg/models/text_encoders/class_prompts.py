@@ -14,19 +14,19 @@ from .templates import get_templates
 
 @MODELS.register_module()
 class ClassPrompts(nn.Module):
-    """k sentences with l learnable tokens each, read by the frozen text tower (PixelCLIP Sec. 3.3).
+    """k learnable prompts of l tokens each, encoded by the frozen text tower (PixelCLIP Sec. 3.3).
 
-    The tokens start as embeddings of random words; the words are those of the official code for
-    ``seed=0``. The global random state is not touched.
+    The tokens are initialized with the embeddings of random words, which are those of the official
+    code for ``seed=0``. The global random state is not touched.
 
     Args:
-        text_encoder: Gives the first embeddings. It is not kept.
+        text_encoder: Provides the initial embeddings; not stored.
         num_clusters: k (64 in the paper).
-        length: l, tokens of a prompt (4 in the paper).
+        length: l, tokens per prompt (4 in the paper).
         templates: Template of the sentence, or several whose outputs are averaged.
-        seed: Of the initial words.
-        words: Words whose tokens the initial ones are drawn from. By default the whole vocabulary;
-            give them to a text tower that has learnt few words of it.
+        seed: Seed of the initial words.
+        words: Words from whose tokens the initial ones are drawn; by default all tokens. Set it
+            for a text tower that was trained on few words.
 
     Raises:
         ValueError: If ``num_clusters`` or ``length`` is not positive, ``words`` is empty, or the
@@ -56,20 +56,20 @@ class ClassPrompts(nn.Module):
             ids = known[initial_positions(len(known), num_clusters, length, seed)]
         table = text_encoder.token_embedding.weight
         self.tokens = nn.Parameter(table.detach()[ids.to(table.device)].clone())
-        with torch.no_grad():  # a prompt that is too long is told now, not in the first step
+        with torch.no_grad():  # fails now, not in the first step, if a prompt is too long
             text_encoder.encode_prompts(self.tokens[:1], self.templates)
 
     def forward(self, text_encoder: OpenCLIPTextEncoder) -> Tensor:
-        """Embeddings ``f_C`` of the prompts ``(K, D)`` float32, not normalised."""
+        """Computes embeddings ``f_C`` of the prompts, ``(K, D)`` float32, not normalized."""
         return text_encoder.encode_prompts(self.tokens, self.templates)
 
 
 def initial_word_ids(vocab_size: int, num_clusters: int, length: int, seed: int) -> Tensor:
-    """Token ids ``(K, L)`` int64 of the first words; the last 10 tokens are left out."""
+    """Draws initial token ids ``(K, L)`` int64; the last 10 tokens are left out."""
     return initial_positions(vocab_size - 10, num_clusters, length, seed)
 
 
 def initial_positions(count: int, num_clusters: int, length: int, seed: int) -> Tensor:
-    """Random numbers ``(K, L)`` int64 below ``count``."""
+    """Draws random integers ``(K, L)`` int64 below ``count``."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(count, (num_clusters, length), generator=generator)

@@ -1,4 +1,4 @@
-"""Text embeddings on disk."""
+"""Disk cache of text embeddings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmseg_langseg.fileio import read_checkpoint
-from mmseg_langseg.masks import write_whole_file
+from mmseg_langseg.fileio import LangSegWarning, read_checkpoint, write_whole_file
 
 # write_whole_file's temporary files, and those of earlier versions.
 TEMPORARY = re.compile(r'([0-9a-f]{32}\.pt\..+|tmp\w+)\.tmp')
@@ -23,12 +22,12 @@ LEFTOVER_SECONDS = 3600
 
 
 class EmbeddingCache:
-    """One small file for each key; several processes may read and write at once.
+    """Disk cache with one small file per key; several processes may read and write at once.
 
-    A cache only saves time: what cannot be read or written gives a warning, one for each cache.
+    A cache only saves time: failed reads and writes give a warning, once per cache.
 
     Args:
-        folder: Where the files are; made when first needed.
+        folder: Folder of the files; created when first needed.
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
@@ -36,11 +35,11 @@ class EmbeddingCache:
         self._has_warned = False
 
     def path(self, key: dict) -> Path:
-        """File of a key."""
+        """Return the file of a key."""
         return self.folder / f'{hashlib.sha256(_text(key)).hexdigest()[:32]}.pt'
 
     def get(self, key: dict, shape: tuple[int, int]) -> Tensor | None:
-        """What was put, on the CPU; None if there is nothing, or if it cannot be used."""
+        """Return the rows of a key, on the CPU; None if there are none or they are unusable."""
         path = self.path(key)
         try:
             rows = _read(path, key)
@@ -51,7 +50,8 @@ class EmbeddingCache:
             return None
         if rows is None or rows.shape != shape:
             warnings.warn(
-                f"Text cache file '{path}' is damaged or holds something else: it is rebuilt.",
+                f"Text cache file '{path}' is damaged or has other content: it is rebuilt.",
+                LangSegWarning,
                 stacklevel=2,
             )
             return None
@@ -69,7 +69,7 @@ class EmbeddingCache:
             self._warn(f'is not written: {error}')
 
     def _remove_leftovers(self) -> None:
-        """Remove the temporary files of killed processes, none that may still be written."""
+        """Remove temporary files of killed processes, but none that may still be in use."""
         for entry in list(os.scandir(self.folder)):
             if TEMPORARY.fullmatch(entry.name):
                 path = Path(entry.path)
@@ -84,8 +84,9 @@ class EmbeddingCache:
         if not self._has_warned:
             self._has_warned = True
             warnings.warn(
-                f"Text cache '{self.folder}' {problem}. Text is embedded anew in each run, which "
-                'is only slower.',
+                f"Text cache '{self.folder}' {problem}. Text embeddings are recomputed in each "
+                'run, which is only slower.',
+                LangSegWarning,
                 stacklevel=3,
             )
 
@@ -95,12 +96,12 @@ def _text(key: dict) -> bytes:
 
 
 def _digest(rows: Tensor, key: dict) -> str:
-    """Checksum of the rows and of what they are rows of."""
+    """Return the checksum of the rows and their key."""
     return hashlib.sha256(_text(key) + rows.numpy().tobytes()).hexdigest()
 
 
 def _read(path: Path, key: dict) -> Tensor | None:
-    """Rows of a cache file; None if they are not as they were put."""
+    """Return the rows of a cache file; None if they are not as written."""
     try:
         stored = read_checkpoint(path)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Cluster centres that stand for given words."""
+"""Fixed text embeddings of given names as cluster centers (ablation)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class FixedNames(nn.Module):
     """Frozen text embeddings of given names: PixelCLIP's ablation without learnable prompts.
 
     Args:
-        text_encoder: Embeds the names, once. It is not kept.
+        text_encoder: Encodes the names once; not stored.
         names: What :meth:`Vocabulary.parse` takes: a list, a string, or the path of a JSON file.
         templates: See :func:`get_templates`.
 
     Raises:
-        ValueError: If the names have background words, which are no clusters.
+        ValueError: If the names have background words, which are not clusters.
     """
 
     def __init__(
@@ -40,5 +40,5 @@ class FixedNames(nn.Module):
         self.register_buffer('embeddings', rows, persistent=False)
 
     def forward(self, text_encoder: OpenCLIPTextEncoder | None = None) -> Tensor:
-        """The embeddings ``(K, D)`` float32, unit rows."""
+        """Returns the embeddings ``(K, D)`` float32, unit rows."""
         return self.embeddings.float()

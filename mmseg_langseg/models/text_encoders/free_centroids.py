@@ -1,4 +1,4 @@
-"""Cluster centres that no text stands behind."""
+"""Learnable centroids without text (ablation)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .open_clip_text_encoder import OpenCLIPTextEncoder
 
 @MODELS.register_module()
 class FreeCentroids(nn.Module):
-    """k learnable points of the joint space: PixelCLIP's ablation without the text encoder.
+    """k learnable centroids in the joint space: PixelCLIP's ablation without the text encoder.
 
     Args:
-        text_encoder: Gives the width only.
+        text_encoder: Only its embedding width is used.
         num_clusters: k.
-        seed: Of the random start, and of :meth:`initialise`. The global state is not touched.
+        seed: Seed of the random start and of :meth:`initialize`. The global state is not touched.
 
     Raises:
         ValueError: If ``num_clusters`` is not positive.
@@ -40,39 +40,39 @@ class FreeCentroids(nn.Module):
         self.centroids = nn.Parameter(F.normalize(start, dim=-1))
 
     def forward(self, text_encoder: OpenCLIPTextEncoder | None = None) -> Tensor:
-        """The centres ``(K, D)`` float32, not normalised."""
+        """Returns the centroids ``(K, D)`` float32, not normalized."""
         return self.centroids.float()
 
     @torch.no_grad()
-    def initialise(self, features: Tensor) -> None:
-        """Sets the centres to the clusters of mask features, by spherical k-means.
+    def initialize(self, features: Tensor) -> None:
+        """Initializes the centroids by spherical k-means on mask features.
 
         Args:
-            features: ``(M, D)``. Fewer than k features (or fewer distinct ones) set as many
-                centres; the others keep their random start.
+            features: ``(M, D)``. With fewer than k (distinct) features, the remaining centroids
+                keep their random start.
         """
         points = F.normalize(features.detach().float().cpu(), dim=-1).double().numpy()
         points = points[np.isfinite(points).all(1) & (np.abs(points).sum(1) > 0)]
         count = min(self.num_clusters, len(np.unique(points, axis=0)))
         if count == 0:
             return
-        centres = _spherical_kmeans(points, count, self.seed)
-        self.centroids[:count] = torch.from_numpy(centres).to(self.centroids)
+        centers = _spherical_kmeans(points, count, self.seed)
+        self.centroids[:count] = torch.from_numpy(centers).to(self.centroids)
 
 
 def _spherical_kmeans(points: np.ndarray, count: int, seed: int, rounds: int = 20) -> np.ndarray:
-    """Centres ``(count, D)`` of unit length: k-means, back on the sphere each round."""
+    """Computes unit centers ``(count, D)``: k-means, projected onto the sphere in each round."""
     rng = np.random.default_rng(seed)
     distinct = np.unique(points, axis=0)
-    centres = distinct[rng.choice(len(distinct), count, replace=False)]
+    centers = distinct[rng.choice(len(distinct), count, replace=False)]
     for _ in range(rounds):
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # empty clusters keep their centre
-            means, _ = kmeans2(points, centres, iter=1, minit='matrix')
+            warnings.simplefilter('ignore')  # empty clusters keep their center
+            means, _ = kmeans2(points, centers, iter=1, minit='matrix')
         length = np.linalg.norm(means, axis=1, keepdims=True)
-        usable = length > 1e-8  # members that cancel out leave the centre where it was
-        updated = np.where(usable, means / np.where(usable, length, 1), centres)
-        if np.allclose(updated, centres):
+        usable = length > 1e-8  # if members cancel out, the center stays
+        updated = np.where(usable, means / np.where(usable, length, 1), centers)
+        if np.allclose(updated, centers):
             break
-        centres = updated
-    return centres
+        centers = updated
+    return centers

@@ -1,4 +1,4 @@
-"""CLIP's text tower: words in, rows of the joint space out."""
+"""CLIP text encoder: text embeddings of class names, sentences and learnable prompts."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ BPE_SIZE = 49408
 
 @functools.cache
 def _tokenizer() -> open_clip.SimpleTokenizer:
-    # To read its merges takes longer than to build a small model.
+    # Reading its BPE merges takes longer than building a small model.
     return open_clip.SimpleTokenizer()
 
 
 @MODELS.register_module()
 class OpenCLIPTextEncoder(nn.Module):
-    """Text half of an ``open_clip.CLIP``: frozen, always in eval mode, always in float32.
+    """Text tower of an ``open_clip.CLIP``: frozen, always in eval mode, always in float32.
 
-    Gradients flow through it to learnable prompts. With public weights nothing of it is saved in a
-    checkpoint; random weights (``pretrained=None``) are saved, as nothing else could rebuild them.
+    Gradients flow through it to learnable prompts. Public weights are not saved in checkpoints;
+    random weights (``pretrained=None``) are, as they could not be rebuilt.
 
     Args:
         arch: See :func:`~mmseg_langseg.models.clip_loader.load_clip`.
         pretrained: See there.
-        cache_dir: Folder that keeps the embeddings of vocabularies between runs. None computes
-            them anew in every run.
-        batch_size: Sentences at a time.
+        cache_dir: Folder that caches the embeddings of vocabularies between runs. None recomputes
+            them in every run.
+        batch_size: Sentences per batch.
 
     Attributes:
         embed_dim: D, width of the joint space.
         token_width: d_e, width of a token embedding.
         vocab_size: Number of tokens.
-        context_length: Tokens in the longest sentence.
-        logit_scale: CLIP's learnt inverse temperature, ``exp`` taken.
+        context_length: Maximum number of tokens per sentence.
+        logit_scale: CLIP's learned inverse temperature, after ``exp``.
         trained_token_ids: Ids of the tokens that a small, bundled CLIP was trained on; None if
             it was trained on all.
 
     Raises:
-        ValueError: If the model does not read CLIP's own 49408 BPE tokens from left to right.
+        ValueError: If the model does not read CLIP's own 49408 BPE tokens with causal attention.
     """
 
     def __init__(
@@ -92,10 +92,10 @@ class OpenCLIPTextEncoder(nn.Module):
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Embeds sentences.
+        """Computes text embeddings of sentences.
 
         Returns:
-            ``(N, D)`` float32, unit rows. Sentences longer than the context are cut.
+            ``(N, D)`` float32, unit rows. Sentences longer than the context are truncated.
         """
         tokens = self.tokenizer(list(texts), context_length=self.context_length)
         rows = [self._encode_tokens(batch) for batch in tokens.split(self.batch_size)]
@@ -105,15 +105,15 @@ class OpenCLIPTextEncoder(nn.Module):
     def encode_vocabulary(
         self, vocabulary: Vocabulary, templates: str | Sequence[str] = 'imagenet_select'
     ) -> Tensor:
-        """Embeds the words of a vocabulary.
+        """Computes text embeddings of the class names of a vocabulary.
 
         Synonyms are averaged within each template, then templates within each row; each mean is of
-        unit vectors and is normalised (official PixelCLIP). Words that do not fit into the context
-        with a template are cut, and a bundled CLIP knows few words; a warning names both.
+        unit vectors and is normalized (official PixelCLIP). Names too long for the context are
+        truncated and a bundled CLIP knows few words; a warning lists the names in both cases.
 
         Returns:
             ``(R, D)`` float32, unit rows in the order of ``vocabulary.rows``. R is the number of
-            classes if there are no background words; ``vocabulary.row_classes`` tells the class.
+            classes if there are no background words; ``vocabulary.row_classes`` gives the classes.
         """
         templates = get_templates(templates)
         words = [word for row in vocabulary.rows for word in row]
@@ -124,7 +124,7 @@ class OpenCLIPTextEncoder(nn.Module):
             return self._encode_rows(vocabulary.rows, templates)
         key = {
             'weights': weights_fingerprint(self),
-            # heads and activation cannot be seen in the weights
+            # the weights do not show the number of heads and the activation
             'arch': self.arch,
             'templates': templates,
             'words': vocabulary.rows,
@@ -138,16 +138,16 @@ class OpenCLIPTextEncoder(nn.Module):
         return rows.to(self.positional_embedding.device)
 
     def encode_prompts(self, prompts: Tensor, templates: str | Sequence[str] = 'single') -> Tensor:
-        """Embeds learnable prompts (PixelCLIP Sec. 3.3: ``f_C = E_L(P*, C)``).
+        """Computes text embeddings of learnable prompts (PixelCLIP Sec. 3.3: ``f_C = E_L(P*, C)``).
 
         Args:
-            prompts: ``(K, L, d_e)`` in token-embedding space; they take the place of ``{}``.
-            templates: Of several the (not normalised) outputs are averaged, each template with its
-                own words. The official ensemble mixes the words of one template with the positions
-                of another (an error of the release), so its numbers differ.
+            prompts: ``(K, L, d_e)`` in token-embedding space; they replace ``{}``.
+            templates: For several, the (not normalized) outputs are averaged, each template with
+                its own words. The official ensemble mixes the words of one template with the
+                positions of another (a bug of the release), so its numbers differ.
 
         Returns:
-            ``(K, D)`` float32, not normalised, differentiable with respect to ``prompts``.
+            ``(K, D)`` float32, not normalized, differentiable with respect to ``prompts``.
 
         Raises:
             ValueError: If ``prompts`` has another width, or a sentence exceeds the context.
@@ -160,10 +160,10 @@ class OpenCLIPTextEncoder(nn.Module):
         return torch.stack(outputs).mean(0)
 
     def word_ids(self, words: Sequence[str]) -> Tensor:
-        """Ids ``(n,)`` int64 of all tokens that the words are made of, sorted, each once.
+        """Returns the sorted, unique token ids ``(n,)`` int64 of words.
 
         Raises:
-            ValueError: If there is no word, or one sentence stands in place of a list.
+            ValueError: If there is no word, or a string is given instead of a list.
         """
         if isinstance(words, str) or not words:
             raise ValueError(f'words={words!r}: expected a list of at least one word.')
@@ -209,9 +209,9 @@ class OpenCLIPTextEncoder(nn.Module):
         return self._transform(self.token_embedding(tokens[:, : int(ends.max()) + 1]), ends)
 
     def _transform(self, x: Tensor, ends: Tensor) -> Tensor:
-        """Runs ``(N, L, d_e)`` embeddings through the tower, and takes position ``ends`` (N,).
+        """Encodes token embeddings ``(N, L, d_e)``; the output is that at position ``ends`` (N,).
 
-        Attention is causal, so what stands after the end need not be computed.
+        Attention is causal, so positions after the end need not be computed.
         """
         length = x.shape[1]
         with torch.autocast(x.device.type, enabled=False):
@@ -236,7 +236,7 @@ class OpenCLIPTextEncoder(nn.Module):
 def _drop_public_weights(
     module: OpenCLIPTextEncoder, state_dict: dict[str, Tensor], prefix: str, local_metadata: dict
 ) -> None:
-    """State-dict hook: what the public weights give is not saved."""
+    """State-dict hook: removes public weights."""
     if module.pretrained is not None:
         for key in [key for key in state_dict if key.startswith(prefix)]:
             del state_dict[key]
@@ -246,7 +246,7 @@ def _check_text_tower(clip: nn.Module, arch) -> None:
     pool = getattr(clip, 'text_pool_type', 'argmax')
     if clip.vocab_size != BPE_SIZE or clip.attn_mask is None or pool != 'argmax':
         raise ValueError(
-            f'The text tower of {arch!r} is not of the kind that is supported: it has '
+            f'The text tower of {arch!r} is not supported: it has '
             f'{clip.vocab_size} tokens, pooling {pool!r} and '
             f'{"no " if clip.attn_mask is None else "a "}causal mask; expected {BPE_SIZE}, '
             "'argmax' and a causal mask, as in CLIP."

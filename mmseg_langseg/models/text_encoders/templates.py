@@ -1,4 +1,4 @@
-"""Sets of sentences that a class name is put into."""
+"""Prompt templates for class names."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ TEMPLATE_SETS = ('single', 'imagenet_select', 'imagenet', 'maskclip', 'vild')
 
 
 def get_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """Looks a set of templates up, or checks one that is given.
+    """Looks up a set of prompt templates by name, or checks a given list.
 
     Args:
         templates: ``'single'`` (PixelCLIP's training and ablations), ``'imagenet_select'`` (its 8
-            of the main results), ``'imagenet'`` (the 80 of CLIP), ``'maskclip'`` (these and 5
-            more), ``'vild'`` (the 14 of ViLD), or a list of sentences.
+            for the main results), ``'imagenet'`` (CLIP's 80), ``'maskclip'`` (these and 5 more),
+            ``'vild'`` (ViLD's 14), or a list of sentences.
 
     Returns:
         Sentences with one ``{}`` each.
 
     Raises:
-        ValueError: If the name is unknown, the list is empty, or a sentence has not exactly one
-            ``{}``.
+        ValueError: If the name is unknown, the list is empty, or a sentence does not have exactly
+            one ``{}``.
     """
     if isinstance(templates, str):
         return _named(templates)
@@ -52,7 +52,7 @@ def get_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
         raise ValueError('templates is empty: give a list of sentences, or a name.')
     for template in templates:
         if not isinstance(template, str) or template.count('{}') != 1:
-            raise ValueError(f"The template {template!r} must hold '{{}}' exactly once.")
+            raise ValueError(f"The template {template!r} must contain '{{}}' exactly once.")
     return templates
 
 

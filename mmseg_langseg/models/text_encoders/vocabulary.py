@@ -1,4 +1,4 @@
-"""The one type that holds the words of a segmentation."""
+"""Vocabulary: class names, synonyms and background words."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ MAX_BYTES = 16 * 2**20
 class Vocabulary:
     """Class names in index order, their synonyms, and background words.
 
-    Synonyms are averaged into one embedding. Background words are further words that stand for
-    nothing of interest: each keeps an embedding of its own, and a pixel whose best word is one of
-    them gets the class ``background``. That class is the one so named, wherever it stands in
-    ``names``, and otherwise is added after the last name. Its own name is then no word any more:
-    add 'background' to the background words if it shall be one.
+    Synonyms are averaged into one embedding. Background words describe what is not of interest:
+    each has its own embedding, and a pixel whose best match is one of them gets the class
+    ``background``. That is the class of this name, at any position in ``names``; if there is none,
+    it is appended. Its own name is then not encoded: to use it as well, add 'background' to the
+    background words.
 
     Args:
-        names: One name a class.
-        synonyms: Further words of each class, as many entries as ``names``; none by default.
+        names: One name per class.
+        synonyms: Synonyms of each class, as many entries as ``names``; none by default.
         background: Words of each background entry: the first is its name, the others synonyms.
 
     Raises:
-        ValueError: If there is no name, one is empty, a word occurs twice (letter case and
-            runs of blanks make no difference), or holds what is no text (control characters,
-            CLIP's start and end tokens).
+        ValueError: If there is no name, one is empty, a word occurs twice (ignoring letter case
+            and repeated blanks), or a word contains something other than text (control characters,
+            CLIP's start and end tokens) or list characters (``;``, ``[`` and ``]``).
     """
 
     names: tuple[str, ...]
@@ -61,9 +61,9 @@ class Vocabulary:
 
     @classmethod
     def from_names(cls, names: Iterable[str], background: Iterable[str] = ()) -> Vocabulary:
-        """From one string a class, such as a dataset's ``metainfo['classes']``.
+        """Creates a vocabulary from one string per class, such as a ``metainfo['classes']``.
 
-        Commas separate synonyms: ``'dog, puppy'``. Blanks around words are dropped.
+        Commas separate synonyms: ``'dog, puppy'``. Surrounding blanks are removed.
         """
         if isinstance(names, str):
             raise ValueError(
@@ -81,25 +81,25 @@ class Vocabulary:
 
     @classmethod
     def from_string(cls, texts: str) -> Vocabulary:
-        """From ``'cat; dog, puppy; grass'``: classes by semicolons, synonyms by commas.
+        """Creates a vocabulary from a string such as ``'cat; dog, puppy; grass'``.
 
-        A semicolon may end the string.
+        Semicolons separate classes (one at the end is allowed), commas separate synonyms.
         """
         *names, last = texts.split(';')
         return cls.from_names([*names, last] if last.strip() or not names else names)
 
     @classmethod
     def from_json(cls, path: str | os.PathLike) -> Vocabulary:
-        """From a JSON file ``{"classes": ["cat", "dog, puppy"], "background": ["grass"]}``.
+        """Reads a JSON file ``{"classes": ["cat", "dog, puppy"], "background": ["grass"]}``.
 
-        ``background`` may be left out; ``source`` may say where the names come from. A bare file
-        name that is not in the working folder is looked up among the shipped ones, one for each
-        benchmark and some in the words of a paper (``voc20.json``, ``voc20_maskclip.json``...).
+        ``background`` is optional, and so is ``source``, which may say where the names come from. A
+        bare file name that is not in the working folder is looked up among the bundled files, one
+        per benchmark and some with a paper's names (``voc20.json``, ``voc20_maskclip.json``...).
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If the file has another content, is no UTF-8 (a byte-order mark may lead),
-                is larger than 16 MiB, or its words are not a vocabulary.
+            ValueError: If the file has other content, is not UTF-8 (with or without byte-order
+                mark), is larger than 16 MiB, or its names are not a valid vocabulary.
         """
         given = Path(path)
         path = given if given.is_file() or given.parent != Path() else SHIPPED / given
@@ -110,7 +110,7 @@ class Vocabulary:
             )
         try:
             if path.stat().st_size > MAX_BYTES:
-                raise ValueError(f'larger than {MAX_BYTES // 2**20} MiB, so it is no word list.')
+                raise ValueError(f'larger than {MAX_BYTES // 2**20} MiB, the size limit.')
             content = json.loads(path.read_text(encoding='utf-8-sig'))
             names, background = _check_schema(content)
             return cls.from_names(names, background)
@@ -121,10 +121,10 @@ class Vocabulary:
 
     @classmethod
     def parse(cls, vocabulary: Vocabulary | str | os.PathLike | Sequence[str]) -> Vocabulary:
-        """From what a config holds: a list of names, the path of a ``.json``, or ``'a; b, c'``."""
+        """Parses a config value: a list of names, the path of a ``.json``, or ``'a; b, c'``."""
         if isinstance(vocabulary, Vocabulary):
             return vocabulary
-        if isinstance(vocabulary, os.PathLike) or str(vocabulary).endswith('.json'):
+        if isinstance(vocabulary, os.PathLike) or _names_file(vocabulary):
             return cls.from_json(vocabulary)
         if isinstance(vocabulary, str):
             return cls.from_string(vocabulary)
@@ -132,7 +132,7 @@ class Vocabulary:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, the one of the background words included."""
+        """Number of classes, including that of the background words."""
         return len(self.names)
 
     @property
@@ -146,7 +146,7 @@ class Vocabulary:
         return tuple(index for index, _ in self._class_rows())
 
     def check_num_classes(self, num_classes: int, dataset_name: str) -> None:
-        """Makes sure that the vocabulary can be evaluated on a dataset.
+        """Checks that the vocabulary has as many classes as a dataset.
 
         Raises:
             ValueError: If the numbers of classes differ.
@@ -169,7 +169,7 @@ class Vocabulary:
         return rows
 
     def _check_words(self) -> None:
-        """Each word once: all names, synonyms and background words together."""
+        """Checks that names, synonyms and background words are not empty and occur only once."""
         owners: dict[str, str] = {}
         rows = [(self.names[index], words) for index, words in self._class_rows()]
         if self.background:
@@ -192,6 +192,10 @@ class Vocabulary:
                         f'{show_value(owners[word.lower()])} and in {show_value(owner)}.'
                     )
                 owners[word.lower()] = owner
+
+
+def _names_file(vocabulary: object) -> bool:
+    return isinstance(vocabulary, str) and vocabulary.lower().endswith('.json')
 
 
 def _clean(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Characters and tokens that are no part of a word."""
+"""Check class names for control characters and special tokens of CLIP."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import reprlib
 import unicodedata
 
 MARKS = ('<start_of_text>', '<end_of_text>', '<|startoftext|>', '<|endoftext|>')
+# No class name of a public dataset contains these; such a word is an unparsed list.
+LISTING = ';[]'
 BLANKS = '\t\n\r\v\f'
-# Joiners are spelling in Persian, in Indian scripts and in emoji.
+# Joiners are part of the spelling in Persian, in Indian scripts and in emoji.
 JOINERS = '\u200c\u200d'
 
 
 def check_characters(word: str) -> None:
-    """Make sure that a text encoder reads a word as a person does.
+    """Check that a word contains only text, so that the text encoder reads it as displayed.
 
     Raises:
-        ValueError: The word holds a control character (NUL, a byte-order mark, an escape, half a
-            surrogate pair, ...) or a start or end token of CLIP, which ends the sentence early.
+        ValueError: The word contains a control character (NUL, a byte-order mark, an escape, half
+            a surrogate pair, ...), a start or end token of CLIP, which ends the sentence early, or
+            a character of list notation.
     """
     for character in word:
         kind = unicodedata.category(character)
@@ -29,14 +32,21 @@ def check_characters(word: str) -> None:
                 f'The word {reprlib.repr(word)} holds U+{ord(character):04X} '
                 f'({_KNOWN.get(character, name.lower())}): remove it, only text is read.'
             )
-    # CLIP's tokenizer resolves HTML entities twice and does not mind letter case.
+    # CLIP's tokenizer unescapes HTML entities twice and ignores letter case.
     plain = html.unescape(html.unescape(word)).lower()
     for mark in MARKS:
         if mark in plain:
             raise ValueError(
-                f'The word {reprlib.repr(word)} holds {mark}, with which CLIP marks the ends of a '
-                'sentence: remove it.'
+                f'The word {reprlib.repr(word)} holds {mark}, which CLIP uses to mark the ends of '
+                'a sentence: remove it.'
             )
+    listed = next((character for character in LISTING if character in word), None)
+    if listed:
+        raise ValueError(
+            f'The word {reprlib.repr(word)} contains {listed!r}, which no class name may. Write '
+            "classes as one string, 'cat; dog, puppy; grass' (semicolons between classes, commas "
+            "before synonyms), or as a list with one entry per class, ['cat', 'dog, puppy']."
+        )
 
 
 _KNOWN = {'\0': 'NUL', '\ufeff': 'byte-order mark'}

@@ -1,4 +1,4 @@
-"""Warnings of words that a text encoder does not read as they were meant."""
+"""Warnings about class names that the text encoder truncates or does not know."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 
 import open_clip
 
+from mmseg_langseg.fileio import LangSegWarning
+
 MOST = 5
+# The functions here are called by a method that torch.no_grad() wraps.
+_CALLER = 4
 
 
 def warn_of_cut_words(
@@ -17,13 +21,13 @@ def warn_of_cut_words(
     tokenizer: open_clip.SimpleTokenizer,
     context_length: int,
 ) -> None:
-    """Warn of words that, in a template, are longer than the text encoder's context.
+    """Warn about words that, in a template, exceed the text encoder's context.
 
     Args:
         words: Words of a vocabulary.
         templates: Sentences with one ``{}`` each.
-        tokenizer: Reads sentences as CLIP does.
-        context_length: Tokens that the text encoder takes, start and end included.
+        tokenizer: CLIP's tokenizer.
+        context_length: Maximum number of tokens, including start and end.
     """
     room = context_length - 2
     cut = []
@@ -37,12 +41,13 @@ def warn_of_cut_words(
     if cut:
         warnings.warn(
             f'CLIP reads {context_length} tokens of a sentence: {_some(cut)}. Use shorter words.',
-            stacklevel=3,
+            LangSegWarning,
+            stacklevel=_CALLER,
         )
 
 
 def _is_short(text: str, limit: int) -> bool:
-    """Whether a sentence surely fits: in ASCII, a token is a character or more."""
+    """Return whether a sentence is sure to fit: in ASCII, a token is one character or more."""
     return len(text) <= limit and text.isascii()
 
 
@@ -56,11 +61,11 @@ def warn_of_unknown_words(
     trained: Collection[int],
     name: str | None,
 ) -> None:
-    """Warn of words with tokens that a small CLIP was never trained on.
+    """Warn about words with tokens that a small CLIP was never trained on.
 
     Args:
         words: Words of a vocabulary.
-        token_ids: Gives the ids of a word.
+        token_ids: Returns the ids of a word.
         trained: Ids of the tokens that the CLIP was trained on.
         name: Name of its weights.
     """
@@ -68,9 +73,10 @@ def warn_of_unknown_words(
     if unknown:
         warnings.warn(
             f"The small CLIP '{name}' was trained on rendered scenes with {len(trained)} tokens. "
-            f'It does not know {_some(unknown)}: what it finds for them means nothing. '
-            'docs/synthetic.md lists what it knows; a pretrained CLIP knows all words.',
-            stacklevel=3,
+            f'It does not know {_some(unknown)}: results for them are meaningless. '
+            'docs/synthetic.md lists the words that it knows; a pretrained CLIP knows all words.',
+            LangSegWarning,
+            stacklevel=_CALLER,
         )
 
 

@@ -1,4 +1,4 @@
-"""Small tensor functions that several parts share."""
+"""Utilities of the models: mask pooling, segments, teachers and feature warping."""
 
 from .frozen_tower import FrozenTower
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
@@ -14,7 +14,6 @@ from .segments import (
 )
 from .set_model_vocabulary import check_language_head, set_model_vocabulary
 from .similarity import cosine_map
-from .spherical_kmeans import seed_centroids, spherical_kmeans
 from .warp_features import warp_features
 
 __all__ = [
@@ -29,11 +28,9 @@ __all__ = [
     'located',
     'mask_pool',
     'region_labels',
-    'seed_centroids',
     'segment_embeddings',
     'segment_pixels',
     'set_model_vocabulary',
     'slot_in_image',
-    'spherical_kmeans',
     'warp_features',
 ]

@@ -1,4 +1,4 @@
-"""PixelCLIP's strong view, made of a whole batch on the model's device."""
+"""Strong augmentation of PixelCLIP for a whole batch on the model's device."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from mmseg_langseg.datasets.transforms.strong_view import StrongView
 
 
 class BatchStrongView:
-    """Distort the weak views of a batch as ``StrongView`` does it in the loader.
+    """Augment the weak views of a batch as ``StrongView`` does in the data loader.
 
-    The draws have the same distribution: the same torchvision transforms, on tensors in place of
-    PIL's images, whose rounding differs, and a Gaussian blur in place of PIL's approximation by
-    boxes. Images go one by one: each has its own steps, in its own order. MMEngine seeds all
-    processes of a training alike, so the numbers come from generators of this object, which differ
-    between processes as those of the loader's workers do.
+    The random parameters have the same distribution. The same torchvision transforms are applied,
+    to tensors instead of PIL images, which rounds differently; the blur is Gaussian instead of
+    PIL's box approximation. Images are processed one by one: each has its own steps, in its own
+    order. MMEngine gives all processes of a training the same seed, so this object has its own
+    generators, which differ between processes like those of the loader's workers.
 
     Args:
-        erase_cutout: Remove the cutout box from the masks of the samples, as ``PackMaskInputs``
-            does it.
+        erase_cutout: Remove the cutout box from the samples' masks, as ``PackMaskInputs`` does.
         bgr: Whether the images are BGR.
         **kwargs: Probabilities and ranges, see ``StrongView``.
     """
@@ -41,11 +40,11 @@ class BatchStrongView:
     def __call__(
         self, images: Sequence[Tensor], samples: Sequence[SegDataSample] | None = None
     ) -> list[Tensor]:
-        """Make the strong views.
+        """Compute the strong views.
 
         Args:
             images: uint8 (3, H, W) each, of any sizes, on one device.
-            samples: Their samples; ``masks``, bool (N, h, w), lose the cutout.
+            samples: Their samples; the cutout is removed from ``masks``, bool (N, h, w).
 
         Returns:
             uint8 (3, H, W) each, new tensors.
@@ -92,7 +91,7 @@ class BatchStrongView:
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:
-    # Reflection needs a margin that is smaller than the image.
+    # Reflection padding must be smaller than the image.
     margin = min(math.ceil(3 * sigma), min(image.shape[1:]) - 1)
     if margin < 1:
         return image

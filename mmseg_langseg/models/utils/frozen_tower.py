@@ -1,4 +1,4 @@
-"""A CLIP tower that nothing trains and no checkpoint holds."""
+"""Frozen CLIP teacher, excluded from training and from checkpoints."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from torch import Tensor, nn
 
 
 class FrozenTower(nn.Module):
-    """The frozen CLIP image tower that CLIP-S⁴ and MaskCLIP+ learn from.
+    """Frozen CLIP image tower: the teacher of CLIP-S⁴ and MaskCLIP+.
 
-    The tower follows this module from device to device and is otherwise invisible: it is in no
-    ``parameters()``, so in no optimiser and no distributed wrapper, always in evaluation mode, and
+    The tower moves to the device of this module but is otherwise hidden: it is not in
+    ``parameters()``, so in no optimizer and no distributed wrapper, always in evaluation mode, and
     rebuilt from its public weights instead of being saved. Only random weights (``pretrained`` is
-    None), which nothing could rebuild, are part of a checkpoint.
+    None), which could not be rebuilt, are part of a checkpoint.
 
     Args:
-        tower: Config of a CLIP tower, such as ``CLIPVisionTransformer`` with the read-out
-            ``'value'`` (MaskCLIP). What it says of training is overruled.
+        tower: Config of a CLIP tower, such as ``CLIPVisionTransformer`` with
+            ``readout='value'`` (MaskCLIP). Its ``trainable`` is ignored.
     """
 
     def __init__(self, tower: dict) -> None:
         super().__init__()
         built = MODELS.build({**tower, 'trainable': 'none'}).eval()
-        # Not registered as a child, which is what keeps it out of all lists.
+        # Not registered as a child module, which keeps it out of parameters() and modules().
         object.__setattr__(self, 'tower', built)
         self.embed_dim = built.embed_dim
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Dense features of images.
+        """Computes dense features of images.
 
         Args:
-            images: ``(B, 3, H, W)``, normalised.
+            images: ``(B, 3, H, W)``, normalized.
 
         Returns:
             ``(B, D, h, w)`` float32 of norm 1 along D.
@@ -52,7 +52,7 @@ class FrozenTower(nn.Module):
     def _load_from_state_dict(
         self, state_dict, prefix, local_metadata, strict, missing_keys, *args
     ) -> None:
-        """Loads random weights back; public ones stay as they were built."""
+        """Loads random weights; public ones stay as built."""
         own = {k[len(prefix) :]: v for k, v in state_dict.items() if k.startswith(prefix)}
         missing_keys.extend(prefix + key for key in self.tower.state_dict() if key not in own)
         if own:

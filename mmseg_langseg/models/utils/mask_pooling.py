@@ -1,4 +1,4 @@
-"""Mean of dense features over masks, without ever building the features at mask resolution."""
+"""Mask pooling: mean of dense features over masks, without upsampling the features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PART = 128
 
 
 def bilinear_matrix(source: int, target: int, device: torch.device | str = 'cpu') -> Tensor:
-    """The matrix ``(target, source)`` of one-dimensional bilinear resizing, float32.
+    """Computes the matrix ``(target, source)`` of one-dimensional bilinear resizing, float32.
 
     Equal to ``F.interpolate(..., mode='bilinear', align_corners=False)`` along one axis.
     """
@@ -23,27 +23,27 @@ def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
 
     ``f_M = MaskPool(E(I), M)`` of PixelCLIP, Sec. 3.2. Pooling ``U f`` with a mask ``m`` equals
     pooling ``f`` with the weights ``U^T m``, where ``U`` is the (separable) upsampling operator:
-    the ``(B, D, H, W)`` features are never built.
+    the ``(B, D, H, W)`` features are never computed.
 
     Args:
-        features: ``(B, D, h, w)``, not normalised.
+        features: ``(B, D, h, w)``, not normalized.
         masks: ``(N, H, W)`` bool or 0/1, the masks of all images.
         image_index: ``(N,)`` int64, the image that each mask belongs to.
 
     Returns:
-        ``(N, D)`` float32 means; a mask without a pixel gives zeros.
+        ``(N, D)`` float32 means; zeros for an empty mask.
     """
     batch, _, height, width = features.shape
     features = features.float()
     rows = bilinear_matrix(height, masks.shape[-2], features.device)
     columns = bilinear_matrix(width, masks.shape[-1], features.device)
-    # In parts: all masks as float32 at once would take more than everything else here.
+    # In chunks: all masks in float32 would take more memory than everything else here.
     narrow = [torch.matmul(part.float(), columns) for part in masks.split(PART)]
     weights = torch.matmul(rows.T, torch.cat(narrow))  # (N, h, w)
     area = weights.sum((1, 2)).clamp_min(torch.finfo(torch.float32).tiny)
     weights = weights.flatten(1) / area[:, None]
 
-    # Padded to the image with most masks, so that one batched product serves all images.
+    # Padded to the largest number of masks, so that one batched product serves all images.
     slot = slot_in_image(image_index, batch)
     depth = int(slot.max()) + 1 if len(slot) else 0
     padded = weights.new_zeros(batch, depth, height * width)
@@ -53,6 +53,6 @@ def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
 
 
 def slot_in_image(image_index: Tensor, num_images: int) -> Tensor:
-    """Running number of each mask within its image, ``(N,)`` int64, for any ``image_index``."""
+    """Numbers the masks within each image, ``(N,)`` int64, for any order of ``image_index``."""
     one_hot = F.one_hot(image_index, num_images)
     return (one_hot.cumsum(0) - 1).gather(1, image_index[:, None])[:, 0]

@@ -1,4 +1,4 @@
-"""The exponential moving average of a tower."""
+"""Momentum (EMA) teacher."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 
 class MomentumTeacher(BaseAveragedModel):
-    """A copy of a tower that follows it: ``t <- gamma t + (1 - gamma) s`` (PixelCLIP, Sec. 3.3).
+    """Momentum (EMA) copy of a tower: ``t <- gamma t + (1 - gamma) s`` (PixelCLIP, Sec. 3.3).
 
-    A checkpoint without a teacher, such as a converted official one, is complete: the next update
+    A checkpoint without a teacher, such as a converted official one, is accepted: the next update
     then copies the tower.
 
-    MMEngine's ``ExponentialMovingAverage`` takes another order of operations, whose rounding the
-    official code's numbers do not have. What is equal stays exactly equal, so frozen parts of the
-    teacher can be rebuilt from public weights.
+    MMEngine's ``ExponentialMovingAverage`` uses another order of operations and so rounds
+    differently from the official code. Equal parameters stay exactly equal, so frozen parts of
+    the teacher can be rebuilt from public weights.
 
     Args:
-        tower: What is copied and followed. The first update copies, later ones average.
-        momentum: ``gamma``, in [0, 1]; 1 keeps the teacher as it is.
+        tower: The student module. The first update copies it, later ones average.
+        momentum: ``gamma``, in [0, 1]; 1 keeps the teacher unchanged.
 
     Raises:
         ValueError: If ``momentum`` is out of range.
@@ -32,7 +32,7 @@ class MomentumTeacher(BaseAveragedModel):
         self.momentum = momentum
 
     def avg_func(self, averaged_param: Tensor, source_param: Tensor, steps: int) -> None:
-        """Moves one parameter towards its source, in place."""
+        """Updates one parameter in place."""
         moved = averaged_param * self.momentum + source_param * (1 - self.momentum)
         averaged_param.copy_(torch.where(averaged_param == source_param, averaged_param, moved))
 

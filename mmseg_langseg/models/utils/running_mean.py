@@ -1,4 +1,4 @@
-"""The mean embedding of the images that training has seen."""
+"""Running mean (EMA) of embeddings during training."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 
 class RunningMean(nn.Module):
-    """Exponential moving average of the mean row, equal on all processes and kept over a resume.
+    """Exponential moving average of the mean row, equal on all processes and kept on resume.
 
-    The first rows set it; rows of zeros do not count.
+    The first rows initialize it; rows of zeros are ignored.
 
     Args:
         width: D.
-        momentum: Share of the old mean in the new one, in [0, 1].
+        momentum: Weight of the old mean in the new one, in [0, 1].
 
     Raises:
         ValueError: If ``momentum`` is out of range.
@@ -31,7 +31,7 @@ class RunningMean(nn.Module):
 
     @torch.no_grad()
     def update(self, rows: Tensor) -> None:
-        """Takes in rows ``(M, D)``; a collective call, M may be 0."""
+        """Updates the mean with rows ``(M, D)``; a collective call, M may be 0."""
         counted = rows[rows.any(1)].float()
         total = torch.cat([counted.sum(0), counted.new_tensor([len(counted)])])
         all_reduce(total)

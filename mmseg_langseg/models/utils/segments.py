@@ -1,4 +1,4 @@
-"""Segments: clusters of embeddings within the regions of a view (CLIP-S⁴)."""
+"""Segments: k-means clusters of pixel embeddings within the regions of a view (CLIP-S⁴)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .spherical_kmeans import spherical_kmeans
+from mmseg_langseg.kmeans import spherical_kmeans
 
 
 class Segments(NamedTuple):
     """A partition of the valid pixels of all views into segments 0 ... S - 1.
 
     Attributes:
-        ids: ``(N, h, w)`` int64, the segment of each pixel, -1 where it is in none.
-        view: ``(S,)`` int64 in [0, N), the view that holds the segment.
-        region: ``(S,)`` int64, the region that holds the segment.
+        ids: ``(N, h, w)`` int64, the segment of each pixel, -1 for none.
+        view: ``(S,)`` int64 in [0, N), the view that contains the segment.
+        region: ``(S,)`` int64, the region that contains the segment.
     """
 
     ids: Tensor
@@ -30,17 +30,17 @@ class Segments(NamedTuple):
 def find_segments(
     embeddings: Tensor, regions: Tensor, grid: tuple[int, int] = (4, 4), iterations: int = 10
 ) -> Segments:
-    """Segments of each view: k-means clusters of its embeddings, cut at the regions.
+    """Clusters the pixel embeddings of each view into segments, split at region boundaries.
 
     CLIP-S⁴ (CVPR 2023) clusters pixel embeddings into segments and takes positives from regions
-    (superpixels or contours); the rule is that of SPML and HSG: spherical k-means on embeddings
-    with their location, started from a regular grid, then every (view, region, cluster) is a
-    segment. Ignored pixels take no part in the k-means.
+    (superpixels or contours). As in SPML and HSG, we use spherical k-means on embeddings with
+    their location, initialized on a regular grid; then every (view, region, cluster) is a segment.
+    Ignored pixels are excluded from the k-means.
 
     Args:
         embeddings: ``(N, D, h, w)`` of all views.
         regions: ``(N, h, w)`` integer region ids of the un-augmented image; negative: ignored.
-        grid: Rows and columns of clusters; ``(1, 1)`` gives the regions back.
+        grid: Rows and columns of initial clusters; with ``(1, 1)`` segments are regions.
         iterations: Iterations of the k-means.
 
     Returns:
@@ -60,7 +60,7 @@ def find_segments(
 
 
 def located(embeddings: Tensor) -> Tensor:
-    """Unit embeddings with the location (y, x) of their cell in [-0.5, 0.5], normalised again.
+    """Appends the location (y, x) in [-0.5, 0.5] to unit embeddings, and normalizes them again.
 
     Args:
         embeddings: ``(N, D, h, w)``.
@@ -75,7 +75,7 @@ def located(embeddings: Tensor) -> Tensor:
 
 
 def region_labels(segments: Segments, image_index: Tensor) -> Tensor:
-    """One number for each region of each image, equal in all views of the image.
+    """Computes a label for each region of each image, equal in all views of the image.
 
     Args:
         segments: The segments.
@@ -89,7 +89,7 @@ def region_labels(segments: Segments, image_index: Tensor) -> Tensor:
 
 
 def segment_pixels(embeddings: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
-    """The pixels that are in a segment: unit embeddings ``(P, D)`` float32 and segments ``(P,)``.
+    """Selects the pixels in segments: unit embeddings ``(P, D)`` float32 and segments ``(P,)``.
 
     Args:
         embeddings: ``(N, D, h, w)``.
@@ -101,13 +101,13 @@ def segment_pixels(embeddings: Tensor, segments: Segments) -> tuple[Tensor, Tens
 
 
 def segment_embeddings(embeddings: Tensor, segments: Segments) -> Tensor:
-    """Normalised mean of the unit pixel embeddings of each segment, ``v_s = mu_s / |mu_s|``.
+    """Computes normalized mean pixel embeddings of segments, ``v_s = mu_s / |mu_s|``.
 
     Segment embeddings of CLIP-S⁴ (CVPR 2023; known second-hand), with gradient, for our embeddings
     and, over the same segments, for CLIP's.
 
     Args:
-        embeddings: ``(N, D, h, w)``; a pixel without an embedding may be zero and then counts not.
+        embeddings: ``(N, D, h, w)``; zero pixels (without an embedding) are ignored.
         segments: Segments of the same views.
 
     Returns:
@@ -121,14 +121,14 @@ def segment_embeddings(embeddings: Tensor, segments: Segments) -> Tensor:
 def _grid_cells(
     height: int, width: int, grid: tuple[int, int], device: torch.device | str
 ) -> Tensor:
-    """Cell ``(h, w)`` int64 of each pixel in a regular grid."""
+    """Computes the cell ``(h, w)`` int64 of each pixel in a regular grid."""
     row = torch.arange(height, device=device) * grid[0] // height
     column = torch.arange(width, device=device) * grid[1] // width
     return row[:, None] * grid[1] + column
 
 
 def _intersect(clusters: Tensor, regions: Tensor, valid: Tensor, num_clusters: int) -> Segments:
-    """Numbers the (view, region, cluster) that occur; all inputs ``(N, h, w)``."""
+    """Numbers the existing (view, region, cluster) triples; all inputs ``(N, h, w)``."""
     num_regions = int(regions.max()) + 1 if valid.any() else 1
     view = torch.arange(len(regions), device=regions.device)[:, None, None]
     key = (view * num_regions + regions) * num_clusters + clusters
@@ -140,10 +140,10 @@ def _intersect(clusters: Tensor, regions: Tensor, valid: Tensor, num_clusters: i
 
 
 class _UnitRows(torch.autograd.Function):
-    """Rows ``(P, D)`` of norm 1, zero rows kept.
+    """Normalizes rows ``(P, D)``, keeping zero rows.
 
-    As ``F.normalize``, whose backward pass however holds five more tensors of the size of the
-    features, where this one holds one.
+    Like ``F.normalize``, whose backward pass, however, holds five more tensors of the size of the
+    features; this one holds one.
     """
 
     @staticmethod
@@ -158,7 +158,7 @@ class _UnitRows(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> Tensor:
-        """What is left of the gradient across the row, divided by the norm."""
+        """Returns the component of the gradient orthogonal to the row, divided by the norm."""
         unit, norm = ctx.saved_tensors
         along = (grad[:, None] @ unit[:, :, None])[:, 0]
         return torch.addcmul(grad, unit, along, value=-1).div_(norm)

@@ -1,4 +1,4 @@
-"""Change the classes of any segmentor that ends in a language head."""
+"""Set the vocabulary of any segmentor with a language head."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def check_language_head(model: nn.Module, caller: str) -> None:
-    """Make sure that the classes of a segmentor can be changed.
+    """Check that a segmentor has a language head, so that its classes can be changed.
 
     Args:
         model: A segmentor.
-        caller: Name of what needs it, for the error.
+        caller: Name of the caller, for the error message.
 
     Raises:
-        ValueError: If its ``decode_head`` is no ``LanguageHead``, or it has none.
+        ValueError: If its ``decode_head`` is missing or not a ``LanguageHead``.
     """
     head = getattr(model, 'decode_head', None)
     if not hasattr(head, 'set_vocabulary'):
@@ -30,13 +30,13 @@ def check_language_head(model: nn.Module, caller: str) -> None:
 
 
 def set_model_vocabulary(model: nn.Module, vocabulary: Vocabulary, caller: str) -> None:
-    """Make the names of a vocabulary the classes of a segmentor.
+    """Set the classes of a segmentor to those of a vocabulary.
 
     Args:
         model: Segmentor whose ``decode_head`` is a ``LanguageHead``, such as
             ``LanguageSegmentor`` or MMSegmentation's ``EncoderDecoder``.
         vocabulary: The new classes.
-        caller: Name of what needs it, for the error.
+        caller: Name of the caller, for the error message.
 
     Raises:
         ValueError: If the model has no such head.
@@ -44,5 +44,5 @@ def set_model_vocabulary(model: nn.Module, vocabulary: Vocabulary, caller: str) 
     check_language_head(model, caller)
     head = model.decode_head
     head.set_vocabulary(vocabulary)
-    # EncoderDecoder copies the numbers once; sliding windows are allocated by them.
+    # EncoderDecoder copies these numbers once and allocates sliding windows with them.
     model.num_classes = model.out_channels = head.num_classes

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def cosine_map(features: Tensor, embeddings: Tensor) -> Tensor:
-    """Cosine of every pixel with every embedding, ``M = cos(f_I(x, y), f_C(i))`` (PixelCLIP Eq. 5).
+    """Computes cosine similarity maps, ``M = cos(f_I(x, y), f_C(i))`` (PixelCLIP Eq. 5).
 
     Args:
         features: ``(B, D, h, w)``.

@@ -1,4 +1,4 @@
-"""Features of an image, seen through the geometry of its views (CLIP-S⁴)."""
+"""Warp dense features of images to the geometry of their augmented views (CLIP-S⁴)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from torch import Tensor
 def warp_features(
     features: Tensor, matrices: Tensor, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Resample the features of images at the cells of their views, bilinearly.
+    """Warp dense features of images to the grids of their views, by bilinear sampling.
 
     CLIP-S⁴ computes CLIP's features on the un-augmented image and applies each view's geometry to
     them, so all views see the same values.
 
     Args:
         features: ``(B, D, h0, w0)`` of the whole images; any aspect ratio.
-        matrices: ``(B, V, 2, 3)``, from a view's normalised coordinates to the image's, see
+        matrices: ``(B, V, 2, 3)``, from a view's normalized coordinates to the image's, see
             :func:`~mmseg_langseg.datasets.transforms.random_view.view_matrix`.
-        size: (h, w), cells of the views' embeddings.
+        size: (h, w) of the views' feature grid.
 
     Returns:
         ``(B * V, D, h, w)`` float32, views of one image adjacent, not of unit norm, 0 where not
-        valid; and ``(B * V, h, w)`` bool, whether the centre of a cell lies in the image.
+        valid; and ``(B * V, h, w)`` bool, whether the center of a cell is in the image.
 
     Raises:
         ValueError: The matrices do not have the shape above, for as many images.
@@ -33,7 +33,7 @@ def warp_features(
             f'expected matrices (B, V, 2, 3) for {len(features)} images, got '
             f'{tuple(matrices.shape)}'
         )
-    # Half precision would move the coordinates by a share of a cell.
+    # Half precision would move the coordinates by a fraction of a cell.
     with torch.autocast(features.device.type, enabled=False):
         num_views = matrices.shape[1]
         flat = matrices.float().flatten(0, 1)

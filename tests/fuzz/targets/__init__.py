@@ -1,1 +1,1 @@
-"""What is fuzzed: each module holds one ``TARGET``, and is found by its place in this folder."""
+"""Fuzz targets: each module in this folder defines one ``TARGET`` and is found automatically."""

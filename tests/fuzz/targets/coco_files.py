@@ -1,4 +1,4 @@
-"""COCO's annotation files, instances and panoptic, through the converter."""
+"""Fuzz target: COCO annotation files (instances, panoptic), read by the converter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmseg_langseg.masks import encode_masks, read_mask_file
+from mmseg_langseg.masks.formats import encode_masks, read_mask_file
 from tests.fuzz.harness import fill_outside
 from tests.fuzz.strategies import HOSTILE_NAMES, mutated_json
 from tests.fuzz.target import OUTSIDE, Target
@@ -16,19 +16,19 @@ from tests.fuzz.targets.mask_files import counts
 from tests.scripts import load_script
 
 SIZE = (20, 30)
-TOOL = load_script('tools/convert_coco_masks.py')
+TOOL = load_script('tools/dataset_converters/coco_masks.py')
 COORDINATES = (0, 5, 29.5, -30, 60, 1e9, -1e9, float('nan'), float('inf'), 1e308, 10**25)
 
 
 def polygons() -> st.SearchStrategy:
-    """Polygons in and far outside the image."""
+    """Draw polygons inside and far outside of the image."""
     points = st.lists(st.sampled_from(COORDINATES), min_size=4, max_size=12)
     return st.lists(points, max_size=3)
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict:
-    """Valid annotation files of two images."""
+    """Draw valid annotation files of two images."""
     images = [
         dict(id=i, file_name=name, height=SIZE[0], width=SIZE[1])
         for i, name in enumerate(('x.jpg', 'y.jpg'))

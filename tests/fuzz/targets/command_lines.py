@@ -1,4 +1,4 @@
-"""Commands with hostile arguments and files, in this process."""
+"""Fuzz target: commands with hostile arguments and files, run in this process."""
 
 from __future__ import annotations
 
@@ -17,24 +17,21 @@ from mmengine.logging import MMLogger
 from PIL import Image
 
 from mmseg_langseg.apis.command_line import run_command
-from mmseg_langseg.masks import encode_masks, write_mask_file
+from mmseg_langseg.masks.formats import encode_masks, write_mask_file
 from tests.fuzz.harness import fill_outside
 from tests.fuzz.strategies import mixed, mutated_bytes
 from tests.fuzz.target import Target
 from tests.fuzz.targets import coco_files, config_options, image_files, mask_files, vocabularies
 from tests.fuzz.targets.region_maps import images as region_maps
-from tests.scripts import load_script
+from tests.scripts import load_script, tool_path
 from tests.tiny import pixelclip_config
 
 COMMANDS = {
-    name: load_script(f'{folder}/{name}.py').main
-    for folder, names in (
-        ('tools', ('browse_masks', 'convert_coco_masks', 'generate_masks', 'test', 'train')),
-        ('demo', ('image_demo',)),
-    )
-    for name in names
+    name: load_script(tool_path(name)).main
+    for name in ('browse_masks', 'coco_masks', 'generate_masks', 'test', 'train')
 }
-# IN and OUT are folders of the sandbox; an output may only be in OUT, or be a file of the inputs.
+COMMANDS['image_demo'] = load_script('demo/image_demo.py').main
+# IN and OUT are sandbox folders; output paths are drawn only from OUT or the input files.
 PATHS = ('', '.', 'IN/gone', 'IN/x.png', 'IN/images', 'IN/list.txt', 'IN/x.json', 'IN/config.py')
 PATHS += ('IN/weights.pth', 'OUT', '/dev/null', 'IN/' + 'n' * 300, '\udcff', '-', '--x')
 OUTS = ('OUT/new', 'OUT/new', 'OUT/new', 'OUT', 'OUT/new.png', 'OUT/new.txt', 'OUT/file/below')
@@ -89,7 +86,7 @@ CONFIGS = (
 
 
 def command_lines() -> st.SearchStrategy:
-    """A command and its arguments."""
+    """Draw a command and its arguments."""
     path, out, number = (st.sampled_from(some) for some in (PATHS, OUTS, NUMBERS))
 
     def usual(value: str, others: st.SearchStrategy) -> st.SearchStrategy:
@@ -106,13 +103,13 @@ def command_lines() -> st.SearchStrategy:
     config = usual('IN/config.py', path)
     settings = option('--cfg-options', config_options.options())
     words = st.tuples(st.just('--texts'), usual('cat; dog', vocabularies.strings() | path))
-    # Not dino, which downloads weights.
+    # Without dino, which downloads weights.
     generator = st.sampled_from(('felzenszwalb', 'slic', 'slic', 'sam', 'gone', ''))
     return st.one_of(
         line('browse_masks', usual('IN/images', path), usual('IN/masks', path),
              usual('OUT/new', out), option('--sheet'), option('--max', number),
              option('--overwrite')),
-        line('convert_coco_masks', usual('IN/x.json', path), usual('OUT/new', out),
+        line('coco_masks', usual('IN/x.json', path), usual('OUT/new', out),
              option('--png-dir', path), option('--quiet')),
         line('generate_masks', usual('IN/images', path), usual('OUT/new', out),
              option('--format', st.sampled_from(('regions', 'sa1b', 'x'))),
@@ -147,7 +144,7 @@ def prepare(case: tuple, inputs: Path) -> None:
     coco_files.prepare(coco, inputs)
     (inputs / 'x.png').write_bytes(image)
     (inputs / 'images/x.png').write_bytes(image)
-    # Names of other systems: no UTF-8, a line end, a dash.
+    # File names from other systems: not UTF-8, a newline, a dash.
     (inputs / 'images' / os.fsdecode(odd_name + b'.png')).write_bytes(image)
     (inputs / 'masks/x.json').write_bytes(fill_outside(masks, inputs))
     (inputs / 'masks/y.png').write_bytes(regions)
@@ -167,7 +164,7 @@ def run(inputs: Path, out: Path) -> None:
         re.sub('^(IN|OUT)(?=/|$)', lambda found: str(inputs if found[0] == 'IN' else out), text)
         for text in map(as_argument, arguments)
     ]
-    # As Python's own: what is no UTF-8 cannot be printed.
+    # Like Python's own stdout, which cannot print text that is not valid UTF-8.
     said = io.TextIOWrapper(io.BytesIO(), 'utf-8')
     failed = io.TextIOWrapper(io.BytesIO(), 'utf-8', errors='backslashreplace')
     before, folder, argv = dict(os.environ), os.getcwd(), sys.argv
@@ -194,12 +191,12 @@ def run(inputs: Path, out: Path) -> None:
 
 
 def as_argument(text: str) -> str:
-    """What a system passes on of a text: no NUL, and no UTF-8 that is none but as single bytes."""
+    """Convert text to what an OS can pass: no NUL, and invalid UTF-8 only as single bytes."""
     return re.sub('[\ud800-\udfff]', '\udcff', text.replace('\0', ''))
 
 
 class Refused(Exception):
-    """The command ended with a message."""
+    """Raised when the command ended with a message."""
 
 
 IMAGES = image_files.images() | mutated_bytes(image_files.images())

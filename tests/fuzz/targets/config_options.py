@@ -1,4 +1,4 @@
-"""Options of the kind KEY=VALUE, parsed and merged into a config."""
+"""Fuzz target: KEY=VALUE options, parsed and merged into a config."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTILE_TEXTS = (
 
 
 def values() -> st.SearchStrategy:
-    """Values as one types them, well or badly."""
+    """Draw well-formed and malformed values as a user might type them."""
     return mixed(
         st.lists(st.sampled_from(ATOMS), max_size=12).map(''.join),
         st.sampled_from(('3', '0.5', 'cat; dog, puppy', '[1,2]', '(a,b)', '[(1,2),(3,4)]', "'x'")),
@@ -37,7 +37,7 @@ def values() -> st.SearchStrategy:
 
 @st.composite
 def options(draw: st.DrawFn) -> str:
-    """One option."""
+    """Draw one option."""
     keys = st.sampled_from(KEYS)
     key = mixed(*(keys,) * 9, st.sampled_from(HOSTILE_KEYS))
     parts = draw(st.lists(key, min_size=1, max_size=4))
@@ -53,7 +53,7 @@ def run(inputs: Path, out: Path) -> None:
     parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument('--cfg-options', nargs='*', action=ConfigOptions)
     texts = json.loads((inputs / 'options.json').read_text())
-    # As the shell's words: a text that starts with a dash is another option there.
+    # On a command line, a text that starts with a dash is another option.
     texts = [text for text in texts if not text.startswith('-')]
     try:
         found = parser.parse_args(['--cfg-options', *texts]).cfg_options or {}

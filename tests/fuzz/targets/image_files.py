@@ -1,4 +1,4 @@
-"""Images of all kinds, damaged and oversized, through the loader of the training."""
+"""Fuzz target: image files, damaged and oversized ones too, read by the training loader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmseg_langseg.datasets.transforms import LoadUnlabeledImage
-from mmseg_langseg.masks import BadFileError
+from mmseg_langseg.fileio import BadFileError
 from tests.fuzz.strategies import mutated_bytes
 from tests.fuzz.target import Target
 from tests.fuzz.targets.region_maps import bombs
@@ -20,7 +20,7 @@ KINDS = ('JPEG', 'PNG', 'BMP', 'TIFF', 'WEBP', 'GIF', 'PPM', 'JPEG2000')
 
 @st.composite
 def images(draw: st.DrawFn) -> bytes:
-    """Files that Pillow writes."""
+    """Draw image files written by Pillow."""
     kind = draw(st.sampled_from(KINDS))
     rng = np.random.default_rng(draw(st.integers(0, 9)))
     image = Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8))

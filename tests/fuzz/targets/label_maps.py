@@ -1,4 +1,4 @@
-"""Label maps with class files and settings, through the dataset, the check and the loader."""
+"""Fuzz target: label maps with class files and settings, read by dataset, check and loader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = ('cat', 'dog', 'traffic light', 'Straße', '猫')
 
 
 def plain_labels() -> st.SearchStrategy:
-    """Label maps of 8 bits with known values, or of 16."""
+    """Draw 8-bit label maps with known values, or 16-bit ones."""
     kinds = st.tuples(st.sampled_from((3, 5, 256)), st.sampled_from((np.uint8, np.uint16)))
     return kinds.map(lambda kind: _png(*kind))
 
@@ -34,7 +34,7 @@ def _png(top: int, dtype: type) -> bytes:
 
 @st.composite
 def class_files(draw: st.DrawFn) -> bytes:
-    """Files of class names: mostly five of them, sometimes thousands, doubles, or no text."""
+    """Draw class name files: mostly five names, sometimes thousands, duplicates or binary data."""
     kind = draw(st.sampled_from(('plain',) * 9 + ('any', 'many', 'long', 'twice', 'bytes')))
     lines = list(NAMES)
     if kind == 'any':
@@ -52,7 +52,7 @@ def class_files(draw: st.DrawFn) -> bytes:
 
 
 def settings() -> st.SearchStrategy:
-    """Arguments of the dataset and the loader."""
+    """Draw arguments of the dataset and the loader."""
     number = st.sampled_from((0, 3, 4, 5, 255, 65535, '2', ' 1', '²', '٣', '9' * 5000))
     number |= st.sampled_from(HOSTILE_NUMBERS) | st.none()
     mapping = st.dictionaries(number, number, max_size=4) | hostile_values()

@@ -1,4 +1,4 @@
-"""SA-1B's JSON: read, filtered, looked up, decoded, halved."""
+"""Fuzz target: SA-1B mask JSON, which is read, filtered, looked up, decoded and halved."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmseg_langseg.masks import (
-    BadFileError,
-    MaskFilter,
-    encode_masks,
-    halve_images,
-    lookup_rles,
-    masks_to_regions,
-    merge_rles,
-    open_image_source,
-    read_mask_annotations,
-)
+from mmseg_langseg.fileio import BadFileError, open_image_source
+from mmseg_langseg.masks import MaskFilter, masks_to_regions
+from mmseg_langseg.masks.formats import encode_masks, lookup_rles, merge_rles, read_mask_annotations
+from mmseg_langseg.masks.runs import halve_images
 from tests.fuzz.harness import fill_outside
 from tests.fuzz.strategies import HOSTILE_NAMES, mutated_json
 from tests.fuzz.target import Target
@@ -28,7 +21,7 @@ SIZE = (20, 30)
 
 
 def counts() -> st.SearchStrategy:
-    """Counts of an RLE that are wrong in their own ways."""
+    """Draw RLE counts that are invalid in various ways."""
     digits = st.text(alphabet=[chr(48 + digit) for digit in range(64)], max_size=40)
     runs = st.lists(
         st.sampled_from((0, 1, 5, 600, 601, 2**31, 2**32 - 1, 2**32 + 600, 2**63, 10**25)),
@@ -38,16 +31,16 @@ def counts() -> st.SearchStrategy:
 
 
 def wrapped_counts() -> st.SearchStrategy:
-    """Runs far above the mask that sum to its area modulo 2**32 or 2**64."""
+    """Draw runs far larger than the mask that sum to its area modulo 2**32 or 2**64."""
     goals = st.sampled_from(((2**32, 9), (2**32, 599), (2**33, 100), (2**64, 92_800)))
     return goals.map(lambda goal: runs_that_wrap(goal[0] + SIZE[0] * SIZE[1], goal[1]))
 
 
 @lru_cache
 def runs_that_wrap(goal: int, number: int) -> str:
-    """Counts of so many runs, fewer by one if even, with a sum."""
+    """Return the counts of ``number`` runs (one fewer if even) that sum to ``goal``."""
     pairs = (number - 3) // 2
-    # The first runs are 0, 1 and 1; each pair of later ones is longer by a step.
+    # The first runs are 0, 1 and 1; each later pair is longer by ``step``.
     step = goal // (pairs * (pairs + 1)) - 1
     differences = [0, 1, 1, *[step] * (2 * pairs)]
     runs = differences[:3]
@@ -58,7 +51,7 @@ def runs_that_wrap(goal: int, number: int) -> str:
 
 
 def encode_runs(differences: list[int]) -> str:
-    """COCO's text of numbers."""
+    """Encode numbers as COCO's compressed counts string."""
     text = []
     for value in differences:
         more = True
@@ -72,7 +65,7 @@ def encode_runs(differences: list[int]) -> str:
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict:
-    """Valid mask files, but for the counts of a mask now and then."""
+    """Draw mask files that are valid except, sometimes, for the counts of one mask."""
     rng = np.random.default_rng(draw(st.integers(0, 9)))
     rles = encode_masks(rng.random((draw(st.integers(0, 3)), *SIZE)) < 0.5)
     if rles:
@@ -99,7 +92,7 @@ def run(inputs: Path, out: Path) -> None:
     rles = [annotation['segmentation'] for annotation in annotations]
     index = np.arange(min(size[0] * size[1], 600)).reshape(-1, 1)
     looked_up = lookup_rles(rles, index)
-    # Larger ones would take the time of all others.
+    # Larger ones would dominate the run time.
     if rles and size[0] * size[1] <= 10_000:
         regions = masks_to_regions(rles, *size)
         flat = regions.reshape(-1)[index]

@@ -1,4 +1,4 @@
-"""Region maps: PNGs of all kinds and sizes."""
+"""Fuzz target: region map PNGs of all modes and sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmseg_langseg.masks import BadFileError, read_region_map, regions_to_rles
+from mmseg_langseg.fileio import BadFileError
+from mmseg_langseg.masks.formats import read_region_map
+from mmseg_langseg.masks.generators import regions_to_rles
 from tests.fuzz.strategies import mutated_bytes
 from tests.fuzz.target import Target
 
@@ -20,7 +22,7 @@ SIZE = (20, 30)
 
 @st.composite
 def images(draw: st.DrawFn) -> bytes:
-    """Files that Pillow writes."""
+    """Draw image files written by Pillow."""
     rng = np.random.default_rng(draw(st.integers(0, 9)))
     ids = rng.integers(0, 5, SIZE).astype(np.uint8)
     mode = draw(st.sampled_from(('L', 'L', 'I;16', 'I;16', 'P', 'RGB', 'RGBA', '1', 'LA')))
@@ -38,7 +40,7 @@ def images(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def bombs(draw: st.DrawFn) -> bytes:
-    """PNGs whose header is any, with few bytes of zeros or any number of them."""
+    """Draw PNGs with an arbitrary header and few or many zero bytes as content."""
     sides = st.sampled_from((0, 1, 20, 30, 15_000, 65_535, 2**31 - 1, 2**32 - 1))
     header = struct.pack(
         '>IIBBBBB',

@@ -1,4 +1,4 @@
-"""Images in memory, and what is none, as the inferencer takes them."""
+"""Fuzz target: in-memory images and other objects, converted as in the inferencer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIDES = st.sampled_from((0, 1, 2, 3, 4, 5, 7, 200))
 
 @st.composite
 def arrays(draw: st.DrawFn) -> tuple:
-    """Description of an array."""
+    """Draw the description of an array."""
     kind = draw(st.sampled_from(('u1', 'u1', 'u1', '|u1', *TYPES)))
     shape = draw(st.lists(SIDES, max_size=5))
     if draw(st.booleans()):
@@ -61,7 +61,7 @@ def make_picture(mode: str, size: tuple, info: dict) -> Image.Image:
 
 
 def make(case: tuple) -> Any:
-    """The object that a description means."""
+    """Build the object from its description."""
     kind, *parts = case
     if kind == 'array':
         return make_array(*parts)
@@ -91,7 +91,7 @@ def run(inputs: Path, out: Path) -> None:
 
 
 class NoImage(ValueError):
-    """Pillow or numpy do not make the object."""
+    """Raised when Pillow or numpy cannot build the object."""
 
 
 INFO = st.sampled_from(

@@ -1,4 +1,4 @@
-"""Vocabularies: strings, lists and JSON files, parsed and embedded by a tiny model."""
+"""Fuzz target: vocabularies (strings, lists, JSON files), parsed and embedded by a tiny model."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ HOSTILE_WORDS = (
 
 
 def words() -> st.SearchStrategy:
-    """A word, a hostile one, or any text."""
+    """Draw a class name: plain, hostile, or any text."""
     plain = st.sampled_from(WORDS)
     return mixed(*(plain,) * 19, st.sampled_from(HOSTILE_WORDS), st.text(max_size=8))
 
 
 @st.composite
 def strings(draw: st.DrawFn) -> str:
-    """Class names in one string."""
+    """Draw class names joined in one string."""
     entries = draw(st.lists(words(), min_size=1, max_size=6, unique=True))
     text = ''.join(word + draw(st.sampled_from(('; ', ';', '; ', ', '))) for word in entries)
     return text * draw(st.sampled_from((1,) * 9 + (2000,)))
@@ -50,7 +50,7 @@ def strings(draw: st.DrawFn) -> str:
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict:
-    """Valid vocabulary files."""
+    """Draw valid vocabulary files."""
     count = draw(st.sampled_from((2, 5, 5, 5, 20_000)))
     names = list(WORDS[:count]) if count < 10 else [f'class {i}' for i in range(count)]
     return dict(classes=names) | draw(
@@ -83,7 +83,7 @@ def run(inputs: Path, out: Path) -> None:
 
 @functools.cache
 def model() -> Any:
-    """The model that the vocabularies are set on."""
+    """Return the model that the vocabularies are set on."""
     init_default_scope('mmseg')
     return pixelclip()
 

@@ -1,4 +1,4 @@
-"""Weight files of all kinds: damaged, and with programs and bombs in them."""
+"""Fuzz target: weight files of all formats, damaged, malicious or decompression bombs."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def run(inputs: Path, out: Path) -> None:
 
 
 def read_clip_whole(path: Path) -> dict:
-    """All weights of a CLIP, as the loader of models asks for them."""
+    """Read all weights of a CLIP as the model loader does."""
     return read_clip_file(path).state_dict(torch.Size((8, 4)))
 
 
 def touch(value: Any, depth: int = 9) -> None:
-    """Use every number: what lies outside of its memory ends the process."""
+    """Read every number: an access outside of its memory ends the process."""
     if isinstance(value, dict) and depth:
         for inner in list(value.values()):
             touch(inner, depth - 1)

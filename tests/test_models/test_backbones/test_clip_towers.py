@@ -1,4 +1,4 @@
-"""Dense features of the towers against the official numbers; aspect ratios, AMP, checkpoints."""
+"""Dense features of the CLIP towers against golden outputs; aspect ratios, AMP, checkpoints."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def channels_last(features):
     return features[0].permute(0, 2, 3, 1)
 
 
-def normalise(image_u8):
+def normalize(image_u8):
     mean = torch.tensor([122.7709383, 116.7460125, 104.09373615])[:, None, None]
     std = torch.tensor([68.5005327, 66.6321579, 70.3231630])[:, None, None]
     return (torch.from_numpy(image_u8).float() - mean) / std
@@ -53,14 +53,14 @@ def test_vit_value_cls_golden(weights):
 @pytest.mark.parametrize('case', ['native', 'square', 'nonsquare'])
 def test_vit_value_golden(weights, case):
     arrays = golden.load('dense_variants')
-    images = normalise(arrays[f'{case}.image_u8'])
+    images = normalize(arrays[f'{case}.image_u8'])
     result = channels_last(vit(weights, 'value')(images))
     close(result, arrays[f'{case}.maskclip_quickgelu_eps1e-5'])
 
 
 def test_vit_tokens_golden(weights):
     arrays = golden.load('dense_variants')
-    result = channels_last(vit(weights, 'tokens')(normalise(arrays['native.image_u8'])))
+    result = channels_last(vit(weights, 'tokens')(normalize(arrays['native.image_u8'])))
     close(result, arrays['native.sclip_repo.vanilla'])
 
 

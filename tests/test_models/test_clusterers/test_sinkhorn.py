@@ -1,4 +1,4 @@
-"""Sinkhorn against the official numbers, a slow reference, and on two processes."""
+"""Sinkhorn against golden outputs and a slow reference, and on two processes."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.golden import load
 
 
 def reference(logits, iterations):
-    """Alternating normalisation, written with loops over rows and columns."""
+    """Alternating normalization with loops over rows and columns."""
     plan = np.exp(logits - logits.max(1, keepdims=True)).astype(np.float64)
     plan /= plan.sum(1, keepdims=True)
     plan /= plan.sum()

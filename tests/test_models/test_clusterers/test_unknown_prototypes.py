@@ -1,4 +1,4 @@
-"""Prototypes of what has no name: against loops, and on one and two processes."""
+"""Prototypes for unknown classes: against loops, and on one and two processes."""
 
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -63,7 +63,7 @@ def test_assignment_is_the_nearest_prototype():
     assert clusterer.assign(features[:0]).shape == (0,)
 
 
-def test_zero_rows_say_nothing():
+def test_zero_rows_are_ignored():
     features, ids = rows_of(6), torch.tensor([0, 1, 1, 0, 2, 2])
     features[[2, 4, 5]] = 0
     with_zeros, without = UnknownPrototypes(3, DIM), UnknownPrototypes(3, DIM)
@@ -77,19 +77,19 @@ def test_zero_rows_say_nothing():
 def test_nothing_assigned():
     clusterer = UnknownPrototypes(3, DIM, patience=2)
     before = clusterer.prototypes.clone()
-    for step in range(4):  # prototypes die, and there is no row to take
+    for step in range(4):  # prototypes die, and there is no row to reinitialize them from
         clusterer.update(torch.zeros(0).long(), torch.zeros(0, DIM))
         assert clusterer.idle.tolist() == [step + 1] * 3
     assert torch.equal(clusterer.prototypes, before) and not clusterer.usage.any()
 
 
 def matches(prototypes, features):
-    """For each prototype the features that it equals."""
+    """Return, for each prototype, the features that it equals."""
     close = (prototypes[:, None] - F.normalize(features, dim=1)).abs().amax(2) < 1e-6
     return [set(row.nonzero()[:, 0].tolist()) for row in close]
 
 
-def test_dead_prototypes_start_anew_from_rows_of_the_batch():
+def test_dead_prototypes_are_reinitialized_from_rows_of_the_batch():
     clusterer = UnknownPrototypes(5, DIM, patience=3)
     zeros = torch.zeros(8).long()
     for step in range(2):
@@ -101,7 +101,7 @@ def test_dead_prototypes_start_anew_from_rows_of_the_batch():
     taken = matches(clusterer.prototypes, features)
     assert taken[0] == set()  # alive: it moved a little
     assert all(len(rows) == 1 for rows in taken[1:])
-    assert len(set.union(*taken)) == 4  # each takes a row of its own
+    assert len(set.union(*taken)) == 4  # each takes a different row
     assert clusterer.idle.tolist() == [0] * 5
     assert not torch.isclose(clusterer.prototypes, before).all(1).any()
 
@@ -131,11 +131,11 @@ def test_reseeding_takes_other_places_each_time_and_not_the_global_random_state(
 
 
 def test_first_prototypes_do_not_depend_on_the_order_of_the_features():
-    centres = 4 * F.normalize(rows_of(3, 9), dim=1)
-    features = centres.repeat(20, 1) + 0.1 * rows_of(60)
+    centers = 4 * F.normalize(rows_of(3, 9), dim=1)
+    features = centers.repeat(20, 1) + 0.1 * rows_of(60)
     first, shuffled = UnknownPrototypes(3, DIM), UnknownPrototypes(3, DIM)
-    first.initialise(features)
-    shuffled.initialise(features[torch.randperm(60, generator=torch.Generator().manual_seed(1))])
+    first.initialize(features)
+    shuffled.initialize(features[torch.randperm(60, generator=torch.Generator().manual_seed(1))])
     torch.testing.assert_close(first.prototypes, shuffled.prototypes)
     assert is_unit(first.prototypes)
     means = [F.normalize(F.normalize(features[k::3], dim=1).mean(0), dim=0) for k in range(3)]
@@ -149,16 +149,16 @@ def test_fewer_features_than_prototypes(count):
     clusterer = UnknownPrototypes(4, DIM)
     before = clusterer.prototypes.clone()
     features = torch.cat([rows_of(count), torch.zeros(3, DIM)])
-    clusterer.initialise(features)
+    clusterer.initialize(features)
     assert torch.equal(clusterer.prototypes[count:], before[count:])
     assert set.union(set(), *matches(clusterer.prototypes[:count], features[:count])) == set(
         range(count)
     )
 
 
-def test_a_checkpoint_holds_all_there_is():
+def test_checkpoint_holds_the_complete_state():
     clusterer = UnknownPrototypes(4, DIM, patience=2)
-    clusterer.initialise(rows_of(9))
+    clusterer.initialize(rows_of(9))
     for step in range(3):
         clusterer.update(torch.zeros(9).long(), rows_of(9, step))
     other = UnknownPrototypes(4, DIM, patience=2)
@@ -184,11 +184,11 @@ def test_features_are_needed():
 
 # --- One and two processes ---------------------------------------------------------------------
 
-SPLITS = [5, 0, 9, 7, 9, 2]  # of nine features, what the first process holds in each step
+SPLITS = [5, 0, 9, 7, 9, 2]  # how many of nine features the first process holds in each step
 
 
 def updated(rank, world):
-    """Updates of which the second, third and fifth leave a process without a feature."""
+    """Updates; in the second, third and fifth, one process has no features."""
     clusterer = UnknownPrototypes(6, DIM, momentum=0.5, patience=2)
     for step, split in enumerate(SPLITS):
         features, ids = rows_of(9, step), torch.arange(9) % 4
@@ -199,8 +199,8 @@ def updated(rank, world):
     return clusterer.state_dict()
 
 
-def initialised(rank, world):
-    """First prototypes by the hook, from two batches; processes hold an image each."""
+def initialized(rank, world):
+    """Prototypes initialized by the hook from two batches; each of two processes has one image."""
     model = clips4(loss_semantic=dict(type='SemanticConsistencyLoss', threshold=0.9)).train()
     batches = [view_batch(seed=seed) for seed in (1, 2)]
     if world == 2:
@@ -224,7 +224,7 @@ def images_of(batch, part):
 
 
 def head_losses(rank, world, empty):
-    """Losses, gradient and running mean; ``empty``: the second image has no valid pixel."""
+    """Losses, gradient, running mean and prototypes; ``empty``: image 2 has no valid pixel."""
     head = clips4().decode_head
     generator = torch.Generator().manual_seed(2)
     embeddings, clip = torch.randn(2, 4, 12, 4, 4, generator=generator)
@@ -246,7 +246,7 @@ def head_losses(rank, world, empty):
 def everything(rank, world=2):
     return (
         updated(rank, world),
-        initialised(rank, world),
+        initialized(rank, world),
         [head_losses(rank, world, empty) for empty in (False, True)],
     )
 
@@ -262,7 +262,7 @@ def test_two_processes_equal_one():
         torch.testing.assert_close(prototypes2, prototypes, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(mean2, mean)
         assert text2 == text and 'from 32 mask features' in text
-    # What must never drift apart is equal to the last bit.
+    # State that must never diverge between processes is bitwise equal.
     for first, second in zip(flat(results[0][:2]), flat(results[1][:2]), strict=True):
         assert torch.equal(first, second)
     for case, (expected, grad, mean, prototypes) in enumerate(losses):

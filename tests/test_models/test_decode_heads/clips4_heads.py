@@ -1,4 +1,4 @@
-"""CLIP-S⁴'s head and a batch for it."""
+"""CLIP-S⁴ head and a batch for it."""
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +30,7 @@ def clips4_head(**changes):
 
 
 def batch(seed=1):
-    """Four views of two images; every region of an image is in both of its views."""
+    """Return four views of two images; every region of an image occurs in both of its views."""
     generator = torch.Generator().manual_seed(seed)
     embeddings, clip = torch.randn(2, 4, DIM, 3, 5, generator=generator)
     regions = torch.randint(-1, 3, (4, 3, 5), generator=generator)
@@ -38,7 +38,7 @@ def batch(seed=1):
 
 
 def members_of(embeddings, regions, grid):
-    """The places (view, y, x) of each segment, and its (view, region)."""
+    """Return the pixels (view, y, x) of each segment, and its (view, region)."""
     ids = find_segments(embeddings, regions, grid, 2).ids
     members = {}
     for place in (regions >= 0).nonzero().tolist():

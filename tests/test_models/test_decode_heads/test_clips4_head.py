@@ -1,4 +1,4 @@
-"""CLIP-S⁴'s training head against loops over pixels and segments."""
+"""CLIP-S⁴ training head against loops over pixels and segments."""
 
 import math
 
@@ -87,7 +87,7 @@ def test_losses_are_put_together_from_their_definitions(grid, negatives):
 
 
 def crafted():
-    """One view of four pixels, each a region: sure, unsure, sure, unsure; known words are axes."""
+    """One view of four one-pixel regions: confident or not in turn; known classes are axes."""
     axes = torch.eye(DIM)
     clip = torch.stack([axes[0], axes[0] + axes[1], axes[2], axes[5] + 0.1 * axes[0]])
     generator = torch.Generator().manual_seed(3)
@@ -120,7 +120,7 @@ def test_what_is_logged():
     unknown = (ours[1] @ head.clusterer.prototypes[0] + ours[3] @ head.clusterer.prototypes[1]) / 2
     torch.testing.assert_close(result['cosine_known'], known.detach())
     torch.testing.assert_close(result['cosine_unknown'], unknown.detach())
-    # Names with 'loss' are added up and trained on; no other may be.
+    # MMEngine sums all entries with 'loss' in their name; no other name may contain it.
     assert {name for name in result if 'loss' in name} == set(LOSSES)
     assert not any(value.requires_grad for name, value in result.items() if 'loss' not in name)
 
@@ -144,7 +144,7 @@ def test_negatives_take_probability():
     clip = torch.eye(DIM)[:3]
     head.negative_rows = F.normalize(torch.eye(DIM)[:1] + 0.1 * torch.eye(DIM)[8:9], dim=1)
     choice = head.decide(clip)
-    # The word of nothing in particular is as near to the first segment as its class is.
+    # The generic word is as close to the first segment as the segment's class is.
     assert choice[0] >= 3 and choice[1:].tolist() == [1, 2]
     assert crafted_head(loss_semantic=THRESHOLD).decide(clip).tolist() == [0, 1, 2]
 
@@ -197,21 +197,21 @@ def test_mean_of_clips_pixels():
     torch.testing.assert_close(head.image_mean.value, expected)
     embeddings, clip, regions, index = batch()
     head.loss(embeddings, clip, torch.full_like(regions, -1), index)
-    # A batch without a segment says nothing.
+    # A batch without segments does not update the mean.
     torch.testing.assert_close(head.image_mean.value, expected)
 
 
-@pytest.mark.parametrize('decision', ['two_level', 'joint', 'centred'])
-def test_features_that_prototypes_start_from(decision):
-    loss = dict(type='SemanticConsistencyLoss', threshold=0.6, decision=decision)
+@pytest.mark.parametrize('smoothing', [0.0, 0.5])
+def test_features_that_prototypes_start_from(smoothing):
+    loss = dict(type='SemanticConsistencyLoss', threshold=0.6, smoothing=smoothing)
     head = crafted_head(loss_semantic=loss, grid=(3, 3))
     _, clip, regions, _ = crafted()
     clip = torch.cat([2 * clip, torch.zeros_like(clip)])
     regions = torch.cat([regions, regions + 4])
     regions[0, 0, 1] = -1
     rows = head.unknown_features(clip, regions)
-    # The other decisions weigh prototypes, of which there are none yet.
-    kept = [3] if decision == 'two_level' else [0, 2, 3]
+    # With smoothing, prototypes represent all segments, else only those of no known class.
+    kept = [0, 2, 3] if smoothing else [3]
     torch.testing.assert_close(rows, F.normalize(clip[0, :, 0].T[kept], dim=1))
     expected = F.normalize(clip[0, :, 0].T[[0, 2, 3]], dim=1).mean(0)
     torch.testing.assert_close(head.image_mean.value, expected)

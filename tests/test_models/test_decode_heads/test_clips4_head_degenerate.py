@@ -1,4 +1,4 @@
-"""CLIP-S⁴'s training head where there is little or nothing to learn from."""
+"""CLIP-S⁴ training head on degenerate inputs: few or no valid pixels, segments or targets."""
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def test_degenerate_regions(heads, change, known, clusters, grid):
 
 @pytest.fixture(scope='module')
 def heads():
-    """Heads by their known names and number of prototypes: text towers take time to build."""
+    """Heads cached by known names and number of prototypes: text towers are slow to build."""
     built = {}
 
     def get(known, clusters):

@@ -1,4 +1,4 @@
-"""Embeddings from MMSegmentation's own heads and backbones."""
+"""Embedding head on MMSegmentation's decode heads and backbones."""
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ def neck(head, in_channels, width=7):
 
 
 def toolbox_model(backbone, neck_, classes=3):
-    """MMSegmentation's own segmentor on top of the embeddings."""
+    """Build a stock MMSegmentation segmentor on top of the embeddings."""
     head = dict(type='FCNHead', in_channels=7, channels=4, num_convs=1, num_classes=classes)
     return MODELS.build(
         ConfigDict(
@@ -89,7 +89,7 @@ def test_no_dropout_unless_it_is_asked_for():
 
 
 def test_the_toolboxs_segmentor_takes_over_a_trained_student():
-    """Transfer: backbone and neck of a CLIP-S⁴ under a head with classes of its own."""
+    """Transfer: backbone and neck of CLIP-S⁴ with a new head and other classes."""
     trained = clips4(neck=neck('fcn', 64, width=12))
     weights = {
         key: value

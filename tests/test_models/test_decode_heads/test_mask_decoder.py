@@ -1,4 +1,4 @@
-"""The mask decoder's size, independence of maps and parameter names."""
+"""Mask decoder: size, independence of the maps, parameter names."""
 
 import torch
 
@@ -7,7 +7,7 @@ from mmseg_langseg.models.decode_heads import MaskDecoder
 
 def test_parameters_and_scale():
     decoder = MaskDecoder()
-    assert sum(p.numel() for p in decoder.parameters()) == 118_145  # specs of the official code
+    assert sum(p.numel() for p in decoder.parameters()) == 118_145  # as in the official code
     assert decoder(torch.randn(2, 3, 20, 20)).shape == (2, 3, 80, 80)
 
 

@@ -1,4 +1,4 @@
-"""Key smoothing and prompt denoising against loops over pixels, and the keys that towers give."""
+"""MaskCLIP's key smoothing and prompt denoising against pixel loops, and the keys of towers."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from mmseg_langseg.models.decode_heads.maskclip_head import (
 )
 from tests import golden
 from tests.test_configs import load as load_config
-from tests.test_models.test_backbones.test_clip_towers import normalise
+from tests.test_models.test_backbones.test_clip_towers import normalize
 from tests.tiny import RESNET, VIT
 
 
@@ -92,7 +92,7 @@ def test_key_smoothing_is_the_loop_over_pairs_of_pixels(threshold):
 
 
 def test_key_smoothing_corrects_an_odd_pixel_of_an_object():
-    # Two objects by their keys; one pixel of the first looks a little like the second.
+    # The keys show two objects; one pixel of the first has a slightly higher score for the second.
     keys = torch.eye(2)[:, [0, 0, 0, 0, 1, 1, 1, 1]].view(1, 2, 2, 4)
     scores = torch.tensor([0.02, 0.02, 0.02, -0.005, -0.02, -0.02, -0.02, -0.02])
     scores = torch.stack([scores, -scores]).view(1, 2, 2, 4)
@@ -133,13 +133,13 @@ def test_keys_of_a_vit_are_those_of_its_last_attention():
 
 @pytest.mark.parametrize('case', ['native', 'nonsquare'])
 def test_the_official_activation_and_eps_give_the_official_features(tmp_path, case):
-    official = load_config('maskclip/vit-b16_voc_official.py').model.clip.arch
+    official = load_config('maskclip/vit-b16_official.py').model.clip.arch
     arch = golden.vit_arch()
     arch.update(quick_gelu=official.quick_gelu)
     arch['vision_cfg'].update(norm_kwargs=official.vision_cfg.norm_kwargs)
     tower = CLIPVisionTransformer(arch, golden.vit_file(tmp_path), 'value').eval()
     arrays = golden.load('dense_variants')
-    (features,) = tower(normalise(arrays[f'{case}.image_u8']))
+    (features,) = tower(normalize(arrays[f'{case}.image_u8']))
     expected = torch.from_numpy(arrays[f'{case}.maskclip']).permute(0, 3, 1, 2)
     torch.testing.assert_close(features, expected, rtol=0, atol=1e-5)
 

@@ -1,4 +1,4 @@
-"""Pseudo-labels of the teacher and of the student, and their loss against loops over pixels."""
+"""MaskCLIP+ head: teacher and student pseudo-labels, and the loss against pixel loops."""
 
 import math
 
@@ -83,7 +83,7 @@ def test_the_count_survives_a_resume_and_nothing_else_is_saved():
 def test_prompt_denoising_takes_weak_names_out_of_the_pseudo_labels():
     model = head(prompt_denoising=0.9)
     text = model.names_text = torch.eye(3, 12)
-    # The second name wins at one pixel, by a hair; the first is sure elsewhere.
+    # The second name barely wins at one pixel; elsewhere the first wins with high confidence.
     clip = torch.stack([text[0], text[1] + 0.98 * text[0], text[0]], dim=1)[None, :, None]
     cosines = torch.cosine_similarity(clip, text[..., None, None], dim=1)
     assert cosines.argmax(0).flatten().tolist() == [0, 1, 0]

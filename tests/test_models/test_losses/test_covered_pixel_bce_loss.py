@@ -1,4 +1,4 @@
-"""Covered-pixel cross entropy against loops, on one and two processes."""
+"""Binary cross-entropy over covered pixels against loops, on one and two processes."""
 
 import math
 
@@ -53,7 +53,7 @@ def test_half_precision_logits_are_scored_in_float32():
 
 def _shard(rank):
     logits, targets, covered = _data()
-    part = slice(0, 1) if rank == 0 else slice(1, 4)  # unequal, with unequal cover
+    part = slice(0, 1) if rank == 0 else slice(1, 4)  # unequal shards, unequal coverage
     logits = logits[part].requires_grad_()
     loss = covered_pixel_bce(logits, targets[part], covered[part])
     loss.backward()

@@ -1,4 +1,4 @@
-"""Embedding consistency against a loop, without segments, and on two processes."""
+"""Embedding consistency loss against a loop, without segments, and on two processes."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ def _data():
     generator = torch.Generator().manual_seed(2)
     v = torch.randn(7, 5, generator=generator)
     u = torch.randn(7, 5, generator=generator)
-    u[3] = 0  # CLIP saw nothing of it
+    u[3] = 0  # no CLIP features for this segment
     return v, u
 
 

@@ -1,4 +1,4 @@
-"""Pixel-segment contrast against a double loop, its special cases, and two processes."""
+"""Pixel-to-segment contrastive loss: against a double loop, special cases, two processes."""
 
 import math
 
@@ -13,7 +13,7 @@ from mmseg_langseg.models.losses import (
 )
 from tests.distributed import run_processes
 
-# Two images: regions 0 and 1 are in several segments, 2 in one, 3 belongs to the second image.
+# Two images: regions 0 and 1 have several segments, 2 has one; 3 belongs to the second image.
 LABELS = torch.tensor([0, 0, 1, 1, 0, 2, 3, 3])
 
 
@@ -94,7 +94,7 @@ def test_only_positives_give_zero(exclude_self):
         assert torch.equal(grad, torch.zeros_like(grad))
 
 
-def test_region_in_one_segment_falls_back_to_the_own():
+def test_region_in_one_segment_falls_back_to_its_own_segment():
     z, _, v, _ = _data(1)
     own, labels = torch.tensor([5]), torch.arange(8)
     exclude = pixel_segment_contrast(z, own, v, labels)
@@ -164,7 +164,7 @@ def _split(rank, empty):
         return z[first], own[first], v[:6], labels[:6]
     if empty:
         return z[:0], own[:0], v[:0], labels[:0]
-    # Processes number their regions alike: process 1 calls its own 0 too.
+    # Each process numbers its regions from 0.
     return z[~first], own[~first] - 6, v[6:], labels[6:] - 3
 
 

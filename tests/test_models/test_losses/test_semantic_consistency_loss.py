@@ -1,4 +1,4 @@
-"""The class decision and the semantic consistency against loops; two processes."""
+"""Semantic consistency loss and its class decision against loops; two processes."""
 
 import math
 
@@ -49,7 +49,7 @@ def reference_decision(u, known, unknown, negatives, threshold, scale=100):
     return choice
 
 
-def test_a_clip_of_small_scale_is_less_sure():
+def test_a_clip_of_small_logit_scale_is_less_confident():
     u, _, known, unknown, negatives = _data()
     known, negatives = u[:1] + 0.2 * known, u[:1] + 0.2 * negatives
     sure = decide_classes(u, known, unknown, negatives, 0.5)
@@ -63,7 +63,7 @@ def test_a_clip_of_small_scale_is_less_sure():
 @pytest.mark.parametrize('threshold', [0.0, 0.5, 0.99])
 def test_two_level_decision(threshold):
     u, _, known, unknown, negatives = _data()
-    # Close to each other, as CLIP's texts are: only then is there a doubt to weigh.
+    # Text embeddings close to each other, as CLIP's are: only then are decisions uncertain.
     known, negatives = u[:1] + 0.2 * known, u[:1] + 0.2 * negatives
     choice = decide_classes(u, known, unknown, negatives, threshold)
     assert choice.tolist() == reference_decision(u, known, unknown, negatives, threshold)
@@ -77,34 +77,26 @@ def test_decision_without_negatives_is_one_with_no_rows_of_them():
 
 
 def test_scale_gap_does_not_turn_all_segments_into_unknown_ones():
-    # Image embeddings share a direction that texts lack: the joint arg-max sees unknown only.
+    # Image embeddings share a direction that texts lack: the joint arg-max is always unknown.
     generator = torch.Generator().manual_seed(0)
     common = torch.zeros(DIM)
     common[5] = 5
     known = F.one_hot(torch.arange(3), DIM).float()
     u = common + known[torch.arange(9) % 3]
     unknown = common + 0.1 * torch.randn(4, DIM, generator=generator)
-    assert (decide_classes(u, known, unknown, threshold=None) >= 3).all()
+    assert all(best(row, torch.cat([known, unknown])) >= 3 for row in u)
     assert decide_classes(u, known, unknown).tolist() == [0, 1, 2] * 3
 
 
-def test_joint_arg_max():
-    u, _, known, unknown, _ = _data()
-    expected = [best(row, torch.cat([known, unknown])) for row in u]
-    assert SemanticConsistencyLoss('joint').decide(u, known, unknown).tolist() == expected
-
-
-@pytest.mark.parametrize('threshold', [0.5, None])
-def test_no_known_and_no_unknown_prototypes(threshold):
+def test_no_known_and_no_unknown_prototypes():
     u, _, known, unknown, negatives = _data()
-    no_known = decide_classes(u, NONE, unknown, negatives, threshold)
+    no_known = decide_classes(u, NONE, unknown, negatives, 0.5)
     assert no_known.tolist() == [best(row, unknown) for row in u]
-    no_unknown = decide_classes(u, known, NONE, negatives, threshold)
-    expected = [best(row, known) for row in u]
-    if threshold is not None:  # what no known class claims is left out
-        claimed = reference_decision(u, known, unknown, negatives, threshold)
-        expected = [-1 if c >= len(known) else c for c in claimed]
-        assert -1 in expected
+    no_unknown = decide_classes(u, known, NONE, negatives, 0.5)
+    # Segments assigned to no known class are left out.
+    claimed = reference_decision(u, known, unknown, negatives, 0.5)
+    expected = [-1 if c >= len(known) else c for c in claimed]
+    assert -1 in expected
     assert no_unknown.tolist() == expected
 
 
@@ -116,11 +108,10 @@ def test_no_prototype_at_all_is_an_error():
         semantic_consistency(u, torch.zeros(20).long(), known, unknown)
 
 
-@pytest.mark.parametrize('decision', ['two_level', 'joint', 'centred'])
-def test_zero_embeddings_are_left_out(decision):
+def test_zero_embeddings_are_left_out():
     u, _, known, unknown, _ = _data()
     u[4] = 0
-    loss = SemanticConsistencyLoss(decision)
+    loss = SemanticConsistencyLoss()
     choice = loss.decide(u, known, unknown, image_mean=torch.ones(DIM))
     assert (choice == -1).nonzero().tolist() == [[4]]
     assert loss.decide(u[:0], known, unknown, image_mean=torch.ones(DIM)).shape == (0,)
@@ -146,32 +137,9 @@ def test_slow_reference(known, unknown, scale):
     assert float(loss) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
-def test_centring_on_both_sides():
-    u, v, known, unknown, _ = (F.normalize(x, dim=1) for x in _data())
-    mean = u.mean(0)
-    prototypes = torch.cat([known - known.mean(0), unknown - mean])
-    loss = SemanticConsistencyLoss('centred')
-    targets = loss.decide(3 * u, 2 * known, unknown, image_mean=mean)
-    assert targets.tolist() == [best(row, prototypes) for row in u - mean]
-    expected = reference_loss(v - mean, targets, prototypes, loss.scale)
-    found = loss(v, targets, known, unknown, image_mean=mean)
-    assert float(found) == pytest.approx(expected, rel=1e-5)
-    without_known = loss.decide(u, NONE, unknown, image_mean=mean)
-    assert without_known.tolist() == [best(row, unknown - mean) for row in u - mean]
-
-
-def test_centring_says_what_it_needs():
-    u, _, known, unknown, _ = _data()
-    loss = SemanticConsistencyLoss('centred')
-    with pytest.raises(ValueError, match='image_mean=None'):
-        loss.decide(u, known, unknown)
-    with pytest.raises(ValueError, match='1 known class'):
-        loss.decide(u, known[:1], unknown, image_mean=u.mean(0))
-
-
-def test_calibration_takes_off_what_a_word_says_of_every_image():
+def test_calibration_subtracts_the_mean_cosine_of_each_name():
     u, _, known, unknown, negatives = _data()
-    # The first word is close to everything.
+    # The first name is close to every segment.
     common = F.normalize(torch.ones(DIM), dim=0)
     u = F.normalize(u + 2 * common, dim=1)
     known = torch.cat([common[None] + 0.1 * known[:1], known[1:]])
@@ -244,7 +212,6 @@ def test_separate_softmaxes(known):
 @pytest.mark.parametrize(
     'settings',
     [
-        {'decision': 'raw'},
         {'threshold': 2},
         {'scale': 0},
         {'smoothing': -0.1},

@@ -1,4 +1,4 @@
-"""CLIP-S⁴ from a batch of views to a trained student."""
+"""CLIP-S⁴ training: from a batch of views to a trained student."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ LOSSES = ('loss_contrast', 'loss_embedding', 'loss_semantic')
 
 
 def losses_of(model, batch):
-    """The losses of a collated batch by name, and the rest of what is logged."""
+    """Return the losses of a collated batch by name, and the other logged values."""
     result = model(**model.data_preprocessor(batch, True), mode='loss')
     losses = {name: value for name, value in result.items() if 'loss' in name}
     assert set(losses) == set(LOSSES)
@@ -37,7 +37,7 @@ def with_features(batch, features):
 def test_gradient_reaches_backbone_and_neck_alone(loss):
     model = clips4(negatives=['thing']).train()
     teacher, text = model.teacher.tower, model.decode_head.text_encoder
-    # Even if somebody lets them learn.
+    # Even if their parameters require gradients.
     teacher.requires_grad_(True)
     text.requires_grad_(True)
     state = {name: value.clone() for name, value in model.decode_head.clusterer.named_buffers()}
@@ -54,7 +54,7 @@ def test_gradient_reaches_backbone_and_neck_alone(loss):
 
 
 def test_a_region_has_one_clip_mean_in_all_views():
-    """Spec 6.3, check 4: a teacher that is constant in each region."""
+    """Use a teacher that is constant in each region (spec 6.3, check 4)."""
     model = clips4(teacher=None).train()
     batch = view_batch(count=3)
     generator = torch.Generator().manual_seed(4)
@@ -76,7 +76,7 @@ def test_a_region_has_one_clip_mean_in_all_views():
 def test_views_of_a_batch():
     model = clips4().eval()
     batch = view_batch()
-    # The second view of the first image: padding in its right half.
+    # The right half of the first image's second view is padding.
     sample = batch['data_samples'][0]
     sample.matrices[1] = torch.tensor([[2.0, 0, 1], [0, 1, 0]])
     sample.regions[1, :, 8:] = 3
@@ -86,7 +86,7 @@ def test_views_of_a_batch():
     quarters = [[0, 0, 1, 1]] * 2 + [[2, 2, 3, 3]] * 2
     assert views.regions[0].tolist() == quarters
     assert views.regions[3].tolist() == [row[::-1] for row in quarters]
-    # No pixel that the teacher did not see is in a region, whatever the map says.
+    # Pixels that the teacher did not see belong to no region, whatever the map contains.
     assert (views.regions[1, :, 2:] == -1).all() and (views.regions[1, :, :2] >= 0).all()
     assert not views.clip[1, :, :, 2:].any() and views.clip[1, :, :, :2].any(0).all()
     teacher = model.teacher(model.data_preprocessor(batch, True)['inputs']['image'])
@@ -98,7 +98,7 @@ def test_precomputed_features_stand_in_for_the_teacher():
     model, batch = clips4().train(), view_batch()
     expected, logged = losses_of(model, batch)
     inputs = model.data_preprocessor(batch, True)['inputs']
-    features = 3 * model.teacher(inputs['image'])  # files need not hold unit rows
+    features = 3 * model.teacher(inputs['image'])  # stored features need not have unit norm
     model.decode_head.image_mean.value.zero_()
     model.teacher = None
     losses, again = losses_of(model, with_features(batch, features))
@@ -171,10 +171,10 @@ def test_features_that_prototypes_start_from_leave_the_model_as_it_is():
     assert all(torch.equal(v, statistics[k]) for k, v in model.backbone.state_dict().items())
 
 
-# --- A student that is no CLIP tower -----------------------------------------------------------
+# --- Students other than CLIP towers -----------------------------------------------------------
 
 
-def test_the_clip_goes_to_towers_only():
+def test_clip_settings_are_passed_to_towers_only():
     given = []
 
     @MODELS.register_module()
@@ -187,7 +187,7 @@ def test_the_clip_goes_to_towers_only():
     config['backbone']['type'] = 'WatchedResNet'
     model = MODELS.build(ConfigDict(config))
     assert not given[0].keys() & {'arch', 'pretrained'}
-    # By its class, too, a tower is known.
+    # Towers given by class instead of name are recognized too.
     config['teacher'] = dict(type=CLIPVisionTransformer)
     config['backbone'] = dict(type=CLIPVisionTransformer)
     del config['neck']

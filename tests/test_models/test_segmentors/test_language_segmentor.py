@@ -1,4 +1,4 @@
-"""Words as classes: batches, sliding windows, background words, towers that differ."""
+"""Open-vocabulary segmentor: batches, sliding windows, background names, mismatched towers."""
 
 import pytest
 import torch

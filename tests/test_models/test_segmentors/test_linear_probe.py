@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-import mmseg_langseg  # noqa: F401  (registers the parts)
+import mmseg_langseg  # noqa: F401  (registers the modules)
 
 BACKBONE = dict(
     type='ResNetV1c', depth=18, base_channels=4, stem_channels=4, strides=(1, 2, 1, 1),
@@ -20,7 +20,7 @@ NECK = dict(
     embed_dim=6,
     head=dict(type='FCNHead', in_channels=32, channels=5, in_index=-1, norm_cfg=dict(type='BN')),
 )
-OPTIMISER = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.1))
+OPTIMIZER = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.1))
 
 
 def build(kind='LinearProbe', neck=NECK, seed=0):
@@ -43,7 +43,7 @@ def train_once(model):
         sample.gt_sem_seg = PixelData(data=labels)
     model.train()
     losses = model(images, samples, mode='loss')
-    build_optim_wrapper(model, copy.deepcopy(OPTIMISER)).update_params(losses['decode.loss_ce'])
+    build_optim_wrapper(model, copy.deepcopy(OPTIMIZER)).update_params(losses['decode.loss_ce'])
 
 
 def changed(model, before):

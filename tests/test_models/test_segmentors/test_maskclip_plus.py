@@ -1,4 +1,4 @@
-"""MaskCLIP+ from a batch of views to a trained student."""
+"""MaskCLIP+ training: from a batch of views to a trained student."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from tests.tiny import NORM, VIT, clips4_config
 
 
 def maskclip_plus(seed=0, **head):
-    """MaskCLIP+ with the student and the teacher of the tiny CLIP-S⁴."""
+    """Build MaskCLIP+ with the student and the teacher of the tiny CLIP-S⁴."""
     torch.manual_seed(seed)
     decode_head = dict(
         type='MaskCLIPPlusHead',
@@ -25,16 +25,16 @@ def maskclip_plus(seed=0, **head):
 
 
 def flipped_batch(count=2):
-    """Images of one colour a quadrant; the view is the image, flipped, with padding below."""
+    """Images with single-color quadrants; the view is the flipped image with padding below."""
     generator = torch.Generator().manual_seed(0)
     images, views, samples = [], [], []
     for _ in range(count):
-        colours = torch.randint(0, 256, (3, 2, 2), generator=generator, dtype=torch.uint8)
-        image = colours.repeat_interleave(16, 1).repeat_interleave(16, 2)
+        colors = torch.randint(0, 256, (3, 2, 2), generator=generator, dtype=torch.uint8)
+        image = colors.repeat_interleave(16, 1).repeat_interleave(16, 2)
         view = torch.full((1, 3, 64, 32), 100, dtype=torch.uint8)
         view[0, :, :32] = image.flip(2)
         sample = SegDataSample()
-        # x of the image is -x of the view, y = 2 y + 1: beyond 1 in the lower half, the padding.
+        # View to image: x = -x, y = 2 y + 1, which exceeds 1 in the lower half, the padding.
         matrix = torch.tensor([[[-1.0, 0, 0], [0, 2, 1]]])
         sample.set_field(matrix, 'matrices', dtype=torch.Tensor)
         images.append(image)
@@ -57,7 +57,7 @@ def test_pseudo_labels_follow_the_view_and_padding_is_left_out():
     embeddings, clip, valid = seen['args']
     assert embeddings.shape == (2, 12, 8, 4) and embeddings.requires_grad
     assert valid[:, :4].all() and not valid[:, 4:].any() and not clip[:, :, 4:].any()
-    # Teacher and student have one grid, so the warp is the flip alone.
+    # Teacher and student have the same grid, so the warp is just the flip.
     images = model.data_preprocessor(batch, True)['inputs']['image']
     torch.testing.assert_close(clip[:, :, :4], model.teacher(images).flip(3), rtol=0, atol=1e-5)
 
@@ -70,8 +70,8 @@ def test_training_lowers_the_loss_and_never_moves_teacher_or_text():
     batch = flipped_batch()
     frozen = [*model.teacher.tower.parameters(), *model.decode_head.text_encoder.parameters()]
     before = [parameter.clone() for parameter in frozen]
-    optimised = {id(p) for group in wrapper.param_groups for p in group['params']}
-    assert not any(id(p) in optimised for p in model.teacher.tower.parameters())
+    optimized = {id(p) for group in wrapper.param_groups for p in group['params']}
+    assert not any(id(p) in optimized for p in model.teacher.tower.parameters())
     losses = []
     for _ in range(8):
         loss = loss_of(model, batch)['loss_pseudo']

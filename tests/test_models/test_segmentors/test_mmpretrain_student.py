@@ -1,4 +1,4 @@
-"""CLIP-S4 with a self-supervised student of MMPretrain."""
+"""CLIP-S⁴ with a self-supervised student from MMPretrain."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def test_the_student_starts_from_the_online_encoder_of_moco(tmp_path):
     assert type(model.backbone).__module__.startswith('mmpretrain.')
     own = model.backbone.state_dict()
     wanted = {k: torch.rand_like(v.float()).to(v.dtype) for k, v in own.items()}
-    # What MoCo v3's file holds beside it: its neck, head and momentum encoder.
+    # Other modules in MoCo v3's file: neck, head and momentum encoder.
     state = {f'backbone.{key}': value for key, value in wanted.items()}
     state |= {f'momentum_encoder.module.0.{key}': value + 1 for key, value in wanted.items()}
     state |= {'neck.fc0.weight': torch.zeros(2, 2)}
@@ -50,8 +50,8 @@ def test_it_trains():
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-def test_nobody_else_needs_mmpretrain():
-    """All of the package and the default student work where MMPretrain is not installed."""
+def test_other_models_do_not_need_mmpretrain():
+    """The package and the default student work without MMPretrain."""
     code = f"""
 import sys
 sys.modules['mmpretrain'] = None

@@ -1,4 +1,4 @@
-"""Behaviour of PixelCLIP: batches without masks, ablations, teacher, processes, checkpoints."""
+"""PixelCLIP: batches without masks, ablations, momentum teacher, processes, checkpoints."""
 
 import copy
 
@@ -36,7 +36,7 @@ def test_every_variant_trains_also_without_masks(name):
         assert (float(loss) == 0) == (sum(counts) == 0)
         for key, parameter in model.named_parameters():
             if parameter.requires_grad:
-                # Every trained parameter takes part, or distributed training would hang.
+                # Every trained parameter needs a gradient, or distributed training would hang.
                 assert parameter.grad is not None, key
                 assert torch.isfinite(parameter.grad).all(), key
 
@@ -141,7 +141,7 @@ def test_two_processes_equal_one(splits):
     for other, _, _ in results:
         torch.testing.assert_close(other, loss)
     assert torch.equal(torch.cat([part for _, part, _ in results]), ids)
-    mean = (results[0][2] + results[1][2]) / 2  # what DDP makes of the gradients
+    mean = (results[0][2] + results[1][2]) / 2  # DDP averages gradients
     torch.testing.assert_close(mean, grad, rtol=1e-4, atol=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Training and inference of PixelCLIP against the official implementation's numbers."""
+"""PixelCLIP training and inference against golden outputs of the official implementation."""
 
 import numpy as np
 import pytest
@@ -123,7 +123,7 @@ def test_vit_training(tmp_path, prefix, scale):
 
 
 def test_vit_steps(tmp_path):
-    """Every intermediate of one step."""
+    """All intermediate results of one step."""
     arrays = golden.load('pixelclip_vit_training')
     model = build(tmp_path, 'vit', 100.0, 80)
     data, _ = train_step(model)
@@ -155,7 +155,7 @@ def test_vit_steps(tmp_path):
 
 
 class GoldenEmbeddings(nn.Module):
-    """The ensemble embeddings of the release, which hold its misaligned placeholders (quirk 2)."""
+    """Ensemble embeddings of the official code, with its misaligned placeholders (quirk 2)."""
 
     num_clusters = 8
 
@@ -205,7 +205,7 @@ def test_inference(tmp_path, tower, resolution, templates, index):
     if min(image.shape[1:]) >= 64:
         close(result.seg_logits.data, expected, 2e-5)
     else:
-        # Quirk 3: the release crops its 64x64 map to an image with a shorter side. We do not.
+        # Quirk 3: the official code crops its 64x64 map to images with a shorter side. We do not.
         crop = logits[:, :, : image.shape[1], : image.shape[2]]
         crop = F.interpolate(crop, size=out_size, mode='bilinear', align_corners=False)
         close(crop[0], expected, 2e-5)

@@ -10,7 +10,7 @@ from tests import golden
 def test_initial_words_are_the_official_ones(encoder):
     expected = golden.tensor('pixelclip_vit_features', 'init_prompt_word_ids')
     assert torch.equal(initial_word_ids(49408, *expected.shape, seed=0), expected)
-    # first rows of the paper's size, from the specification
+    # first rows at the paper's size, from the specification
     ids = initial_word_ids(49408, 64, 4, seed=0)
     assert ids[:2].tolist() == [[11678, 28329, 48497, 33570], [47977, 4569, 25177, 14833]]
     prompts = ClassPrompts(encoder, 64, 4)

@@ -1,4 +1,4 @@
-"""A cache of text embeddings saves time, and never a run depends on it."""
+"""Text embedding cache: saves time; no failure of the cache stops a run."""
 
 import errno
 import io
@@ -92,7 +92,7 @@ def test_another_shape_is_rebuilt_with_a_warning(cache):
 
 
 def test_full_disk_warns_once_and_leaves_nothing(cache, monkeypatch):
-    monkeypatch.setattr('mmseg_langseg.masks.whole_file.os.replace', no_space)
+    monkeypatch.setattr('mmseg_langseg.fileio.whole_file.os.replace', no_space)
     with pytest.warns(UserWarning, match=r'not written: .*No space left.* only slower') as caught:
         cache.put(KEY, ROWS)
         cache.put(KEY, ROWS)
@@ -122,7 +122,7 @@ def test_folder_without_permission_only_warns(cache):
         cache.folder.chmod(0o700)
 
 
-def test_a_folder_in_place_of_the_file_only_warns(cache):
+def test_a_folder_instead_of_the_file_only_warns(cache):
     cache.path(KEY).mkdir(parents=True)
     with pytest.warns(UserWarning) as caught:
         assert cache.get(KEY, (2, 3)) is None

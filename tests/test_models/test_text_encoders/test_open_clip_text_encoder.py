@@ -26,7 +26,7 @@ def clip(clip_file):
 
 
 def slow_prompts(clip, prompts, templates):
-    """One prompt, one template, one token at a time, in the full context of 77."""
+    """Encode one prompt, template and token at a time, in the full context of 77."""
     tokenizer = open_clip.SimpleTokenizer()
     outputs = torch.zeros(len(prompts), clip.text_projection.shape[1])
     for k, prompt in enumerate(prompts):
@@ -117,7 +117,7 @@ def test_prompts_in_several_templates(encoder, clip):
         expected = slow_prompts(clip, prompts, get_templates('imagenet_select'))
         got = encoder.encode_prompts(prompts, 'imagenet_select')
     close(got, expected)
-    # the release mixes one template's words with another's positions (its error, not ours)
+    # the official code mixes one template's words with another's positions (its bug, not ours)
     released = golden.tensor('pixelclip_vit_features', 'prompt.text_ensemble')
     assert (got - released).abs().max() > 0.01
 

@@ -1,8 +1,10 @@
 import json
 
 import pytest
+from mmseg.registry import DATASETS
 
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.text_encoders.word_characters import check_characters
 
 
 def test_names_synonyms_and_blanks():
@@ -22,7 +24,7 @@ def test_background_words_without_such_a_class_come_last():
     assert vocabulary.row_classes == (0, 1, 2, 2)
 
 
-def test_background_words_take_the_place_of_that_class():
+def test_background_words_replace_that_class():
     vocabulary = Vocabulary.from_names(['Background', 'cat'], background=['sky', 'background'])
     assert vocabulary.names == ('Background', 'cat')
     assert vocabulary.rows == (('sky',), ('background',), ('cat',))
@@ -97,6 +99,28 @@ def test_what_is_no_text_is_refused(word, message):
         Vocabulary(('sky',), ((word,),))
 
 
+@pytest.mark.parametrize(
+    'given', [['cat; dog', 'x'], ['[cat, dog]', 'y'], ['cat', 'dog, a;b'], '[cat, dog]', '[cat']
+)
+def test_a_list_in_place_of_a_word_is_refused(given, tmp_path):
+    message = r"contains '[\[;]', which no class name may.*semicolons between classes"
+    with pytest.raises(ValueError, match=message):
+        Vocabulary.parse(given)
+    if not isinstance(given, str):
+        (tmp_path / 'mine.json').write_text(json.dumps({'classes': ['sky'], 'background': given}))
+        with pytest.raises(ValueError, match=message):
+            Vocabulary.parse(tmp_path / 'mine.json')
+        with pytest.raises(ValueError, match=message):
+            Vocabulary(tuple(given))
+
+
+def test_classes_of_public_datasets_are_accepted():
+    for dataset in DATASETS.module_dict.values():
+        # Synonyms after slashes and commas repeat words; the characters are the point.
+        for name in getattr(dataset, 'METAINFO', {}).get('classes', ()):
+            check_characters(name)
+
+
 def test_words_of_all_scripts_are_accepted():
     words = ['été', 'ﺔﺤﻤﻗ', 'می\u200cخواهم', '犬', '🐕\u200d🦺', 'a < b', 'R&B', 'new\tline\n x']
     assert Vocabulary.from_names(words).names == (*words[:-1], 'new line x')
@@ -134,6 +158,8 @@ def test_json(tmp_path):
     path.write_text(json.dumps({'classes': ['cat', 'dog, puppy'], 'background': ['sky']}))
     expected = Vocabulary.from_names(['cat', 'dog, puppy'], ['sky'])
     assert Vocabulary.from_json(path) == Vocabulary.parse(str(path)) == expected
+    path.rename(tmp_path / 'mine.JSON')
+    assert Vocabulary.parse(str(tmp_path / 'mine.JSON')) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
-"""Words that are cut or unknown are named."""
+"""Warnings about class names that are truncated or unknown to the bundled CLIP."""
 
 import warnings
 
 import pytest
 
-from mmseg_langseg.datasets.synthetic_renderer import CLASSES
-from mmseg_langseg.datasets.synthetic_words import FILLERS, SYNONYMS
 from mmseg_langseg.models.text_encoders import OpenCLIPTextEncoder, Vocabulary
 from mmseg_langseg.models.text_encoders.word_warnings import warn_of_cut_words
-from tests.test_models.test_embedded_clip import ARCH
+from mmseg_langseg.synthetic.renderer import CLASSES
+from mmseg_langseg.synthetic.words import FILLERS, SYNONYMS
+from tests.test_synthetic.test_tiny_clip import ARCH
 
 LONG = ' '.join(['very'] * 80) + ' cat'
 
@@ -25,14 +25,14 @@ def encode(encoder, *names, templates='single'):
 def test_a_cut_word_is_named_with_what_is_left(encoder):
     with pytest.warns(UserWarning, match=r"77 tokens.*'very.*cat'.* has 90.*'a photo of a very"):
         rows = encode(encoder, 'dog', LONG)
-    # The end of the word is lost: it is what a word with another end is.
+    # The end of the name is lost: names that differ only there get equal embeddings.
     with pytest.warns(UserWarning, match='only'):
         assert rows[1].equal(encode(encoder, 'dog', LONG.replace('cat', 'dog house'))[1])
 
 
 @pytest.mark.parametrize(('tokens', 'is_cut'), [(68, False), (69, True)])
 def test_the_template_counts(encoder, tokens, is_cut):
-    # 'A photo of a ... in the scene' is 7 tokens, start and end are 2.
+    # 'A photo of a ... in the scene' has 7 tokens, start and end add 2.
     word = ' '.join(['cat'] * tokens)
     assert len(encoder.tokenizer.encode(f'A photo of a {word} in the scene')) == tokens + 7
     with warnings.catch_warnings(record=True) as caught:

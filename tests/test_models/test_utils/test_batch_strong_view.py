@@ -18,7 +18,7 @@ def seeds():
 
 
 def picture(height=32, width=40):
-    """BGR (H, W, 3) with colours and edges, no black."""
+    """BGR image (H, W, 3) with colors and edges, without black."""
     rng = np.random.default_rng(3)
     small = rng.integers(20, 236, (height // 4, width // 4, 3))
     return small.repeat(4, 0).repeat(4, 1).astype(np.uint8)
@@ -29,7 +29,7 @@ def to_tensor(image):
 
 
 def statistics(image):
-    """What each step changes: colours, saturation, contrast, sharpness, cutout."""
+    """Statistics that the steps change: colors, saturation, contrast, sharpness, cutout."""
     values = image.astype(float)
     black = (image == 0).all(2)
     free = values[~black]
@@ -66,12 +66,12 @@ def test_equal_in_distribution_to_the_view_of_the_loader(kwargs):
     batch = many([to_tensor(image)] * draws)
     device = np.array([statistics(view.permute(1, 2, 0).numpy()) for view in batch])
     error = np.sqrt((loader.var(0) + device.var(0)) / draws)
-    # The blurs differ a little, PIL's by boxes and its treatment of the border.
+    # The blurs differ slightly: PIL uses box blurs and treats the border differently.
     difference = np.abs(loader.mean(0) - device.mean(0))
     assert (difference <= 4 * error + 0.01 * np.abs(loader.mean(0)) + 1e-6).all(), difference / (
         error + 1e-9
     )
-    # Borders that are treated differently move mean colours by less than a level of 255.
+    # Different border handling changes mean colors by less than one of 255 levels.
     slack = np.where(np.arange(loader.shape[1]) < 6, 1.0, 0.05)
     one, other = loader.std(0), device.std(0)
     assert (np.abs(one - other) <= 0.25 * one + slack).all(), (one, other)
@@ -85,7 +85,7 @@ def test_without_any_step_it_is_a_copy():
 
 
 @pytest.mark.parametrize('bgr', [True, False])
-def test_grey_is_that_of_the_loader(bgr):
+def test_gray_is_that_of_the_loader(bgr):
     image = picture()
     expected = StrongView(**OFF | dict(gray_prob=1.0)).transform(dict(img=image))['img_strong']
     given = to_tensor(image if bgr else image[..., ::-1])
@@ -151,7 +151,7 @@ def distort(rank, seed):
 def test_processes_of_one_seed_distort_differently():
     (views, *after), (others, *other_after) = run_processes(distort, 2, 7)
     assert all(not torch.equal(one, other) for one, other in zip(views, others, strict=True))
-    # All six of a process differ as well, and the process's own generators are as they were.
+    # All six of a process differ too, and the process's global generators are unchanged.
     assert len({view.numpy().tobytes() for view in views}) == 6
     for draws in (after, other_after):
         torch.manual_seed(7)

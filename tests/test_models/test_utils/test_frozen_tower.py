@@ -1,4 +1,4 @@
-"""The frozen tower: what sees it, and what does not."""
+"""Frozen tower: hidden from parameter lists, optimizers and (public weights) checkpoints."""
 
 import copy
 
@@ -24,7 +24,7 @@ RANDOM = dict(type='CLIPVisionTransformer', arch=VIT, readout='value')
 
 
 class Owner(nn.Module):
-    """A student beside a teacher."""
+    """Module with a student and a frozen teacher."""
 
     def __init__(self, tower, seed=0):
         super().__init__()
@@ -63,7 +63,7 @@ def test_random_weights_are_saved_and_restored(tower):
     own = {f'teacher.{key}' for key in model.teacher.tower.state_dict()}
     saved = copy.deepcopy(model.state_dict())
     assert set(saved) == own | {'student.weight', 'student.bias'}
-    # MMEngine walks through a model by itself when it saves and when it loads.
+    # MMEngine traverses the module tree itself when it saves and loads.
     assert set(get_state_dict(model)) == set(saved)
     assert not torch.allclose(others[0].teacher(images(64)), expected)
     others[0].load_state_dict(saved)
@@ -102,7 +102,7 @@ def test_it_is_always_in_evaluation_mode():
     'paramwise',
     [None, dict(norm_decay_mult=0.0, custom_keys={'teacher': dict(lr_mult=2.0)})],
 )
-def test_no_optimiser_holds_it(paramwise):
+def test_no_optimizer_holds_it(paramwise):
     model = Owner(PUBLIC)
     config = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, weight_decay=0.1))
     if paramwise:

@@ -1,4 +1,4 @@
-"""Mask pooling by the transposed operator against building the upsampled features."""
+"""Mask pooling by the transposed operator against pooling upsampled features."""
 
 import pytest
 import torch

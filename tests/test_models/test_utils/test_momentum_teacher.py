@@ -1,4 +1,4 @@
-"""The momentum teacher's arithmetic."""
+"""Momentum (EMA) teacher updates."""
 
 import pytest
 import torch

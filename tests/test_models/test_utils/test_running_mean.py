@@ -1,4 +1,4 @@
-"""The running mean against a loop."""
+"""Running mean against a loop."""
 
 import pytest
 import torch

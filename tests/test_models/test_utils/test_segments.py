@@ -1,9 +1,10 @@
-"""Segments and their embeddings against loops and on cases with a known answer."""
+"""Segments and segment embeddings against loops and on cases with a known result."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from mmseg_langseg.kmeans import spherical_kmeans
 from mmseg_langseg.models.utils import (
     Segments,
     find_segments,
@@ -11,7 +12,6 @@ from mmseg_langseg.models.utils import (
     region_labels,
     segment_embeddings,
     segment_pixels,
-    spherical_kmeans,
 )
 
 
@@ -35,7 +35,7 @@ def test_located():
 
 
 def reference_clusters(embeddings, regions, grid, iterations):
-    """Cluster of each pixel of one view; the first centroids are the means of the grid's cells."""
+    """Return the cluster of each pixel of a view; initial centroids are the grid cells' means."""
     points = located(embeddings[None])[0]
     _, height, width = points.shape
     start = torch.zeros(grid[0] * grid[1], len(points))
@@ -81,7 +81,7 @@ def test_one_cluster_gives_the_regions_back():
 
 def test_two_orthogonal_halves_are_apart_after_one_iteration():
     embeddings = torch.zeros(1, 2, 4, 6)
-    embeddings[:, 0, :, :2] = 1  # the border is not that of the grid
+    embeddings[:, 0, :, :2] = 1  # the boundary is not on the grid
     embeddings[:, 1, :, 2:] = 1
     found = find_segments(embeddings, torch.zeros(1, 4, 6).int(), (1, 2), 1)
     assert found.ids[0].tolist() == [[0, 0, 1, 1, 1, 1]] * 4
@@ -110,7 +110,7 @@ def test_region_labels_join_views_of_an_image_only():
     assert (labels >= 0).all()
 
 
-def test_embeddings_are_normalised_means():
+def test_embeddings_are_normalized_means():
     embeddings, regions = _data()
     segments = find_segments(embeddings, regions, (2, 2))
     found = segment_embeddings(embeddings, segments)
@@ -172,7 +172,7 @@ def test_no_valid_pixel_at_all():
     assert torch.equal(embeddings.grad, torch.zeros_like(embeddings))
 
 
-def test_pixels_have_the_gradient_of_a_normalisation_and_one_copy_in_memory():
+def test_pixels_have_the_gradient_of_a_normalization_and_one_copy_in_memory():
     generator = torch.Generator().manual_seed(0)
     embeddings = torch.randn(2, 5, 4, 6, generator=generator)
     embeddings[0, :, 1, 2] = 0

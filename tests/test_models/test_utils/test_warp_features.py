@@ -1,4 +1,4 @@
-"""The warp against coordinates computed directly, and against the view that OpenCV made."""
+"""Feature warping against directly computed coordinates and against views made by OpenCV."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def coordinate_features(height, width):
 
 
 def random_geometry(rng, crop):
-    """Any size from much smaller to much larger than the crop, any aspect."""
+    """Draw a size from much smaller to much larger than the crop, with any aspect ratio."""
     size = tuple(int(rng.integers(crop_side // 3, 3 * crop_side)) for crop_side in crop)
     origin = tuple(
         int(rng.integers(0, max(side - crop_side, 0) + 1))
@@ -26,7 +26,7 @@ def random_geometry(rng, crop):
 
 
 def direct(geometry, crop, view_size, feature_size):
-    """Cell coordinates (x, y) of each view cell, step by step backwards, and validity."""
+    """Trace each view cell back to feature cell coordinates (x, y), with validity."""
     places, inside = [], []
     for axis in (1, 0):
         cells, side = view_size[axis], geometry.size[axis]
@@ -63,7 +63,7 @@ def test_warped_coordinates(feature_size, crop):
 
 @pytest.mark.parametrize('size', [(30, 41), (25, 20), (13, 60)])
 def test_the_warped_image_is_the_view(size):
-    """As an image's features take its own pixels: the warp must give what RandomView gives."""
+    """With the image's pixels as features, the warp must equal the output of RandomView."""
     rng = np.random.default_rng(0)
     image = rng.uniform(0, 255, (*size, 3)).astype(np.float32)
     regions = np.arange(size[0] * size[1], dtype=np.int32).reshape(size)

@@ -1,9 +1,0 @@
-# MaskCLIP, ViT-B/16, zero-shot on ADE20K; no official number.
-_base_ = [
-    '../_base_/models/maskclip_vit-b16.py',
-    '../_base_/datasets/ade_known_unknown.py',
-    '../_base_/default_runtime.py',
-]
-model = dict(decode_head=dict(vocabulary='ade150.json'))
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

@@ -1,9 +1,0 @@
-# Tests a trained (or, without a checkpoint, the untrained) model on this benchmark.
-_base_ = [
-    '../_base_/models/pixelclip_convnext-b.py',
-    '../_base_/datasets/coco_stuff164k.py',
-    '../_base_/default_runtime.py',
-]
-model = dict(decode_head=dict(vocabulary='coco_stuff171.json'))
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

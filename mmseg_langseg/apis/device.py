@@ -1,0 +1,46 @@
+"""The device that a user names."""
+
+from __future__ import annotations
+
+import torch
+
+_NO_DATA = 'meta'
+"""Type of torch's device that computes shapes only."""
+
+
+def check_device(name: str) -> str:
+    """Return the name of a device that this machine has.
+
+    Args:
+        name: As torch names it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
+
+    Raises:
+        ValueError: There is no such device; says which there are.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(_describe(name)) from error
+    if device.type == 'cuda':
+        # Asked without starting CUDA, which processes could not be forked after.
+        found = (device.index or 0) < torch.cuda.device_count()
+    else:
+        found = device.type == 'cpu' or _works(device)
+    if not found:
+        raise ValueError(_describe(name))
+    return name
+
+
+def _works(device: torch.device) -> bool:
+    try:
+        torch.zeros(1, device=device)
+    except Exception:  # each backend has its own
+        return False
+    return device.type != _NO_DATA
+
+
+def _describe(name: str) -> str:
+    gpus = [f'cuda:{index}' for index in range(torch.cuda.device_count())]
+    mps = ['mps'] if torch.backends.mps.is_available() else []
+    there = ', '.join(['cpu', *gpus, *mps])
+    return f'there is no device {name!r} that torch can use; this machine has {there}'

@@ -1,0 +1,81 @@
+"""Atomic file writes: files are written completely or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+_TRIES = 10
+
+
+def write_whole_file(path: str | os.PathLike, content: bytes, replace: bool = True) -> None:
+    """Write a file atomically, under a temporary name in its folder that is then renamed.
+
+    If the write is interrupted, the file has either its old or its new content. If several
+    processes write the same file, the last one wins. Only a killed process leaves its temporary
+    file behind, see :func:`remove_leftovers`.
+
+    Args:
+        path: File to write; its folder is created if needed.
+        content: Content of the file.
+        replace: False: do not touch a file that exists.
+
+    Raises:
+        FileExistsError: ``replace`` is off and the file exists.
+        OSError: The disk is full, the folder is not writable, ...; the message names the file.
+    """
+    path = Path(path)
+    for attempt in range(_TRIES):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, content, replace)
+            return
+        except OSError as error:
+            # Another process mistook our temporary file for a leftover.
+            if isinstance(error, FileNotFoundError) and attempt < _TRIES - 1:
+                continue
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def remove_leftovers(folder: str | os.PathLike, names: set[str]) -> None:
+    """Remove the temporary files of killed processes.
+
+    Args:
+        folder: Folder that :func:`write_whole_file` wrote to.
+        names: Names of the files whose leftovers are removed.
+    """
+    for entry in list(os.scandir(folder)):
+        if entry.name.endswith('.tmp') and entry.name.rsplit('.', 2)[0] in names:
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes, replace: bool) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'{path.name}.', suffix='.tmp')
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            file.write(content)
+        # mkstemp's files are private; give the permissions that open() would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            _link(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _link(temporary: str, path: Path) -> None:
+    """Rename the file unless the name is taken, atomically where the file system allows it."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some network file systems have no hard links.
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.replace(temporary, path)

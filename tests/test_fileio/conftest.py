@@ -1,0 +1,1 @@
+from tests.test_masks.conftest import images  # noqa: F401

@@ -1,0 +1,45 @@
+"""The bundled tiny CLIP models."""
+
+import pytest
+import torch
+from open_clip import get_tokenizer
+
+from mmseg_langseg.models import load_clip
+from mmseg_langseg.models.clip_loader import ASSETS
+from tests.tiny import CONV
+
+ARCH = dict(CONV, embed_dim=64, text_cfg=dict(CONV['text_cfg'], width=64, heads=4, layers=2))
+
+
+@pytest.mark.parametrize('seed', [0, 1, 2])
+def test_it_knows_a_shape(seed):
+    """Zero-shot classification recognizes the object of single-object scenes."""
+    import numpy as np
+
+    from mmseg_langseg.synthetic.renderer import CLASSES, render_scene
+
+    clip = load_clip(ARCH, f'embedded:clip_resnet_tiny_seed{seed}')
+    mean = torch.tensor([122.7709383, 116.7460125, 104.09373615])[:, None, None]
+    std = torch.tensor([68.5005327, 66.6321579, 70.3231630])[:, None, None]
+    images, labels = [], []
+    for index in range(400):
+        scene = render_scene('tune', index)
+        objects = [k for k in np.unique(scene.labels) if k < 12]
+        if len(objects) == 1:
+            images.append((torch.tensor(scene.image).permute(2, 0, 1) - mean) / std)
+            labels.append(objects[0])
+    words = get_tokenizer('ViT-B-32')(
+        [f'a photo of a {name} in the scene' for name in CLASSES[:12]]
+    )
+    with torch.no_grad():
+        image = clip.encode_image(torch.stack(images).float(), normalize=True)
+        text = clip.encode_text(words, normalize=True)
+    right = ((image @ text.T).argmax(1) == torch.tensor(labels)).float().mean()
+    assert right > 0.6, right  # 1/12 by chance
+
+
+def test_size_and_missing_name():
+    files = list(ASSETS.glob('*.pth'))
+    assert files and sum(file.stat().st_size for file in files) < 4 * 2**20
+    with pytest.raises(FileNotFoundError, match=r'embedded:nothing.*clip_resnet_tiny_seed0'):
+        load_clip(ARCH, 'embedded:nothing')
