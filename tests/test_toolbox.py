@@ -79,7 +79,8 @@ def test_every_script_is_known_as_a_command(monkeypatch):
         monkeypatch.setattr(sys.modules['__main__'], '__file__', str(script), raising=False)
         assert _toolbox._command() == script.stem
     for other in (ROOT / 'tests' / 'tiny.py', ROOT.parent / 'tools' / 'train.py', None):
-        monkeypatch.setattr(sys.modules['__main__'], '__file__', other and str(other), raising=False)
+        path = other and str(other)
+        monkeypatch.setattr(sys.modules['__main__'], '__file__', path, raising=False)
         assert _toolbox._command() is None
 
 

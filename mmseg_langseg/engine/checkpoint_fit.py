@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import load_state_dict
 from torch import Tensor, nn
 
 _UNUSED_IN_TEST = ('auxiliary_head.',)
@@ -16,22 +14,6 @@ _REMEDY = (
     'Give a checkpoint of this config; convert an official PixelCLIP checkpoint with '
     'tools/model_converters/pixelclip2mmseg.py.'
 )
-
-
-def load_trained_weights(model: nn.Module, path: str) -> None:
-    """Load a checkpoint that must hold all trained parameters of a model.
-
-    Args:
-        model: Model on the CPU.
-        path: File or URL, as accepted by MMEngine.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is not a complete checkpoint, holds more than data, or does not fit.
-    """
-    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    check_checkpoint_fit(model, checkpoint, path, trained=True)
-    load_state_dict(model, _tensors(checkpoint, path), logger='current')
 
 
 def check_checkpoint_fit(
