@@ -1,4 +1,4 @@
-"""A folder of the user's own: no label map is left out without a word, no line leads out."""
+"""Labeled folders: no label map is silently left out, and no line of a list leads out."""
 
 import pytest
 from mmseg.registry import DATASETS

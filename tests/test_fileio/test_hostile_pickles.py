@@ -1,4 +1,4 @@
-"""Pickles that lie about sizes and types, or are nested without end; and honest ones like them."""
+"""Pickles with wrong sizes and types or excessive nesting, and valid ones like them."""
 
 import os
 import pickle

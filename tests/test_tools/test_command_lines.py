@@ -12,7 +12,7 @@ from mmengine.logging import MMLogger
 from tests.scripts import ROOT, tool_path
 from tests.test_tools.test_train_and_test import free_port
 
-PARTS = {'benchmark_components'}  # module imported by other scripts
+PARTS = {'benchmark_components', 'clip_output'}  # module imported by other scripts
 COMMANDS = sorted(
     path for folder in ('tools', 'demo') for path in (ROOT / folder).rglob('*.py')
     if path.stem not in PARTS

@@ -22,13 +22,13 @@ from mmseg_langseg.apis.command_line import (
 )
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.models.clip_files import read_clip_file
-from mmseg_langseg.synthetic.clip_output import check_outputs, write_clip, write_log
 from mmseg_langseg.synthetic.renderer import OBJECT_CLASSES
 from mmseg_langseg.synthetic.words import FILLERS, SYNONYMS, reword
 
 import numpy as np
 import open_clip
 import torch
+from clip_output import check_outputs, write_clip, write_log
 from evaluate_clip import average_precision, load_scenes, normalize
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn

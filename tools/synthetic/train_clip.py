@@ -27,12 +27,12 @@ from mmseg_langseg.apis.command_line import (
 )
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.synthetic import renderer, shapes
-from mmseg_langseg.synthetic.clip_output import check_outputs, write_clip, write_log
 from mmseg_langseg.synthetic.renderer import CLASSES, OBJECT_CLASSES, render_scene
 
 import numpy as np
 import open_clip
 import torch
+from clip_output import check_outputs, write_clip, write_log
 from evaluate_clip import TEMPLATES, encode_words, evaluate, load_scenes, normalize
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn

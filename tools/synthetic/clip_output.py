@@ -1,4 +1,4 @@
-"""The file of a CLIP that was trained on the embedded world, and its log."""
+"""Write the file of a synthetic CLIP and its training log."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import io
 import json
 from pathlib import Path
 
-import torch
-
 from mmseg_langseg.fileio import check_new, write_whole_file
+
+import torch
 
 
 def check_outputs(out: Path) -> None:
-    """Make sure, before any work is done, that neither a CLIP file nor its log exists.
+    """Check, before any work is done, that neither the CLIP file nor its log exists.
 
     Raises:
-        FileExistsError: One of them does.
+        FileExistsError: One of them exists.
     """
     for path in (out, out.with_suffix('.log.jsonl')):
         check_new(path)
@@ -29,7 +29,7 @@ def write_clip(out: Path, file: dict) -> None:
 
 
 def write_log(out: Path, lines: list[dict]) -> None:
-    """Write the new log of a CLIP file, a JSON object a line."""
+    """Write the log of a CLIP file, one JSON object per line."""
     log = out.with_suffix('.log.jsonl')
     text = ''.join(json.dumps(line) + '\n' for line in lines)
     write_whole_file(log, text.encode(), replace=False)
