@@ -1,28 +1,28 @@
-"""The device that a user names."""
+"""Check of the torch device given by the user."""
 
 from __future__ import annotations
 
 import torch
 
 _NO_DATA = 'meta'
-"""Type of torch's device that computes shapes only."""
+"""Device type of torch that computes shapes only."""
 
 
 def check_device(name: str) -> str:
-    """Return the name of a device that this machine has.
+    """Return the name of a torch device, if this machine has it.
 
     Args:
-        name: As torch names it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
+        name: Device name of torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
 
     Raises:
-        ValueError: There is no such device; says which there are.
+        ValueError: There is no such device; the message lists the available ones.
     """
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise ValueError(_describe(name)) from error
     if device.type == 'cuda':
-        # Asked without starting CUDA, which processes could not be forked after.
+        # Does not initialize CUDA, after which processes could not be forked.
         found = (device.index or 0) < torch.cuda.device_count()
     else:
         found = device.type == 'cpu' or _works(device)
@@ -34,7 +34,7 @@ def check_device(name: str) -> str:
 def _works(device: torch.device) -> bool:
     try:
         torch.zeros(1, device=device)
-    except Exception:  # each backend has its own
+    except Exception:  # each backend has its own exceptions
         return False
     return device.type != _NO_DATA
 

@@ -141,7 +141,7 @@ def _build_vit(model_name: str, pretrained: bool, checkpoint: str | None) -> nn.
 
 
 def _check_reachable(model_name: str) -> None:
-    """End within seconds where the public weights are neither here nor to be had."""
+    """Fail fast if the public weights are neither cached nor downloadable."""
     repository = getattr(timm.get_pretrained_cfg(model_name), 'hf_hub_id', None)
     if not repository:
         return
