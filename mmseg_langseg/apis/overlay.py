@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .inferencer import SegmentationResult
+from mmseg_langseg.export import SegmentationResult
 
 
 def class_colors(num_classes: int) -> np.ndarray:
