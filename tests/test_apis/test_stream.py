@@ -123,7 +123,19 @@ def test_images_are_loaded_one_after_another(inferencer, folder):
         next(stream)
 
 
-def test_a_video(inferencer, tmp_path):
+class EndsEarly(cv2.VideoCapture):
+    """A video whose third frame cannot be decoded."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.frames = 2
+
+    def read(self):
+        self.frames -= 1
+        return super().read() if self.frames >= 0 else (False, None)
+
+
+def test_a_video(inferencer, tmp_path, monkeypatch):
     path = str(tmp_path / 'clip.avi')
     writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*'MJPG'), 5, (64, 48))
     for value in (0, 120, 240):
@@ -132,9 +144,9 @@ def test_a_video(inferencer, tmp_path):
     results = inferencer(path, TEXTS, batch_size=2)
     assert [r.name for r in results] == [f'clip/{n:06}.jpg' for n in (1, 2, 3)]
     assert [round(r.image.mean() / 120) for r in results] == [0, 1, 2]
-    content = (tmp_path / 'clip.avi').read_bytes()
-    (tmp_path / 'cut.avi').write_bytes(content[: len(content) // 2])
-    assert len(list(image_inputs(tmp_path / 'cut.avi'))) in (1, 2)
+    monkeypatch.setattr(cv2, 'VideoCapture', EndsEarly)
+    assert [i.name for i in image_inputs(path)] == ['clip/000001.jpg', 'clip/000002.jpg']
+    monkeypatch.undo()
     for name, error in (('gone.mp4', FileNotFoundError), ('text.mp4', ValueError)):
         (tmp_path / 'text.mp4').write_text('text')
         with pytest.raises(error, match=name):
@@ -165,9 +177,8 @@ def test_one_class_competes_with_contrast_words(inferencer, folder):
     assert words == (('sky',), ('star',))
     result = inferencer(folder / 'b/0.png', 'tree', threshold=0.5)
     assert result.classes == ('tree', OTHER)
-    assert 'tree' not in {
-        w for row in inferencer.model.decode_head.vocabulary.background for w in row
-    }
+    background = inferencer.model.decode_head.vocabulary.background
+    assert 'tree' not in {word for row in background for word in row}
     with pytest.raises(ValueError, match="'sky' has no contrast word"):
         add_contrast(Vocabulary.from_string('sky'), ['SKY'])
 
