@@ -51,9 +51,11 @@ EXTRAS = {
         'hypothesis>=6.100',
         'pytest>=7.4',
         'pytest-xdist>=3.5',
+        'rasterio>=1.3',
         'ruff==0.17.6',
         'segment-anything>=1.0',
     ],
+    'geo': ['rasterio>=1.3'],
     'sam': ['segment-anything>=1.0'],
 }
 
