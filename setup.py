@@ -51,9 +51,11 @@ EXTRAS = {
         'hypothesis>=6.100',
         'pytest>=7.4',
         'pytest-xdist>=3.5',
+        'rasterio>=1.3',
         'ruff==0.17.6',
         'segment-anything>=1.0',
     ],
+    'geo': ['rasterio>=1.3'],
     'sam': ['segment-anything>=1.0'],
 }
 
@@ -76,6 +78,7 @@ setup(
     python_requires='>=3.10',
     install_requires=BASE,
     extras_require=EXTRAS,
+    entry_points={'console_scripts': ['langseg = mmseg_langseg.cli:main']},
     classifiers=[
         'Intended Audience :: Science/Research',
         'Programming Language :: Python :: 3.10',

@@ -32,6 +32,7 @@ from mmseg_langseg.models.utils import (
 from .device import check_device
 from .image_inputs import ImageInput, Inputs, image_inputs, is_single_image
 from .launch import check_checkpoint, load_config
+from .model_zoo import find_config
 from .pixel_prediction import predict_pixels
 from .rejection import Rejection, add_contrast
 from .stored_weights import skip_public_weights
@@ -43,7 +44,7 @@ class LangSegInferencer:
     """Segment images by class names, with the test preprocessing of the config.
 
     Args:
-        config: Config file or config of any segmentor with a ``LanguageHead``. Without
+        config: Short name (see ``list_models``), config file, or config of any segmentor with a ``LanguageHead``. Without
             ``test_dataloader`` and ``test_pipeline``, images keep their size and pass only the
             model's data preprocessor.
         weights: Checkpoint; None uses the untrained model, i.e. zero-shot CLIP.
@@ -70,6 +71,8 @@ class LangSegInferencer:
         device = get_device() if device is None else check_device(device)
         if weights is not None:
             check_checkpoint(weights)
+        if isinstance(config, str):
+            config = find_config(config, weights)
         cfg = load_config(config, cfg_options=cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         with trusted_checkpoint(weights if trust_checkpoint else None):

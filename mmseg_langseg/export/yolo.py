@@ -9,18 +9,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmseg_langseg.fileio import write_whole_file
+from mmseg_langseg.fileio import open_whole_file
 
+from .annotation_exporter import AnnotationExporter
 from .components import connected_components, split_holes
-from .exporter import Exporter
 from .segmentation_result import SegmentationResult
 
+# Readers scale to pixels and then truncate (Ultralytics) or round (supervision).
+_OFFSET = 0.25
+_MIN_POINTS = 3
 
-class YOLOExporter(Exporter):
+
+class YOLOExporter(AnnotationExporter):
     """Write ``yolo/labels/NAME.txt`` and ``yolo/data.yaml``, the layout of Ultralytics.
 
-    A line holds a class index and the polygon of a connected component, in fractions of the image
-    size. The format has no holes, so a component with holes is split into parts.
+    A line holds an index of an annotated class and the polygon of a connected component, in
+    fractions of the image size. Vertices are pixels of the component, so that ``cv2.fillPoly``,
+    which the readers use, restores it exactly. The format has no holes: a component with holes is
+    split into parts. For a training, put the images into ``yolo/images``.
     """
 
     suffix = '.txt'
@@ -34,27 +40,29 @@ class YOLOExporter(Exporter):
         """Return the lines of an image."""
         size = np.array(result.labels.shape[::-1])
         lines = []
-        for label, component, (top, left) in connected_components(result.labels, len(self.classes)):
+        for label, component, (top, left) in connected_components(self.annotated_labels(result)):
             for part, (y, x) in split_holes(component):
-                # Points are pixel centers, as OpenCV's contours are.
-                points = (_outline(part) + (left + x, top + y) + 0.5) / size
-                lines.append(' '.join([str(label), *(f'{value:.8f}' for value in points.ravel())]))
-        return '\n'.join([*lines, '']).encode()
+                points = (_outline(part) + (left + x, top + y) + _OFFSET) / size
+                values = ' '.join(f'{value:.8f}' for value in points.ravel())
+                lines.append(f'{label} {values}\n')
+        return ''.join(lines).encode()
 
-    def finish(self, names: Sequence[str]) -> list[Path]:
+    def assemble(self, names: Sequence[str]) -> list[Path]:
         """Write ``data.yaml``, with the class names by index."""
         path = self.folder / 'yolo' / 'data.yaml'
         # A JSON string is a YAML string.
-        rows = [f'  {i}: {json.dumps(n, ensure_ascii=False)}' for i, n in enumerate(self.classes)]
-        write_whole_file(path, '\n'.join(['path: .', 'names:', *rows, '']).encode())
+        rows = [f'  {i}: {json.dumps(n, ensure_ascii=False)}' for i, n in enumerate(self.annotated)]
+        lines = ['path: .', 'train: images', 'val: images', 'names:', *rows, '']
+        with open_whole_file(path, replace=self.overwrite) as file:
+            file.write('\n'.join(lines).encode())
         return [path]
 
 
 def _outline(part: np.ndarray) -> np.ndarray:
-    """Return the outline ``(N, 2)`` of a part without holes, at least three points (x, y)."""
+    """Return the outline int ``(N, 2)``, x and y, of a part without holes; N is at least 3."""
     contours, _ = cv2.findContours(
         part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
     points = contours[0][:, 0]
-    # Readers drop polygons of fewer than three points.
-    return np.concatenate([points, *[points[-1:]] * max(0, 3 - len(points))])
+    # Readers ignore polygons of fewer than three points.
+    return np.concatenate([points, *[points[-1:]] * max(0, _MIN_POINTS - len(points))])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmseg_langseg.apis import SegmentationResult, draw_overlay
-from mmseg_langseg.apis.overlay import class_colors
+from mmseg_langseg.export import class_colors
 
 
 def result(height=60, width=80):
@@ -15,7 +15,7 @@ def result(height=60, width=80):
 def test_overlay_blends_each_pixel_with_its_class_color():
     given = result()
     picture = np.asarray(draw_overlay(given, opacity=0.25))[:60, :80].astype(float)
-    colors = class_colors(3)
+    colors = class_colors(('cat', 'dog', 'grass'))
     for y, x in ((0, 0), (30, 19), (30, 20), (59, 79)):
         expected = 0.75 * 200 + 0.25 * colors[given.labels[y, x]].astype(float)
         assert np.abs(picture[y, x] - expected).max() <= 0.5
@@ -34,7 +34,7 @@ def test_legend_lists_the_found_classes_from_large_to_small(monkeypatch):
 
 def test_swatches_have_the_class_colors():
     legend = np.asarray(draw_overlay(result()))[:, 80:].reshape(-1, 3).tolist()
-    colors = class_colors(3).tolist()
+    colors = class_colors(('cat', 'dog', 'grass')).tolist()
     assert colors[0] in legend and colors[2] in legend and colors[1] not in legend
 
 
