@@ -21,6 +21,7 @@ from mmseg_langseg.export import EXPORTERS
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = command_parser('Open-vocabulary segmentation of your photos.', prog='langseg')
     commands = parser.add_subparsers(dest='command', required=True)
     _add_segment(commands)

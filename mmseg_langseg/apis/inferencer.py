@@ -44,9 +44,9 @@ class LangSegInferencer:
     """Segment images by class names, with the test preprocessing of the config.
 
     Args:
-        config: Short name (see ``list_models``), config file, or config of any segmentor with a ``LanguageHead``. Without
-            ``test_dataloader`` and ``test_pipeline``, images keep their size and pass only the
-            model's data preprocessor.
+        config: Short name (see ``list_models``), config file, or config of any segmentor with a
+            ``LanguageHead``. Without ``test_dataloader`` and ``test_pipeline``, images keep their
+            size and pass only the model's data preprocessor.
         weights: Checkpoint; None uses the untrained model, i.e. zero-shot CLIP.
         device: torch device; by default the accelerator that MMEngine finds, or the CPU.
         cfg_options: Dotted keys and values that override the config, e.g.
