@@ -82,7 +82,9 @@ def test_code_of_the_pages_runs(page, block, tmp_path, monkeypatch):
     Path(config).write_text(f'_base_ = [{str(bundled)!r}]\n')
     model = MODELS.build(Config.fromfile(config).model)
     torch.save({'state_dict': model.state_dict()}, checkpoint)
-    Image.new('RGB', (48, 32), 'green').save('photo.jpg')
+    Path('photos').mkdir()
+    for path in ('photo.jpg', 'photos/a.jpg', 'photos/b.jpg'):
+        Image.new('RGB', (48, 32), 'green').save(path)
     names = {}
     exec(block, names)
     assert names['result'].labels.shape == (32, 48)
