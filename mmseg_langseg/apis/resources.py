@@ -56,11 +56,10 @@ def find_config(path: str | Path) -> Path | None:
 
 
 def similar_configs(path: str | Path) -> list[str]:
-    """Return names of configs of this package that resemble a path, at most three."""
-    name = _config_name(Path(path))
-    names = config_names()
-    same_file = [known for known in names if known.rpartition('/')[2] == name]
-    return (same_file + [n for n in get_close_matches(name, names) if n not in same_file])[:3]
+    """Return at most three configs of this package with the same file name or a similar path."""
+    name, names = _config_name(Path(path)), config_names()
+    same_file = [known for known in names if PurePath(known).name == PurePath(name).name]
+    return (same_file or get_close_matches(name, names))[:3]
 
 
 def config_names() -> list[str]:
