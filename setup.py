@@ -65,6 +65,7 @@ EXTRAS = {
         'pytest-xdist>=3.5',
         'ruff==0.17.6',
         'segment-anything>=1.0',
+        'setuptools>=70.1',  # builds wheels without another package
     ],
     'sam': ['segment-anything>=1.0'],
 }
