@@ -155,7 +155,7 @@ def test_wheel_has_all_files_and_no_others(wheel):
 
 
 def test_model_index_leads_to_all_models(installed):
-    """Mim reads the index with this library, then the columns for its tables."""
+    """Openmim reads the index with this library."""
     modelindex = pytest.importorskip('modelindex.load_model_index')
     root = installed / 'mmseg_langseg' / '.mim'
     index = modelindex.load(str(root / 'model-index.yml'))
