@@ -32,7 +32,7 @@ from mmseg_langseg.models.utils import (
 from .device import check_device
 from .image_inputs import ImageInput, Inputs, image_inputs, is_single_image
 from .launch import check_checkpoint, load_config
-from .model_zoo import find_config
+from .model_zoo import model_config
 from .pixel_prediction import predict_pixels
 from .rejection import Rejection, add_contrast
 from .stored_weights import skip_public_weights
@@ -72,7 +72,7 @@ class LangSegInferencer:
         if weights is not None:
             check_checkpoint(weights)
         if isinstance(config, str):
-            config = find_config(config, weights)
+            config = model_config(config, weights)
         cfg = load_config(config, cfg_options=cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         with trusted_checkpoint(weights if trust_checkpoint else None):

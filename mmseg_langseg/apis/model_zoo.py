@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .benchmark import DATASET_CONFIGS
-
-CONFIGS = DATASET_CONFIGS.parents[1]
+from .resources import resource_folder
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def list_models() -> str:
     return '\n'.join(lines)
 
 
-def find_config(model: str, weights: str | None) -> str:
+def model_config(model: str, weights: str | None) -> str:
     """Return the config file of a short name; any other string is returned unchanged.
 
     Raises:
@@ -79,4 +77,4 @@ def find_config(model: str, weights: str | None) -> str:
             'one with tools/model_converters/pixelclip2mmseg.py. Without training, use '
             f'{model.replace("pixelclip", "clip")!r}.'
         )
-    return str(CONFIGS / entry.config)
+    return str(resource_folder('configs') / entry.config)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer
 from mmseg_langseg.apis.export_run import classes_of, export_results
-from mmseg_langseg.apis.model_zoo import MODELS, find_config, list_models
+from mmseg_langseg.apis.model_zoo import MODELS, list_models, model_config
 from mmseg_langseg.apis.rejection import Rejection
 from mmseg_langseg.cli import _main
 from mmseg_langseg.models.text_encoders import Vocabulary
@@ -167,7 +167,7 @@ def test_short_names_of_models():
     for name, model in MODELS.items():
         if model.is_trained:
             with pytest.raises(ValueError, match=r'needs a trained checkpoint.*pixelclip2mmseg'):
-                find_config(name, None)
-        config = find_config(name, 'weights.pth')
+                model_config(name, None)
+        config = model_config(name, 'weights.pth')
         assert os.path.isfile(config)
-    assert find_config('configs/x.py', None) == 'configs/x.py'
+    assert model_config('configs/x.py', None) == 'configs/x.py'
