@@ -21,9 +21,9 @@ from mmseg_langseg.apis.command_line import (
     seed_int,
 )
 from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.apis.index_colors import index_colors
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
-from mmseg_langseg.apis.index_colors import index_colors
 from mmseg_langseg.fileio import check_no_overwrite, check_not_input, write_whole_file
 
 import cv2
