@@ -112,7 +112,7 @@ def _encode(values: np.ndarray) -> bytes:
     levels = (np.clip(np.nan_to_num(values.astype(np.float32)), 0, 1) * 255).round()
     picture = Image.fromarray(levels.astype(np.uint8))
     palette = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_VIRIDIS)
-    picture.putpalette(palette[:, 0, ::-1].tobytes())
+    picture.putpalette(palette.reshape(256, 3)[:, ::-1].tobytes())
     content = io.BytesIO()
     picture.save(content, format='PNG')
     return content.getvalue()

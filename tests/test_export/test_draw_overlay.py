@@ -38,12 +38,6 @@ def test_swatches_have_the_class_colors():
     assert colors[0] in legend and colors[2] in legend and colors[1] not in legend
 
 
-def test_colors_of_a_long_vocabulary_are_unlike():
-    colors = class_colors(171).tolist()
-    assert len({tuple(color) for color in colors}) > 150
-    assert class_colors(20).tolist() == colors[:20]
-
-
 def test_opacity_out_of_range():
     with pytest.raises(ValueError, match=r'1\.5'):
         draw_overlay(result(), opacity=1.5)

@@ -55,7 +55,9 @@ def test_ground_control_points(rasterio, tmp_path):
     with rasterio.open(exporter.path('a.tif')) as file:
         found, crs = file.gcps
         assert crs.to_epsg() == 4326
-        assert [(p.row, p.col, p.x, p.y) for p in found] == [(p.row, p.col, p.x, p.y) for p in points]
+        assert [(p.row, p.col, p.x, p.y) for p in found] == [
+            (p.row, p.col, p.x, p.y) for p in points
+        ]
 
 
 @pytest.mark.parametrize('root', [True, False])

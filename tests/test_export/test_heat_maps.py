@@ -9,11 +9,26 @@ from mmseg_langseg.export import HeatMapExporter
 from mmseg_langseg.export.heat_maps import heat_map_file_name
 from tests.test_export.conftest import CLASSES, export, make_result
 
-NAMES = ['cat', 'a/b', 'a_b', '..', '.hidden', 'CON', 'x\0y', '草' * 200, '🚒', 'ü', 'u\u0308', 'e ']
+NAMES = [
+    'cat',
+    'a/b',
+    'a_b',
+    '..',
+    '.hidden',
+    'CON',
+    'x\0y',
+    '草' * 200,
+    '🚒',
+    'ü',
+    'u\u0308',
+    'e ',
+]
 
 
 def with_probabilities(result, count):
     scores = np.random.default_rng(0).random((count, *result.labels.shape))
+    scores[:, 0, 0] = 0
+    scores[0, 0, 0] = 1
     return replace(result, probabilities=(scores / scores.sum(0)).astype(np.float16))
 
 

@@ -50,9 +50,9 @@ def score_against_itself(folder, classes, results):
         classes='classes.txt',
         data_root=str(folder),
         pipeline=[
-            dict(type='mmseg.LoadImageFromFile'),
-            dict(type='mmseg.LoadLabelMap'),
-            dict(type='mmseg.PackSegInputs'),
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadLabelMap', ignore_index=255 if len(classes) <= 255 else 65535),
+            dict(type='PackSegInputs'),
         ],
     )
     assert dataset.metainfo['classes'] == list(classes) and len(dataset) == len(results)
