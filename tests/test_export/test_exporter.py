@@ -1,9 +1,10 @@
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from mmseg_langseg.export import EXPORTERS, exporter
+from mmseg_langseg.export import EXPORTERS
 from tests.test_export.conftest import CLASSES, make_result
 
 LABELS = [[0, 1], [2, 4]]
@@ -102,6 +103,18 @@ def test_a_run_with_other_classes_is_not_resumed(kind, tmp_path):
 
 
 @pytest.mark.parametrize('kind', ALL)
+def test_files_of_other_classes_that_were_not_replaced(kind, tmp_path):
+    first = create(kind, tmp_path)
+    first.add('a.jpg', result())
+    first.add('b.jpg', result())
+    second = create(kind, tmp_path, CLASSES[::-1], overwrite=True)
+    second.add('a.jpg', result(classes=CLASSES[::-1]))
+    second.finish(['a.jpg'])
+    with pytest.raises(ValueError, match='two runs'):
+        create(kind, tmp_path, CLASSES[::-1]).exists('b.jpg')
+
+
+@pytest.mark.parametrize('kind', ALL)
 def test_two_images_of_the_same_stem(kind, tmp_path):
     given, names = create(kind, tmp_path), ['s/a.jpg', 's/b.jpg', 's/a.png']
     for name in names[:2]:
@@ -195,6 +208,20 @@ def test_skip(tmp_path):
         kind(tmp_path, ('other',))
 
 
-def test_every_format_is_listed_once():
-    kinds = {name for name in vars(exporter) if name.endswith('Exporter')}
-    assert kinds == {'Exporter'} and len(set(EXPORTERS.values())) == len(EXPORTERS) == 8
+@pytest.mark.parametrize('name', ['coco', 'cvat', 'labelstudio'])
+def test_memory_does_not_grow_with_the_images(name, tmp_path):
+    labels = np.random.default_rng(0).integers(0, 4, (60, 80))
+    given = EXPORTERS[name](tmp_path, CLASSES)
+    peaks = []
+    for count in (10, 100):
+        names = [f'{i:04d}.jpg' for i in range(count)]
+        for image in names:
+            if not given.exists(image):
+                given.add(image, result(labels))
+        given = EXPORTERS[name](tmp_path, CLASSES, overwrite=True)
+        tracemalloc.start()
+        (path, *_) = given.finish(names)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        given = EXPORTERS[name](tmp_path, CLASSES)
+    assert peaks[1] < peaks[0] + 400_000 < path.stat().st_size + 400_000
