@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import ImageFont
 
-from mmseg_langseg.apis import SegmentationResult, draw_overlay
-from mmseg_langseg.export import class_colors
+from mmseg_langseg.export import SegmentationResult, class_colors, draw_overlay
 
 
 def result(height=60, width=80):
@@ -41,3 +43,27 @@ def test_swatches_have_the_class_colors():
 def test_opacity_out_of_range():
     with pytest.raises(ValueError, match=r'1\.5'):
         draw_overlay(result(), opacity=1.5)
+
+
+def test_a_class_has_the_same_color_in_every_vocabulary():
+    given = result()
+    other = replace(given, labels=np.where(given.labels == 2, 0, 1), classes=('grass', 'cat'))
+    first, second = (np.asarray(draw_overlay(r, opacity=1))[:60, :80] for r in (given, other))
+    assert np.array_equal(first, second)
+
+
+def test_a_font_of_the_system_is_used_for_missing_characters_only(monkeypatch):
+    asked, real = [], ImageFont.truetype
+
+    def truetype(font, *args, **options):
+        if not isinstance(font, str):
+            return real(font, *args, **options)
+        asked.append(font)
+        raise OSError
+
+    monkeypatch.setattr(ImageFont, 'truetype', truetype)
+    for name in ('Bäume', 'x'):
+        draw_overlay(replace(result(), classes=(name, 'dog', 'straße')))
+    assert not asked
+    picture = draw_overlay(replace(result(), classes=('草地', 'dog', '🚒')))
+    assert 'NotoSansCJK-Regular.ttc' in asked and picture.width > 80

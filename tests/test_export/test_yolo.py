@@ -5,7 +5,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 from mmseg_langseg.export import YOLOExporter
-from tests.test_export.conftest import CLASSES, export
+from tests.test_export.conftest import CLASSES, export, make_result
 
 
 def fill_cv2(polygon, size):
@@ -45,6 +45,20 @@ def test_polygons_fill_each_pixel(fill, results, tmp_path):
     for name, result in results.items():
         found = read(exporter.path(name), result.labels.shape, fill)
         assert np.array_equal(found, np.where(result.labels == 4, -1, result.labels)), name
+
+
+def test_any_shape_is_filled_exactly(tmp_path):
+    rng = np.random.default_rng(0)
+    exporter = YOLOExporter(tmp_path, CLASSES)
+    for i in range(60):
+        height, width = rng.integers(1, 40, 2)
+        labels = (rng.random((height, width)) ** rng.choice([0.2, 1, 3]) * 5).astype(int)
+        if i % 2:
+            labels = cv2.medianBlur(labels.astype(np.uint8), 3).reshape(height, width).astype(int)
+        exporter.add(f'{i}.jpg', make_result(labels))
+        for fill in (fill_cv2, fill_rounded):
+            found = read(exporter.path(f'{i}.jpg'), labels.shape, fill)
+            assert np.array_equal(found, np.where(labels == 4, -1, labels)), i
 
 
 def test_indices_of_annotated_classes_are_contiguous(results, tmp_path):
