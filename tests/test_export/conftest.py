@@ -34,8 +34,8 @@ def results():
     blocks = rng.integers(0, 5, (7, 9)).repeat(11, 0).repeat(7, 1)[:73, :61]
     return {
         'shapes.jpg': make_result(shapes()),
-        'Ordner ü/草 🚒 x.v2.PNG': make_result(rng.integers(0, 5, (19, 23))),
-        'Ordner ü/sub/blocks.jpeg': make_result(blocks),
+        'Äcker ü/草 🚒 x.v2.PNG': make_result(rng.integers(0, 5, (19, 23))),
+        'Äcker ü/sub/blocks.jpeg': make_result(blocks),
         'two.jpg': make_result(rng.integers(0, 2, (60, 60))),
         'tall.jpg': make_result(rng.integers(0, 5, (31, 1))),
         'dot.jpg': make_result([[0]]),

@@ -5,7 +5,7 @@ from mmseg_langseg.export.brush_rle import encode_brush_rle
 
 
 def decode(code):
-    """Decode as described in ``decode`` of @thi.ng/rle-pack."""
+    """Decode as described in ``decode`` of rle-pack."""
     bits = np.unpackbits(np.array(code, np.uint8))
     place = 0
 

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import ImageFont
 
 from mmseg_langseg.export import SegmentationResult, class_colors, draw_overlay
 
@@ -50,20 +49,3 @@ def test_a_class_has_the_same_color_in_every_vocabulary():
     other = replace(given, labels=np.where(given.labels == 2, 0, 1), classes=('grass', 'cat'))
     first, second = (np.asarray(draw_overlay(r, opacity=1))[:60, :80] for r in (given, other))
     assert np.array_equal(first, second)
-
-
-def test_a_font_of_the_system_is_used_for_missing_characters_only(monkeypatch):
-    asked, real = [], ImageFont.truetype
-
-    def truetype(font, *args, **options):
-        if not isinstance(font, str):
-            return real(font, *args, **options)
-        asked.append(font)
-        raise OSError
-
-    monkeypatch.setattr(ImageFont, 'truetype', truetype)
-    for name in ('Bäume', 'x'):
-        draw_overlay(replace(result(), classes=(name, 'dog', 'straße')))
-    assert not asked
-    picture = draw_overlay(replace(result(), classes=('草地', 'dog', '🚒')))
-    assert 'NotoSansCJK-Regular.ttc' in asked and picture.width > 80

@@ -42,7 +42,7 @@ def test_a_file_of_other_content_is_kept(tmp_path):
     write(path, b'1', replace=False)
     before = path.stat()
     write(path, b'1', replace=False)
-    with pytest.raises(FileExistsError, match='a.bin'):
+    with pytest.raises(FileExistsError, match=r'a\.bin'):
         write(path, b'2', replace=False)
     assert tree(tmp_path) == {'a.bin': b'1'} and path.stat().st_ino == before.st_ino
 
