@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -28,8 +29,10 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
     if not 0 <= opacity <= 1:
         raise ValueError(f'opacity is {opacity}, expected a number from 0 to 1.')
     colors = class_colors(result.classes)
-    blend = result.image * (1 - opacity) + colors[result.labels] * opacity
-    picture = Image.fromarray(blend.round().astype(np.uint8))
+    image = np.ascontiguousarray(result.image)
+    picture = Image.fromarray(
+        cv2.addWeighted(image, 1 - opacity, colors[result.labels], opacity, 0)
+    )
     share = np.bincount(result.labels.ravel(), minlength=len(result.classes)) / result.labels.size
     found = [int(index) for index in np.argsort(-share, kind='stable') if share[index] > 0]
     legend = _draw_legend(

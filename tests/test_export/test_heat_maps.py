@@ -66,3 +66,13 @@ def test_probabilities_are_needed(tmp_path):
     with pytest.raises(ValueError, match=r'\(3, 1, 2\)'):
         exporter.add('a.jpg', with_probabilities(given, 3))
     assert not exporter.path('a.jpg').exists()
+
+
+def test_temporary_folders_of_killed_processes_are_removed(tmp_path):
+    exporter, given = HeatMapExporter(tmp_path, CLASSES), with_probabilities(make_result([[0]]), 4)
+    exporter.add('s/a.jpg', given)
+    leftover = tmp_path / 'heatmaps' / 's' / '.heatmaps.x1.tmp' / 'new'
+    leftover.mkdir(parents=True)
+    (leftover / '000_cat.png').write_bytes(b'half')
+    exporter.finish(['s/a.jpg'])
+    assert [path.name for path in (tmp_path / 'heatmaps' / 's').iterdir()] == ['a.jpg']
