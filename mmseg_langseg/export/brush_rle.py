@@ -10,7 +10,7 @@ _CHANNELS = 4
 
 
 def encode_brush_rle(mask: np.ndarray) -> list[int]:
-    """Encode a mask in the run-length code of ``@thi.ng/rle-pack``, which Label Studio uses.
+    """Encode a mask in the run-length code of ``rle-pack``, which Label Studio uses.
 
     The code has 32 bits for the number of values, 5 for the bits per value less one, four times 4
     for the possible bits of a run length less one; then for each run: a 1, two bits that select the

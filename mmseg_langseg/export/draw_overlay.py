@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from .class_colors import class_colors
+from .legend_font import legend_font
 from .segmentation_result import SegmentationResult
 
 
@@ -19,6 +21,7 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
     Returns:
         The image extended by the legend, which lists the found classes from the largest to the
         smallest, each with its share of the pixels. The color of a class depends on its name only.
+        Characters that no installed font has are drawn as boxes.
 
     Raises:
         ValueError: If ``opacity`` is outside 0 to 1.
@@ -26,8 +29,10 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
     if not 0 <= opacity <= 1:
         raise ValueError(f'opacity is {opacity}, expected a number from 0 to 1.')
     colors = class_colors(result.classes)
-    blend = result.image * (1 - opacity) + colors[result.labels] * opacity
-    picture = Image.fromarray(blend.round().astype(np.uint8))
+    image = np.ascontiguousarray(result.image)
+    picture = Image.fromarray(
+        cv2.addWeighted(image, 1 - opacity, colors[result.labels], opacity, 0)
+    )
     share = np.bincount(result.labels.ravel(), minlength=len(result.classes)) / result.labels.size
     found = [int(index) for index in np.argsort(-share, kind='stable') if share[index] > 0]
     legend = _draw_legend(
@@ -42,7 +47,7 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
 
 def _draw_legend(lines: list[tuple[str, tuple[int, ...]]], height: int) -> Image.Image:
     """Draw one color swatch and text per line, at least ``height`` pixels high."""
-    font = ImageFont.load_default(size=min(max(height / 28, 11), 32))
+    font = legend_font(''.join(text for text, _ in lines), min(max(height / 28, 11), 32))
     row = round(font.size * 1.6)
     pad = row // 2
     width = max(round(font.getlength(text)) for text, _ in lines) + row + 3 * pad

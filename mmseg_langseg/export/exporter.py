@@ -164,7 +164,7 @@ class Exporter(ABC):
         for folder, files in folders.items():
             remove_leftovers(folder, files)
         written = self.assemble(names)
-        self._record().finish()
+        self._record().finish(mixed=self.overwrite and self._has_others(names))
         return written
 
     def assemble(self, names: Sequence[str]) -> list[Path]:
@@ -176,6 +176,15 @@ class Exporter(ABC):
             path = self.root / '.export.json'
             self._run_record = RunRecord(path, self.settings(), self.overwrite)
         return self._run_record
+
+    def _has_others(self, names: Sequence[str]) -> bool:
+        """Return whether there are files of images that are not among the names."""
+        own = {self.path(name) for name in names}
+        return any(
+            path.suffix == (self.suffix or path.suffix) and own.isdisjoint((path, path.parent))
+            for path in self.root.rglob('[!.]*')
+            if path.is_file()
+        )
 
     def _check(self, name: str, result: SegmentationResult) -> None:
         if tuple(result.classes) != self.classes:

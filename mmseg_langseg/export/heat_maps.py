@@ -22,6 +22,7 @@ from .segmentation_result import SegmentationResult
 
 _UNSAFE = set('/\\:*?"<>|%')
 _MAX_BYTES = 100
+_TEMPORARY = '.heatmaps.'
 
 
 class HeatMapExporter(Exporter):
@@ -69,7 +70,7 @@ class HeatMapExporter(Exporter):
         if not self.overwrite and target.exists():
             raise FileExistsError(f"'{target}' exists; nothing was written.")
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix='.heatmaps.', suffix='.tmp'))
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=_TEMPORARY, suffix='.tmp'))
         try:
             new = temporary / 'new'
             new.mkdir()
@@ -85,7 +86,10 @@ class HeatMapExporter(Exporter):
             shutil.rmtree(temporary, ignore_errors=True)
 
     def assemble(self, names: Sequence[str]) -> list[Path]:
-        """Write ``heatmaps.json``, class names by file name."""
+        """Write ``heatmaps.json``, class names by file name, and remove temporary folders."""
+        for folder in {self.path(name).parent for name in names}:
+            for leftover in folder.glob(f'{_TEMPORARY}*.tmp'):
+                shutil.rmtree(leftover, ignore_errors=True)
         files = {heat_map_file_name(i, name): name for i, name in enumerate(self.classes)}
         path = self.folder / 'heatmaps.json'
         with open_whole_file(path, replace=self.overwrite) as file:
@@ -112,7 +116,7 @@ def _encode(values: np.ndarray) -> bytes:
     levels = (np.clip(np.nan_to_num(values.astype(np.float32)), 0, 1) * 255).round()
     picture = Image.fromarray(levels.astype(np.uint8))
     palette = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_VIRIDIS)
-    picture.putpalette(palette[:, 0, ::-1].tobytes())
+    picture.putpalette(palette.reshape(256, 3)[:, ::-1].tobytes())
     content = io.BytesIO()
     picture.save(content, format='PNG')
     return content.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,9 @@ class LabelMapExporter(Exporter):
         ValueError: See :class:`Exporter`, or there are more than 65535 classes.
     """
 
-    def __init__(self, folder, classes: Sequence[str], overwrite: bool = False) -> None:
+    def __init__(
+        self, folder: str | os.PathLike, classes: Sequence[str], overwrite: bool = False
+    ) -> None:
         super().__init__(folder, classes, overwrite)
         if len(self.classes) > np.iinfo(np.uint16).max:
             raise ValueError(f'{len(self.classes)} classes; 16 bits hold at most 65535.')

@@ -49,7 +49,7 @@ class RunRecord:
         if found['replacing']:
             raise ValueError(
                 f"'{self.path.parent}' has files of two runs, since one with overwrite=True was "
-                f'interrupted; {remedy}.'
+                f'interrupted or did not replace all of them; {remedy}.'
             )
         self._matches = True
         return True
@@ -71,10 +71,15 @@ class RunRecord:
                 self.check()
         self._started = True
 
-    def finish(self) -> None:
-        """Record that all files were written."""
+    def finish(self, mixed: bool) -> None:
+        """Record the end of a run.
+
+        Args:
+            mixed: Whether there are files of other images, which a run with ``overwrite`` has not
+                replaced.
+        """
         if self.overwrite:
-            self._write(replacing=False, replace=True)
+            self._write(replacing=mixed, replace=True)
 
     def _write(self, replacing: bool, replace: bool) -> None:
         content = dict(settings=self.settings, replacing=replacing)

@@ -42,7 +42,7 @@ class YOLOExporter(AnnotationExporter):
         lines = []
         for label, component, (top, left) in connected_components(self.annotated_labels(result)):
             for part, (y, x) in split_holes(component):
-                points = (_outline(part) + (left + x, top + y) + _OFFSET) / size
+                points = (_outline(part) + np.array([left + x, top + y]) + _OFFSET) / size
                 values = ' '.join(f'{value:.8f}' for value in points.ravel())
                 lines.append(f'{label} {values}\n')
         return ''.join(lines).encode()
