@@ -28,7 +28,7 @@ class LabelStudioExporter(AnnotationExporter):
     ``label_studio_parts`` has the task of each image, from which :meth:`finish` assembles the
     file; the folder is not needed afterwards.
 
-    label-studio-sdk encodes brush masks to the same bytes, but depends on pandas, NLTK, lxml and a
+    label-studio-sdk encodes brush masks, too, but depends on pandas, NLTK, lxml and a
     second build of OpenCV, which is too much for 30 lines.
 
     Args:
