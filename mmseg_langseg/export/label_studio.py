@@ -28,8 +28,8 @@ class LabelStudioExporter(AnnotationExporter):
     ``label_studio_parts`` has the task of each image, from which :meth:`finish` assembles the
     file; the folder is not needed afterwards.
 
-    label-studio-sdk also encodes brush masks, but builds strings of bits, which takes seconds for
-    each photo, and depends on pandas, NLTK, lxml and a second build of OpenCV.
+    label-studio-sdk encodes brush masks, too, but depends on pandas, NLTK, lxml and a
+    second build of OpenCV, which is too much for 30 lines.
 
     Args:
         folder: Folder to write to.

@@ -42,6 +42,10 @@ class OverlayExporter(Exporter):
         """Folder of the overlays."""
         return self.folder / 'overlays'
 
+    def settings(self) -> dict:
+        """Return the settings that a resumed run must share, as values for JSON."""
+        return dict(super().settings(), opacity=self.opacity)
+
     def encode(self, name: str, result: SegmentationResult) -> bytes:
         """Return the PNG of an image."""
         content = io.BytesIO()

@@ -46,5 +46,6 @@ def test_decoded_mask_is_the_mask(mask):
 @pytest.mark.parametrize('mask', masks())
 def test_label_studio_sdk_decodes_the_mask(mask):
     brush = pytest.importorskip('label_studio_sdk.converter.brush')
-    pixels = brush.decode_rle(encode_brush_rle(mask)).reshape(*mask.shape, 4)
+    code = encode_brush_rle(mask)
+    pixels = brush.decode_rle(code).reshape(*mask.shape, 4)
     assert np.array_equal(pixels[..., 3] == 255, mask)
