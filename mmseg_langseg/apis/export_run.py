@@ -6,13 +6,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from mmseg_langseg.export import EXPORTERS
+from mmseg_langseg.export import EXPORTERS, AnnotationExporter, GeoTIFFExporter
 from mmseg_langseg.models.text_encoders import Vocabulary
 
-from .image_inputs import Inputs, image_inputs
+from .image_inputs import Inputs, image_inputs, is_single_image
 from .inferencer import LangSegInferencer, parse_texts
 from .rejection import OTHER, Rejection, add_contrast
 
@@ -73,8 +74,16 @@ def export_results(
     unknown = sorted(set(formats) - set(EXPORTERS))
     if unknown or not formats:
         raise ValueError(f'formats is {list(formats)}; expected some of {", ".join(EXPORTERS)}.')
-    classes = classes_of(parse_texts(texts), Rejection(threshold, min_margin), contrast)
-    exporters = [EXPORTERS[name](out_dir, classes, overwrite=overwrite) for name in formats]
+    vocabulary = parse_texts(texts)
+    classes = classes_of(vocabulary, Rejection(threshold, min_margin), contrast)
+    exporters = []
+    for name in formats:
+        options: dict[str, Any] = {}
+        if issubclass(EXPORTERS[name], AnnotationExporter) and OTHER in vocabulary.names:
+            options['skip'] = ()  # a class of the user's, not that of rejected pixels
+        if issubclass(EXPORTERS[name], GeoTIFFExporter):
+            options['image_root'] = _image_root(inputs)
+        exporters.append(EXPORTERS[name](out_dir, classes, overwrite=overwrite, **options))
     names = [image.name for image in image_inputs(inputs)]
     if None in names:
         raise ValueError('Arrays have no file name to export to; give image files.')
@@ -103,6 +112,14 @@ def export_results(
         raise ValueError(f'None of the {len(names)} images can be read; the first: {report.bad[0]}')
     report.files = [path for exporter in exporters for path in exporter.finish(complete)]
     return report
+
+
+def _image_root(inputs: Inputs) -> Path | None:
+    """Return the folder that image names are relative to, if the inputs have a single one."""
+    if not isinstance(inputs, (str, os.PathLike)):
+        return None
+    path = Path(inputs)
+    return path if path.is_dir() else path.parent if is_single_image(inputs) else None
 
 
 def classes_of(

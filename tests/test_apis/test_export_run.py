@@ -108,6 +108,30 @@ def test_rejected_pixels_are_a_class_of_label_maps_only(segment, photos, tmp_pat
     assert area == (labels != 3).sum()
 
 
+def test_a_class_of_the_user_called_other_is_annotated(segment, photos, tmp_path):
+    export_results(segment, photos, 'ring; other', tmp_path / 'out', ['coco'], quiet=True)
+    content = json.loads((tmp_path / 'out' / 'coco.json').read_text())
+    assert [c['name'] for c in content['categories']] == ['ring', 'other']
+
+
+def test_georeference_comes_from_the_input(segment, tmp_path):
+    rasterio = pytest.importorskip('rasterio')
+    transform = rasterio.Affine(0.5, 0, 300000, 0, -0.5, 5000000)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 30, 40), np.uint8)
+    (tmp_path / 'maps').mkdir()
+    profile = dict(driver='GTiff', height=30, width=40, count=3, dtype='uint8')
+    with rasterio.open(
+        tmp_path / 'maps' / 'x.tif', 'w', crs='EPSG:32632', transform=transform, **profile
+    ) as file:
+        file.write(pixels)
+    labels = segment(tmp_path / 'maps' / 'x.tif', TEXTS).labels
+    for inputs, out in ((tmp_path / 'maps', 'a'), (tmp_path / 'maps' / 'x.tif', 'b')):
+        export_results(segment, inputs, TEXTS, tmp_path / out, ['geotiff'], quiet=True)
+        with rasterio.open(tmp_path / out / 'geotiff' / 'x.tif') as file:
+            assert file.crs.to_epsg() == 32632 and file.transform == transform
+            assert np.array_equal(file.read(1), labels)
+
+
 @pytest.mark.parametrize(
     ('texts', 'options', 'classes'),
     [
