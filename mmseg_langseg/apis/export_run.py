@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mmseg_langseg.export import EXPORTERS, AnnotationExporter, GeoTIFFExporter
+from mmseg_langseg.export import EXPORTERS, AnnotationExporter, GeoTIFFExporter, RunRecord
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 from .image_inputs import Inputs, image_inputs, is_single_image
@@ -68,7 +68,8 @@ def export_results(
 
     Raises:
         FileExistsError: A file of another origin is in the way.
-        ValueError: A format is unknown, an input has no name or no image can be read, or see
+        ValueError: The folder has results of another model, vocabulary or threshold, a format is
+            unknown, an input has no name, no image can be read, or see
             ``LangSegInferencer.stream``.
     """
     unknown = sorted(set(formats) - set(EXPORTERS))
@@ -89,6 +90,15 @@ def export_results(
         raise ValueError('Arrays have no file name to export to; give image files.')
     for exporter in exporters:
         exporter.check_names(names)
+    settings = dict(
+        **segment.settings,
+        texts=[list(words) for words in vocabulary.rows],
+        threshold=threshold,
+        min_margin=min_margin,
+        contrast=None if contrast is None else list(contrast),
+    )
+    record = RunRecord(Path(out_dir) / '.segment.json', settings, overwrite)
+    record.start()
     todo = {name for name in names if not all(exporter.exists(name) for exporter in exporters)}
     report = ExportReport(resumed=len(names) - len(todo))
     results = segment.stream(
@@ -111,6 +121,7 @@ def export_results(
     if not complete:
         raise ValueError(f'None of the {len(names)} images can be read; the first: {report.bad[0]}')
     report.files = [path for exporter in exporters for path in exporter.finish(complete)]
+    record.finish(mixed=False)
     return report
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,10 @@ class LangSegInferencer:
         trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
             arbitrary code; only for files that you created yourself.
 
+    Attributes:
+        model: The segmentor.
+        settings: Hash of the model config and path of the weights, which results depend on.
+
     Raises:
         FileNotFoundError: If the config or the weights do not exist.
         ValueError: If there is no such device, the model has no head that takes class names, or the
@@ -81,6 +86,8 @@ class LangSegInferencer:
         self.model.to(device).eval()
         self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *_test_steps(cfg)])
         self._vocabulary: Vocabulary | None = None
+        model = hashlib.sha256(repr((cfg.model, _test_steps(cfg))).encode()).hexdigest()
+        self.settings = dict(model=model, weights=weights and os.path.abspath(weights))
 
     def __call__(
         self,

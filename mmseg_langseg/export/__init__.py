@@ -11,6 +11,7 @@ from .heat_maps import HeatMapExporter
 from .label_maps import LabelMapExporter
 from .label_studio import LabelStudioExporter
 from .overlay import OverlayExporter
+from .run_record import RunRecord
 from .segmentation_result import SegmentationResult
 from .yolo import YOLOExporter
 
@@ -37,6 +38,7 @@ __all__ = [
     'LabelMapExporter',
     'LabelStudioExporter',
     'OverlayExporter',
+    'RunRecord',
     'SegmentationResult',
     'YOLOExporter',
     'class_colors',

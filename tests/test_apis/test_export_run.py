@@ -68,8 +68,14 @@ def test_a_run_resumes_with_what_is_missing(segment, photos, tmp_path, monkeypat
     (out / 'labels' / 'a.png').unlink()
     report = export_results(segment, photos, TEXTS, out, FORMATS, quiet=True)
     assert (report.written, report.resumed) == (1, 2) and tree(out) == before
-    with pytest.raises(ValueError, match=r'classes|options|settings'):
+    with pytest.raises(ValueError, match=r'other settings \(texts\)'):
         export_results(segment, photos, 'ring; heart', out, FORMATS, quiet=True)
+    with pytest.raises(ValueError, match=r'other settings \(threshold\)'):
+        export_results(segment, photos, TEXTS, out, FORMATS, threshold=0.5, quiet=True)
+    monkeypatch.setitem(segment.settings, 'model', 'another')
+    with pytest.raises(ValueError, match=r'other settings \(model\)'):
+        export_results(segment, photos, TEXTS, out, FORMATS, quiet=True)
+    monkeypatch.undo()
     options = dict(overwrite=True, quiet=True)
     report = export_results(segment, photos, 'ring; heart', out, ['labels'], **options)
     assert report.written == 3 and (out / 'classes.txt').read_text() == 'ring\nheart\n'
