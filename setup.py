@@ -5,11 +5,23 @@ Requiring one set would break the other, so the base requires neither: the extra
 """
 
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
+
+# Copied into mmseg_langseg/.mim of a wheel, where mim and MMEngine look for them; in a checkout,
+# mmseg_langseg/apis/resources.py finds the originals. MANIFEST.in lists the same for the sdist.
+RESOURCES = {
+    'configs': ('.md', '.py', '.yml'),
+    'tools': ('.py', '.sh'),
+    'demo': ('.ipynb', '.py'),
+}
+INDEX = 'model-index.yml'
 
 BASE = [
     'filelock>=3.10',
@@ -51,9 +63,12 @@ EXTRAS = {
         'hypothesis>=6.100',
         'pytest>=7.4',
         'pytest-xdist>=3.5',
+        'rasterio>=1.3',
         'ruff==0.17.6',
         'segment-anything>=1.0',
+        'setuptools>=70.1',  # builds wheels without another package
     ],
+    'geo': ['rasterio>=1.3'],
     'sam': ['segment-anything>=1.0'],
 }
 
@@ -64,23 +79,53 @@ def read_version() -> str:
     return re.search(r"__version__ = '([^']+)'", text).group(1)
 
 
-setup(
-    name='mmseg_langseg',
-    version=read_version(),
-    description='Language-driven segmentation without labels for MMSegmentation',
-    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
-    long_description_content_type='text/markdown',
-    license='Apache-2.0',
-    packages=find_packages(include=['mmseg_langseg', 'mmseg_langseg.*']),
-    package_data={'mmseg_langseg': ['synthetic/assets/*', 'vocabularies/*.json']},
-    python_requires='>=3.10',
-    install_requires=BASE,
-    extras_require=EXTRAS,
-    classifiers=[
-        'Intended Audience :: Science/Research',
-        'Programming Language :: Python :: 3.10',
-        'Programming Language :: Python :: 3.11',
-        'Programming Language :: Python :: 3.12',
-        'Topic :: Scientific/Engineering :: Artificial Intelligence',
-    ],
-)
+def resource_files() -> list[Path]:
+    """Return the files for ``mmseg_langseg/.mim``, relative to this folder."""
+    files = [
+        path.relative_to(ROOT)
+        for folder, suffixes in RESOURCES.items()
+        for path in sorted((ROOT / folder).rglob('*'))
+        if path.suffix in suffixes and path.is_file()
+    ]
+    return [Path(INDEX), *(f for f in files if not any(p.startswith('.') for p in f.parts))]
+
+
+class BuildWithResources(build_py):
+    """Build the package, with configs, tools and demo unless the install is editable."""
+
+    def run(self) -> None:
+        """Copy the modules and the resources into the build folder."""
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            return
+        target = Path(self.build_lib, 'mmseg_langseg', '.mim')
+        for file in resource_files():
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, target / file)  # with its mode
+
+
+# A build leaves nothing in the checkout, and finds no files of an earlier one there.
+with tempfile.TemporaryDirectory(prefix='mmseg_langseg_build_') as scratch:
+    setup(
+        name='mmseg_langseg',
+        version=read_version(),
+        description='Language-driven segmentation without labels for MMSegmentation',
+        long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+        long_description_content_type='text/markdown',
+        license='Apache-2.0',
+        packages=find_packages(include=['mmseg_langseg', 'mmseg_langseg.*']),
+        package_data={'mmseg_langseg': ['py.typed', 'synthetic/assets/*', 'vocabularies/*.json']},
+        cmdclass={'build_py': BuildWithResources},
+        options={'build': {'build_base': scratch}, 'egg_info': {'egg_base': scratch}},
+        python_requires='>=3.10',
+        install_requires=BASE,
+        extras_require=EXTRAS,
+        entry_points={'console_scripts': ['langseg = mmseg_langseg.cli:main']},
+        classifiers=[
+            'Intended Audience :: Science/Research',
+            'Programming Language :: Python :: 3.10',
+            'Programming Language :: Python :: 3.11',
+            'Programming Language :: Python :: 3.12',
+            'Topic :: Scientific/Engineering :: Artificial Intelligence',
+        ],
+    )

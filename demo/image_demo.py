@@ -29,7 +29,9 @@ from mmseg_langseg.models.text_encoders import Vocabulary
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser('Segment one image by class names.')
     parser.add_argument('image', help='image file')
-    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'config', help='config file, or the name of a config, e.g. pixelclip/vit-b16_coco'
+    )
     parser.add_argument(
         'weights', nargs='?', default='none', help='checkpoint; omitted or "none": zero-shot CLIP'
     )

@@ -53,7 +53,9 @@ def _command() -> str | None:
     """Return the name of the running script of ``tools/`` or ``demo/``, None for any other."""
     file = getattr(sys.modules.get('__main__'), '__file__', None)
     for folder in Path(file).resolve().parents if file else ():
-        if folder.name in ('tools', 'demo') and (folder.parent / PACKAGE).is_dir():
+        # In a checkout, the package is beside the folder; in a wheel, they are in its .mim folder.
+        ours = (folder.parent / PACKAGE).is_dir() or folder.parts[-3:-1] == (PACKAGE, '.mim')
+        if folder.name in ('tools', 'demo') and ours:
             return Path(file).stem
     return None
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mmseg_langseg.cli import parse_args
+
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r'^```(?:bash|shell|sh|console)\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
@@ -107,6 +109,21 @@ def test_scripts_take_their_arguments(case, monkeypatch):
     monkeypatch.syspath_prepend((ROOT / script).parent)
     with pytest.raises(Parsed):
         runpy.run_path(str(ROOT / script), run_name='__main__')
+
+
+LANGSEG = sorted(
+    {
+        tuple(command)
+        for document in documents()
+        for command in commands(document.read_text(encoding='utf-8'))
+        if command[0] == 'langseg'
+    }
+)
+
+
+@pytest.mark.parametrize('command', LANGSEG, ids=' '.join)
+def test_langseg_takes_its_arguments(command):
+    assert parse_args(command[1:]).command == command[1]
 
 
 def test_commands_are_found_in_continued_and_chained_lines():

@@ -13,6 +13,7 @@ from mmseg.registry import MODELS, TRANSFORMS
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
+from mmseg_langseg.export import SegmentationResult
 from tests.scripts import load_script
 from tests.test_configs import tiny_model
 from tests.tiny import VIT
@@ -33,6 +34,8 @@ BLOCK = re.compile(r'^```python\n(.*?)^```', re.MULTILINE | re.DOTALL)
 def kind_of(block):
     if 'import LangSegInferencer' in block:
         return 'code'
+    if 'import COCOExporter' in block:
+        return 'export'
     if block.startswith(('_base_', 'model = dict(decode_head')):
         return 'config'
     return 'own config' if block.startswith('custom_imports') else 'transform'
@@ -82,10 +85,22 @@ def test_code_of_the_pages_runs(page, block, tmp_path, monkeypatch):
     Path(config).write_text(f'_base_ = [{str(bundled)!r}]\n')
     model = MODELS.build(Config.fromfile(config).model)
     torch.save({'state_dict': model.state_dict()}, checkpoint)
-    Image.new('RGB', (48, 32), 'green').save('photo.jpg')
+    Path('photos').mkdir()
+    for path in ('photo.jpg', 'photos/a.jpg', 'photos/b.jpg'):
+        Image.new('RGB', (48, 32), 'green').save(path)
     names = {}
     exec(block, names)
     assert names['result'].labels.shape == (32, 48)
+
+
+@pytest.mark.parametrize(('page', 'block'), blocks('export'), ids=ids)
+def test_exports_of_the_pages_run(page, block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labels, image = np.array([[0, 1, 2]]), np.zeros((1, 3, 3), np.uint8)
+    result = SegmentationResult(image, labels, ('cat', 'grass', 'other'))
+    names = dict(names=['a.jpg', 'b/c.jpg'], result_of=lambda name: result)
+    exec(block, names)
+    assert [path.as_posix() for path in names['files']] == ['out/coco.json']
 
 
 @functools.cache

@@ -78,6 +78,9 @@ def test_every_script_is_known_as_a_command(monkeypatch):
     for script in our_scripts():
         monkeypatch.setattr(sys.modules['__main__'], '__file__', str(script), raising=False)
         assert _toolbox._command() == script.stem
+        in_wheel = Path('/site-packages/mmseg_langseg/.mim') / script.relative_to(ROOT)
+        monkeypatch.setattr(sys.modules['__main__'], '__file__', str(in_wheel))
+        assert _toolbox._command() == script.stem
     for other in (ROOT / 'tests' / 'tiny.py', ROOT.parent / 'tools' / 'train.py', None):
         path = other and str(other)
         monkeypatch.setattr(sys.modules['__main__'], '__file__', path, raising=False)

@@ -1,6 +1,10 @@
 # Sourced by the dist_*.sh and slurm_*.sh scripts; $tools is set to this folder.
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export PYTHONPATH="$(dirname "$tools")${PYTHONPATH:+:$PYTHONPATH}"
+root=$(dirname "$tools")
+# In a checkout, the package need not be installed.
+if [ -d "$root/mmseg_langseg" ]; then
+    export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
+fi
 
 # Print the usage and exit: usage TEXT
 usage() {

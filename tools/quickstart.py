@@ -20,6 +20,7 @@ from mmseg_langseg.apis.command_line import command_parser, positive_int, run_co
 from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_file import read_config
+from mmseg_langseg.apis.resources import resource_folder
 from mmseg_langseg.fileio import write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import CLASSES, render_scene
@@ -28,7 +29,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
+CONFIG = resource_folder('configs') / 'pixelclip' / 'resnet_synthetic.py'
 READOUTS = {
     'CLIPTimmTower': {'CLIP': None},
     'CLIPVisionTransformer': {

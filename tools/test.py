@@ -17,7 +17,9 @@ from mmseg_langseg.apis.config_options import ConfigOptions
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser('Evaluate a model.')
-    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'config', help='config file, or the name of a config, e.g. pixelclip/vit-b16_coco'
+    )
     parser.add_argument(
         'checkpoint',
         nargs='?',

@@ -33,7 +33,9 @@ from torch.utils.data import DataLoader
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'config', help='config file, or the name of a config, e.g. pixelclip/vit-b16_coco'
+    )
     parser.add_argument(
         'checkpoint',
         nargs='?',

@@ -11,7 +11,9 @@ from mmseg_langseg.apis.config_options import ConfigOptions
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser('Train a model.')
-    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'config', help='config file, or the name of a config, e.g. pixelclip/vit-b16_coco'
+    )
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument(
         '--resume',

@@ -1,9 +1,10 @@
 """Training, testing and open-vocabulary inference."""
 
+from mmseg_langseg.export import SegmentationResult, draw_overlay
+
 from .images import read_image, to_rgb
-from .inferencer import LangSegInferencer, SegmentationResult
+from .inferencer import LangSegInferencer
 from .launch import launch_runner, leave_process_group
-from .overlay import draw_overlay
 from .picture_file import check_picture_path, save_picture
 from .test import run_test
 from .train import run_training

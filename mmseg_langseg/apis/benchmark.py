@@ -7,8 +7,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from .config_file import read_config
+from .resources import resource_folder
 
-DATASET_CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 # Keys of a dataset config that define the test, besides the class prompts.
 _KEYS = ('test_dataloader', 'test_evaluator', 'test_pipeline', 'tta_pipeline', 'memory_split')
 
@@ -46,9 +46,14 @@ def use_benchmark(cfg: Config, benchmark: str) -> None:
         head.vocabulary = source.get('vocabulary')
 
 
+def dataset_configs() -> Path:
+    """Return the folder of the dataset configs of this package."""
+    return resource_folder('configs') / '_base_' / 'datasets'
+
+
 def list_benchmarks() -> list[str]:
     """Return the names of the dataset configs that are used for testing only."""
-    configs = {file.stem: read_config(file) for file in sorted(DATASET_CONFIGS.glob('*.py'))}
+    configs = {file.stem: read_config(file) for file in sorted(dataset_configs().glob('*.py'))}
     return [
         name
         for name, cfg in configs.items()
@@ -59,8 +64,8 @@ def list_benchmarks() -> list[str]:
 def _find(benchmark: str) -> Path:
     if benchmark.endswith('.py'):
         return Path(benchmark)
-    path = DATASET_CONFIGS / f'{benchmark}.py'
-    if not path.is_file() or path.parent != DATASET_CONFIGS:
+    path = dataset_configs() / f'{benchmark}.py'
+    if not path.is_file() or path.parent != dataset_configs():
         raise ValueError(
             f'There is no benchmark {benchmark!r}; expected one of '
             f'{", ".join(list_benchmarks())}, or a config file.'

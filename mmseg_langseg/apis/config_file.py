@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from mmseg_langseg.fileio import LangSegWarning, show_value
 
 from .config_options import CommaList, as_typed
+from .resources import find_config, similar_configs
 from .words import KNOWN_KEYS
 
 SUFFIXES = ('.py', '.yml', '.yaml', '.json')
@@ -31,14 +32,21 @@ _MOST_DIGITS = 20
 def read_config(path: str | Path) -> Config:
     """Read a config file.
 
+    Args:
+        path: Config file, or the name of a config of this package, e.g.
+            ``pixelclip/vit-b16_coco``; see :func:`~mmseg_langseg.apis.resources.find_config`.
+
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: There is no such file; the message names similar configs.
         ValueError: The file is not a config or fails to run; the message names file and line.
     """
-    path = Path(path)
-    if not path.is_file():
-        kind = 'is a folder, not a config file' if path.is_dir() else 'does not exist'
-        raise FileNotFoundError(f'Config file {str(path)!r} {kind}.')
+    found = find_config(path)
+    if found is None:
+        kind = 'is a folder, not a config file' if Path(path).is_dir() else 'does not exist'
+        near = similar_configs(path)
+        hint = f' Did you mean {" or ".join(near)}?' if near else ''
+        raise FileNotFoundError(f'Config file {str(path)!r} {kind}.{hint}')
+    path = found
     if path.suffix not in SUFFIXES:
         raise ValueError(
             f'Config file {str(path)!r} has the suffix {path.suffix!r}, expected one of '

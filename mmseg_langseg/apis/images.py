@@ -75,13 +75,25 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         raise IsADirectoryError(f"The image '{path}' is a folder; give one image file in it.")
     if not path.is_file():
         raise FileNotFoundError(f"There is no image file '{path}'.")
-    content = path.read_bytes()
+    return decode_rgb(path.read_bytes(), path)
+
+
+def decode_rgb(content: bytes, name: object) -> np.ndarray:
+    """Decode the content of an image file, see :func:`read_image`.
+
+    Args:
+        content: Content of the file.
+        name: File name for the error message.
+
+    Raises:
+        ValueError: See :func:`read_image`.
+    """
     try:
         _check_header(content)
         return decode_image(content, 'rgb')
     except ImageFileError as error:
         raise ValueError(
-            f"'{path}' cannot be decoded as an image ({error}); expected a complete image file, "
+            f"'{name}' cannot be decoded as an image ({error}); expected a complete image file, "
             'e.g. JPEG or PNG, with 8 or 16 bits per channel.'
         ) from error
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmseg.registry import MODELS
-from PIL import Image
 from torch import nn
 
 from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
+from mmseg_langseg.export import SegmentationResult
 from mmseg_langseg.fileio import trusted_checkpoint
+from mmseg_langseg.masks import check_integer
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
     check_language_head,
@@ -30,39 +31,33 @@ from mmseg_langseg.models.utils import (
 )
 
 from .device import check_device
-from .images import to_rgb
+from .image_inputs import ImageInput, Inputs, image_inputs, is_single_image
 from .launch import check_checkpoint, load_config
+from .model_zoo import model_config
+from .pixel_prediction import predict_pixels
+from .rejection import Rejection, add_contrast
 from .stored_weights import skip_public_weights
 
-
-@dataclass(frozen=True)
-class SegmentationResult:
-    """Segmentation result of one image.
-
-    Attributes:
-        image: ``(H, W, 3)`` uint8, RGB: the image as read.
-        labels: ``(H, W)`` int64 index into ``classes``.
-        classes: Class names in the given order.
-    """
-
-    image: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
+Texts = str | os.PathLike | Sequence[str] | Vocabulary | Sequence[Vocabulary]
 
 
 class LangSegInferencer:
     """Segment images by class names, with the test preprocessing of the config.
 
     Args:
-        config: Config file or config of any segmentor with a ``LanguageHead``. Without
-            ``test_dataloader`` and ``test_pipeline``, images keep their size and pass only the
-            model's data preprocessor.
+        config: Short name (see ``list_models``), config file, or config of any segmentor with a
+            ``LanguageHead``. Without ``test_dataloader`` and ``test_pipeline``, images keep their
+            size and pass only the model's data preprocessor.
         weights: Checkpoint; None uses the untrained model, i.e. zero-shot CLIP.
         device: torch device; by default the accelerator that MMEngine finds, or the CPU.
         cfg_options: Dotted keys and values that override the config, e.g.
             ``{'model.clip.pretrained': 'ViT-B-16.pt'}``.
         trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
             arbitrary code; only for files that you created yourself.
+
+    Attributes:
+        model: The segmentor.
+        settings: Hash of the model config and path of the weights, which results depend on.
 
     Raises:
         FileNotFoundError: If the config or the weights do not exist.
@@ -81,6 +76,8 @@ class LangSegInferencer:
         device = get_device() if device is None else check_device(device)
         if weights is not None:
             check_checkpoint(weights)
+        if isinstance(config, str):
+            config = model_config(config, weights)
         cfg = load_config(config, cfg_options=cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         with trusted_checkpoint(weights if trust_checkpoint else None):
@@ -89,37 +86,100 @@ class LangSegInferencer:
         self.model.to(device).eval()
         self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *_test_steps(cfg)])
         self._vocabulary: Vocabulary | None = None
+        model = hashlib.sha256(repr((cfg.model, _test_steps(cfg))).encode()).hexdigest()
+        self.settings = dict(model=model, weights=weights and os.path.abspath(weights))
 
-    @torch.no_grad()
     def __call__(
         self,
-        image: str | os.PathLike | np.ndarray | Image.Image,
-        texts: str | os.PathLike | Sequence[str] | Vocabulary,
-    ) -> SegmentationResult:
-        """Segment one image.
+        inputs: Inputs,
+        texts: Texts,
+        batch_size: int = 1,
+        **options: Any,
+    ) -> SegmentationResult | list[SegmentationResult]:
+        """Segment one image or several.
 
         Args:
-            image: Image file, PIL image, or uint8 array, see :func:`~mmseg_langseg.apis.to_rgb`.
+            inputs: Image file, PIL image or uint8 array (see :func:`~mmseg_langseg.apis.to_rgb`);
+                or a folder, tar, ``.txt`` list, video, or list of these.
             texts: Classes as ``'cat; dog, puppy; grass'`` (synonyms after commas), a list with one
-                such entry per class, the path of a ``.json`` vocabulary, or a vocabulary.
+                such entry per class, the path of a ``.json`` vocabulary, or a vocabulary. A list of
+                vocabularies has one per image.
+            batch_size: Images per forward pass.
+            **options: See :meth:`stream`.
 
         Returns:
-            The result, with a label map of the same height and width as the image.
+            The result of a single image, else a list of results. For many images, :meth:`stream`
+            needs constant memory.
 
         Raises:
-            FileNotFoundError: If the image or vocabulary file does not exist.
-            TypeError: If the type of the image or of the texts is not listed here.
-            ValueError: If the image has no pixels, an unknown value range, or cannot be decoded, or
-                the class names are not valid.
+            FileNotFoundError: If the input or vocabulary does not exist.
+            TypeError: If the type of an input or of the texts is not listed here.
+            ValueError: If an image has no pixels, an unknown value range, or cannot be decoded, the
+                class names are not valid, or an option is out of range.
         """
-        vocabulary = parse_texts(texts)
-        rgb = to_rgb(image)
-        if vocabulary != self._vocabulary:
-            set_model_vocabulary(self.model, vocabulary, type(self).__name__)
-            self._vocabulary = vocabulary
-        sample = self.model.test_step(pseudo_collate([self._prepare(rgb)]))[0]
-        labels = sample.pred_sem_seg.data[0].cpu().numpy()
-        return SegmentationResult(rgb, labels, tuple(vocabulary.names))
+        results = self.stream(inputs, texts, batch_size, **options)
+        return next(results) if is_single_image(inputs) else list(results)
+
+    @torch.no_grad()
+    def stream(
+        self,
+        inputs: Inputs,
+        texts: Texts,
+        batch_size: int = 1,
+        threshold: float | None = None,
+        min_margin: float | None = None,
+        contrast: Sequence[str] | None = None,
+        probabilities: bool = False,
+        on_bad_image: Callable[[str, Exception], None] | None = None,
+    ) -> Iterator[SegmentationResult]:
+        """Segment images one after another, in constant memory.
+
+        Images of different sizes share a batch if the config resizes them to one size; otherwise
+        only consecutive images of equal size do.
+
+        Args:
+            inputs: See :meth:`__call__`.
+            texts: See :meth:`__call__`. A single class competes with ``contrast`` words.
+            batch_size: Images per forward pass.
+            threshold: Reject pixels whose best class has a lower probability, in [0, 1]: softmax
+                over the classes at CLIP's own logit scale. Rejected pixels get the class
+                ``'other'``, which is appended.
+            min_margin: Reject pixels whose two best classes have probabilities that differ by less.
+            contrast: Words that compete with a single class, instead of the bundled
+                ``contrast.json``; pixels where they win get the class ``'other'``.
+            probabilities: Keep the probabilities of all classes in the results.
+            on_bad_image: Called with name and error of an image that cannot be read, which is then
+                skipped; None raises the error.
+
+        Yields:
+            Results in the order of the inputs.
+
+        Raises:
+            ValueError: See :meth:`__call__`.
+        """
+        rejection = Rejection(threshold, min_margin)
+        check_integer('batch_size', batch_size, 1)
+        batch: list[tuple[ImageInput, np.ndarray, dict]] = []
+        current: Vocabulary | None = None
+        for image, vocabulary in _with_vocabulary(image_inputs(inputs), texts, contrast):
+            try:
+                rgb = image.load()
+                sample = self._prepare(rgb)
+            except (OSError, TypeError, ValueError) as error:
+                if on_bad_image is None:
+                    raise
+                on_bad_image(image.name, error)
+                continue
+            if batch and not (vocabulary == current and self._fits(batch, sample)):
+                yield from self._segment(batch, current, rejection, probabilities)
+                batch = []
+            current = vocabulary
+            batch.append((image, rgb, sample))
+            if len(batch) == batch_size:
+                yield from self._segment(batch, current, rejection, probabilities)
+                batch = []
+        if batch:
+            yield from self._segment(batch, current, rejection, probabilities)
 
     def _prepare(self, rgb: np.ndarray) -> dict:
         try:
@@ -132,6 +192,43 @@ class LangSegInferencer:
                 f'({error}); use an image that is less narrow.'
             ) from error
 
+    def _fits(self, batch: list[tuple], sample: dict) -> bool:
+        """Return whether a sample can share a batch, without padding."""
+        squared = getattr(self.model.data_preprocessor, 'input_size', None) is not None
+        shape = sample['inputs'].shape
+        return squared or all(other['inputs'].shape == shape for _, _, other in batch)
+
+    def _segment(
+        self,
+        batch: list[tuple[ImageInput, np.ndarray, dict]],
+        vocabulary: Vocabulary,
+        rejection: Rejection,
+        keep_probabilities: bool,
+    ) -> Iterator[SegmentationResult]:
+        if vocabulary != self._vocabulary:
+            set_model_vocabulary(self.model, vocabulary, type(self).__name__)
+            self._vocabulary = vocabulary
+        head = self.model.decode_head
+        scale = head.text_encoder.logit_scale
+        rejection.check_reachable(head.num_classes, scale)
+        data = pseudo_collate([sample for _, _, sample in batch])
+        data = self.model.data_preprocessor(data, False)
+        metas = [sample.metainfo for sample in data['data_samples']]
+        logits = self.model.inference(data['inputs'], metas)
+        for (image, rgb, _), one, meta in zip(batch, logits, metas, strict=True):
+            left, right, top, bottom = meta.get(
+                'img_padding_size', meta.get('padding_size', (0, 0, 0, 0))
+            )
+            height, width = one.shape[1:]
+            predicted = predict_pixels(
+                one[:, top : height - bottom, left : width - right],
+                rgb.shape[:2],
+                scale,
+                self.model.align_corners,
+                keep_probabilities,
+            )
+            yield rejection.result(rgb, predicted, vocabulary, image.name)
+
 
 def _build(cfg: Config, weights: str | None) -> nn.Module:
     if weights is None:
@@ -143,6 +240,24 @@ def _build(cfg: Config, weights: str | None) -> nn.Module:
     check_checkpoint_fit(model, checkpoint, weights, trained=True)
     _load_checkpoint_to_model(model, checkpoint)
     return model
+
+
+def _with_vocabulary(
+    images: Iterator[ImageInput], texts: Texts, contrast: Sequence[str] | None
+) -> Iterator[tuple[ImageInput, Vocabulary]]:
+    """Pair images with their vocabularies."""
+    several = isinstance(texts, (list, tuple)) and any(isinstance(t, Vocabulary) for t in texts)
+    if not several:
+        vocabulary = add_contrast(parse_texts(texts), contrast)
+        yield from ((image, vocabulary) for image in images)
+        return
+    vocabularies = [add_contrast(parse_texts(entry), contrast) for entry in texts]
+    for number, image in enumerate(images):
+        if number == len(vocabularies):
+            raise ValueError(
+                f'{len(vocabularies)} vocabularies for more images; expected one per image.'
+            )
+        yield image, vocabularies[number]
 
 
 def parse_texts(texts: str | os.PathLike | Sequence[str] | Vocabulary) -> Vocabulary:

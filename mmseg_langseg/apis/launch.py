@@ -29,7 +29,8 @@ def load_config(
     """Read a config and set its launcher and work directory.
 
     Args:
-        config: Config file or ``Config``; the latter is copied.
+        config: Config file, name of a config of this package (see :func:`read_config`), or
+            ``Config``, which is copied.
         work_dir: Overrides ``work_dir`` of the config; if neither is set, it is
             ``work_dirs/<name of the config file>``.
         cfg_options: Dotted keys and values that override the config.

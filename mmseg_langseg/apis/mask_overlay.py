@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .overlay import class_colors
+from .index_colors import index_colors
 
 
 def draw_masks(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def draw_masks(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
         top[inside] = i
         outline[inside] = core[1:-1, 1:-1][inside] == 0
     drawn = draw_regions(image, top)
-    drawn[outline] = class_colors(len(masks))[top[outline]]
+    drawn[outline] = index_colors(len(masks))[top[outline]]
     return drawn
 
 
@@ -43,6 +43,6 @@ def draw_regions(image: np.ndarray, regions: np.ndarray) -> np.ndarray:
     drawn = image.copy()
     inside = regions >= 0
     if inside.any():
-        colors = class_colors(int(regions.max()) + 1)[regions[inside]]
+        colors = index_colors(int(regions.max()) + 1)[regions[inside]]
         drawn[inside] = (0.5 * image[inside] + 0.5 * colors).astype(np.uint8)
     return drawn

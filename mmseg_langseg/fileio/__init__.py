@@ -17,7 +17,7 @@ from .protect_inputs import check_new, check_no_overwrite, check_not_input
 from .read_checkpoint import read_checkpoint, trusted_checkpoint
 from .tar_backend import TarBackend
 from .tar_index import TarIndex
-from .whole_file import remove_leftovers, write_whole_file
+from .whole_file import open_whole_file, remove_leftovers, write_whole_file
 
 __all__ = [
     'BadFileError',
@@ -38,6 +38,7 @@ __all__ = [
     'decode_image',
     'host_obstacle',
     'open_image_source',
+    'open_whole_file',
     'parse_json',
     'raise_machine_fault',
     'read_checkpoint',

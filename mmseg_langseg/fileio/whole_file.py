@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import filecmp
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _TRIES = 10
 
@@ -39,6 +43,42 @@ def write_whole_file(path: str | os.PathLike, content: bytes, replace: bool = Tr
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
+@contextmanager
+def open_whole_file(path: str | os.PathLike, replace: bool = True) -> Iterator[BinaryIO]:
+    """Open a large file for an atomic write, like :func:`write_whole_file`.
+
+    Nothing is written if the block raises an error.
+
+    Args:
+        path: File to write; its folder is created if needed.
+        replace: False: keep a file that exists, which must have the same content.
+
+    Yields:
+        Binary file under a temporary name, which is renamed at the end of the block.
+
+    Raises:
+        FileExistsError: ``replace`` is off and the file exists with other content.
+        OSError: The disk is full, the folder is not writable, ...; the message names the file.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'{path.name}.', suffix='.tmp')
+        try:
+            with os.fdopen(handle, 'wb') as file:
+                yield file
+            same = not replace and path.is_file() and filecmp.cmp(temporary, path, shallow=False)
+            if not same:
+                _move(temporary, path, replace)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        # Files that the block reads keep their names in messages.
+        if error.filename is not None and not str(error.filename).endswith('.tmp'):
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
 def remove_leftovers(folder: str | os.PathLike, names: set[str]) -> None:
     """Remove the temporary files of killed processes.
 
@@ -56,16 +96,20 @@ def _write(path: Path, content: bytes, replace: bool) -> None:
     try:
         with os.fdopen(handle, 'wb') as file:
             file.write(content)
-        # mkstemp's files are private; give the permissions that open() would have given.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        if replace:
-            os.replace(temporary, path)
-        else:
-            _link(temporary, path)
+        _move(temporary, path, replace)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _move(temporary: str, path: Path, replace: bool) -> None:
+    # mkstemp's files are private; give the permissions that open() would have given.
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(temporary, 0o666 & ~umask)
+    if replace:
+        os.replace(temporary, path)
+    else:
+        _link(temporary, path)
 
 
 def _link(temporary: str, path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mmseg_langseg.apis import run_test
-from mmseg_langseg.apis.benchmark import DATASET_CONFIGS, list_benchmarks, use_benchmark
+from mmseg_langseg.apis.benchmark import dataset_configs, list_benchmarks, use_benchmark
 from mmseg_langseg.apis.config_file import read_config
 from tests.scripts import load_script
 from tests.test_configs import load
@@ -16,7 +16,7 @@ def test_the_test_becomes_the_benchmarks(name):
     cfg = load('pixelclip/vit-b16_coco.py')
     before = cfg.copy()
     use_benchmark(cfg, name)
-    source = read_config(DATASET_CONFIGS / f'{name}.py')
+    source = read_config(dataset_configs() / f'{name}.py')
     for key in ('test_dataloader', 'test_evaluator', 'tta_pipeline', 'memory_split'):
         assert cfg.get(key) == source.get(key)
     assert cfg.model.decode_head.vocabulary == source.get('vocabulary')
@@ -27,7 +27,7 @@ def test_the_test_becomes_the_benchmarks(name):
 
 
 def test_a_recipe_of_two_lines_equals_the_option(tmp_path):
-    base = DATASET_CONFIGS.parent
+    base = dataset_configs().parent
     (tmp_path / 'mine.py').write_text(
         f"_base_ = ['{base}/models/pixelclip_vit-b16.py', '{base}/datasets/ade20k.py', "
         f"'{base}/default_runtime.py']\n"
@@ -52,7 +52,7 @@ def test_a_model_that_reads_no_words_is_left_alone():
 
 def test_own_files(tmp_path):
     (tmp_path / 'mine.py').write_text(
-        f"_base_ = '{DATASET_CONFIGS}/photos_test.py'\nvocabulary = ['cat', 'dog']\n"
+        f"_base_ = '{dataset_configs()}/photos_test.py'\nvocabulary = ['cat', 'dog']\n"
     )
     cfg = load('pixelclip/vit-b16_coco.py', str(tmp_path / 'mine.py'))
     assert cfg.model.decode_head.vocabulary == ['cat', 'dog']

@@ -21,9 +21,9 @@ from mmseg_langseg.apis.command_line import (
     seed_int,
 )
 from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.apis.index_colors import index_colors
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
-from mmseg_langseg.apis.overlay import class_colors
 from mmseg_langseg.fileio import check_no_overwrite, check_not_input, write_whole_file
 
 import cv2
@@ -113,7 +113,7 @@ def draw_frames(image: np.ndarray, matrices: np.ndarray) -> np.ndarray:
     drawn = image.copy()
     height, width = image.shape[:2]
     corners = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]])
-    for matrix, color in zip(matrices, class_colors(len(matrices)), strict=True):
+    for matrix, color in zip(matrices, index_colors(len(matrices)), strict=True):
         pixels = (corners @ matrix.T + 1) / 2 * (width, height) - 0.5
         thickness = max(1, round(max(height, width) / 200))
         frame = pixels.round().astype(np.int32)[:, None]

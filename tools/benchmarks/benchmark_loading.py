@@ -25,6 +25,7 @@ from pathlib import Path
 
 import mmseg_langseg.datasets  # noqa: F401 - registers the transforms
 from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
+from mmseg_langseg.apis.resources import resource_folder
 from mmseg_langseg.masks.formats import write_mask_file
 
 import cv2
@@ -36,8 +37,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import TRANSFORMS
 from pycocotools import mask as coco_mask
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / 'configs' / '_base_' / 'datasets' / 'unlabeled_masks.py'
+CONFIG = resource_folder('configs') / '_base_' / 'datasets' / 'unlabeled_masks.py'
 # Shares of the image; SA-1B's masks are mostly small.
 AREAS = (0.0002, 0.2)
 GEOMETRY = ('Resize', 'RandomCrop', 'RandomFlip')

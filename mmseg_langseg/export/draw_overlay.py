@@ -1,41 +1,38 @@
 """Draw a label map over its image, with a legend."""
 
-import colorsys
+from __future__ import annotations
 
+import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from .inferencer import SegmentationResult
-
-
-def class_colors(num_classes: int) -> np.ndarray:
-    """Return ``(num_classes, 3)`` uint8 RGB colors; consecutive colors differ clearly."""
-    # Golden-ratio steps around the color wheel keep consecutive hues far apart.
-    hues = (np.arange(num_classes) * 0.618033988749895) % 1.0
-    tones = [(0.85, 0.95), (0.55, 0.95), (0.9, 0.65)]
-    rgb = [colorsys.hsv_to_rgb(hue, *tones[i % len(tones)]) for i, hue in enumerate(hues)]
-    return (np.array(rgb).reshape(-1, 3) * 255).round().astype(np.uint8)
+from .class_colors import class_colors
+from .legend_font import legend_font
+from .segmentation_result import SegmentationResult
 
 
 def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Image:
     """Draw a segmentation result over its image, with a legend of the found classes on the right.
 
     Args:
-        result: Result of the inferencer, image ``(H, W, 3)``.
+        result: Result of the inferencer, with its image uint8 ``(H, W, 3)``.
         opacity: Opacity of the class colors, 0 (image only) to 1 (colors only).
 
     Returns:
         The image extended by the legend, which lists the found classes from the largest to the
-        smallest, each with its share of the pixels.
+        smallest, each with its share of the pixels. The color of a class depends on its name only.
+        Characters that no installed font has are drawn as boxes.
 
     Raises:
         ValueError: If ``opacity`` is outside 0 to 1.
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f'opacity is {opacity}, expected a number from 0 to 1.')
-    colors = class_colors(len(result.classes))
-    blend = result.image * (1 - opacity) + colors[result.labels] * opacity
-    picture = Image.fromarray(blend.round().astype(np.uint8))
+    colors = class_colors(result.classes)
+    image = np.ascontiguousarray(result.image)
+    picture = Image.fromarray(
+        cv2.addWeighted(image, 1 - opacity, colors[result.labels], opacity, 0)
+    )
     share = np.bincount(result.labels.ravel(), minlength=len(result.classes)) / result.labels.size
     found = [int(index) for index in np.argsort(-share, kind='stable') if share[index] > 0]
     legend = _draw_legend(
@@ -50,7 +47,7 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
 
 def _draw_legend(lines: list[tuple[str, tuple[int, ...]]], height: int) -> Image.Image:
     """Draw one color swatch and text per line, at least ``height`` pixels high."""
-    font = ImageFont.load_default(size=min(max(height / 28, 11), 32))
+    font = legend_font(''.join(text for text, _ in lines), min(max(height / 28, 11), 32))
     row = round(font.size * 1.6)
     pad = row // 2
     width = max(round(font.getlength(text)) for text, _ in lines) + row + 3 * pad

@@ -1,0 +1,145 @@
+"""Segment many images and export the results; interrupted runs resume."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mmseg_langseg.export import EXPORTERS, AnnotationExporter, GeoTIFFExporter, RunRecord
+from mmseg_langseg.models.text_encoders import Vocabulary
+
+from .image_inputs import Inputs, image_inputs, is_single_image
+from .inferencer import LangSegInferencer, parse_texts
+from .rejection import OTHER, Rejection, add_contrast
+
+
+@dataclass
+class ExportReport:
+    """Result of a run over many images.
+
+    Attributes:
+        written: Number of images segmented in this run.
+        resumed: Number of images that an earlier run had completed.
+        bad: Name and error of images that could not be read.
+        files: Files that describe all images.
+    """
+
+    written: int = 0
+    resumed: int = 0
+    bad: list[tuple[str, str]] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+
+
+def export_results(
+    segment: LangSegInferencer,
+    inputs: Inputs,
+    texts: str | os.PathLike | Sequence[str] | Vocabulary,
+    out_dir: str | os.PathLike,
+    formats: Sequence[str] = ('overlay',),
+    batch_size: int = 1,
+    threshold: float | None = None,
+    min_margin: float | None = None,
+    contrast: Sequence[str] | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> ExportReport:
+    """Segment images and write the results in one or several formats.
+
+    Memory does not grow with the number of images. Files are written completely or not at all, and
+    a run that was interrupted resumes with the images that are not complete.
+
+    Args:
+        segment: The inferencer.
+        inputs: Images, see ``LangSegInferencer.stream``; each needs a file name.
+        texts: One vocabulary for all images, see ``LangSegInferencer.stream``.
+        out_dir: Output folder.
+        formats: Names of :data:`~mmseg_langseg.export.EXPORTERS`.
+        batch_size: Images per forward pass.
+        threshold: See ``LangSegInferencer.stream``.
+        min_margin: Likewise.
+        contrast: Likewise.
+        overwrite: Replace files that exist, instead of resuming.
+        quiet: Show no progress bar.
+
+    Raises:
+        FileExistsError: A file of another origin is in the way.
+        ValueError: The folder has results of another model, vocabulary or threshold, a format is
+            unknown, an input has no name, no image can be read, or see
+            ``LangSegInferencer.stream``.
+    """
+    unknown = sorted(set(formats) - set(EXPORTERS))
+    if unknown or not formats:
+        raise ValueError(f'formats is {list(formats)}; expected some of {", ".join(EXPORTERS)}.')
+    vocabulary = parse_texts(texts)
+    classes = classes_of(vocabulary, Rejection(threshold, min_margin), contrast)
+    exporters = []
+    for name in formats:
+        options: dict[str, Any] = {}
+        if issubclass(EXPORTERS[name], AnnotationExporter) and OTHER in vocabulary.names:
+            options['skip'] = ()  # a class of the user's, not that of rejected pixels
+        if issubclass(EXPORTERS[name], GeoTIFFExporter):
+            options['image_root'] = _image_root(inputs)
+        exporters.append(EXPORTERS[name](out_dir, classes, overwrite=overwrite, **options))
+    names = [image.name for image in image_inputs(inputs)]
+    if None in names:
+        raise ValueError('Arrays have no file name to export to; give image files.')
+    for exporter in exporters:
+        exporter.check_names(names)
+    settings = dict(
+        **segment.settings,
+        texts=[list(words) for words in vocabulary.rows],
+        threshold=threshold,
+        min_margin=min_margin,
+        contrast=None if contrast is None else list(contrast),
+    )
+    record = RunRecord(Path(out_dir) / '.segment.json', settings, overwrite)
+    record.start()
+    todo = {name for name in names if not all(exporter.exists(name) for exporter in exporters)}
+    report = ExportReport(resumed=len(names) - len(todo))
+    results = segment.stream(
+        (image for image in image_inputs(inputs) if image.name in todo),
+        texts,
+        batch_size,
+        threshold,
+        min_margin,
+        contrast,
+        probabilities='heatmaps' in formats,
+        on_bad_image=lambda name, error: report.bad.append((name, str(error))),
+    )
+    for result in tqdm(results, total=len(todo), unit='image', disable=quiet):
+        for exporter in exporters:
+            if not exporter.exists(result.name):
+                exporter.add(result.name, result)
+        report.written += 1
+    bad = {name for name, _ in report.bad}
+    complete = [name for name in names if name not in bad]
+    if not complete:
+        raise ValueError(f'None of the {len(names)} images can be read; the first: {report.bad[0]}')
+    report.files = [path for exporter in exporters for path in exporter.finish(complete)]
+    record.finish(mixed=False)
+    return report
+
+
+def _image_root(inputs: Inputs) -> Path | None:
+    """Return the folder that image names are relative to, if the inputs have a single one."""
+    if not isinstance(inputs, (str, os.PathLike)):
+        return None
+    path = Path(inputs)
+    return path if path.is_dir() else path.parent if is_single_image(inputs) else None
+
+
+def classes_of(
+    vocabulary: Vocabulary, rejection: Rejection, contrast: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """Return the classes that results of a vocabulary have, including ``'other'``."""
+    is_single = vocabulary.num_classes == 1
+    names = add_contrast(vocabulary, contrast).names
+    rejects = rejection.threshold is not None or rejection.min_margin is not None
+    if is_single:
+        return (*names[:-1], OTHER)
+    return (*names, OTHER) if rejects and names[-1] != OTHER else names

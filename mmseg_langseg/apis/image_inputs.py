@@ -1,0 +1,100 @@
+"""Images to segment: arrays, image files, folders, lists, tar archives and videos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mmseg_langseg.fileio import open_image_source
+
+from .images import decode_rgb, to_rgb
+
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
+
+Inputs = str | os.PathLike | np.ndarray | Image.Image | Sequence
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """Image that is loaded on demand.
+
+    Attributes:
+        name: File name relative to the folder of the inputs, with forward slashes; for a video
+            ``NAME/000001.jpg`` and so on; None for an array.
+        load: Function that returns the image, ``(H, W, 3)`` uint8, RGB.
+    """
+
+    name: str | None
+    load: Callable[[], np.ndarray]
+
+
+def is_single_image(inputs: Inputs) -> bool:
+    """Return whether inputs are one image, not a collection."""
+    if isinstance(inputs, (str, os.PathLike)):
+        path = Path(inputs)
+        return not (path.is_dir() or _is_video(path) or _is_collection(path))
+    return not isinstance(inputs, (list, tuple, Iterator))
+
+
+def image_inputs(inputs: Inputs) -> Iterator[ImageInput]:
+    """Iterate over images without loading them; a folder needs constant memory.
+
+    Args:
+        inputs: Image file, folder (searched recursively), tar, ``.txt`` list with one path per
+            line, video, PIL image, uint8 array (see ``to_rgb``), :class:`ImageInput`, or a list or
+            iterator of these.
+
+    Raises:
+        FileNotFoundError: A folder, list, tar or video does not exist.
+        ValueError: A folder, list or tar contains no image, or a video cannot be opened.
+    """
+    if isinstance(inputs, (list, tuple, Iterator)):
+        for entry in inputs:
+            yield from image_inputs(entry)
+    elif isinstance(inputs, ImageInput):
+        yield inputs
+    elif not isinstance(inputs, (str, os.PathLike)):
+        yield ImageInput(None, lambda: to_rgb(inputs))
+    elif is_single_image(inputs):
+        yield ImageInput(Path(inputs).name, lambda: to_rgb(inputs))
+    elif _is_video(Path(inputs)):
+        yield from _frames(Path(inputs))
+    else:
+        source = open_image_source(inputs)
+        for name in source.names:
+            yield ImageInput(name, lambda name=name: decode_rgb(source.read(name), name))
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _is_collection(path: Path) -> bool:
+    return path.suffix.lower() in ('.txt', '.tgz') or '.tar' in path.suffixes
+
+
+def _frames(path: Path) -> Iterator[ImageInput]:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no video '{path}'.")
+    video = cv2.VideoCapture(str(path))
+    try:
+        if not video.isOpened():
+            raise ValueError(f"'{path}' cannot be opened as a video.")
+        number = 0
+        while True:
+            is_read, frame = video.read()
+            if not is_read:
+                break
+            number += 1
+            rgb = np.ascontiguousarray(frame[..., ::-1])
+            yield ImageInput(f'{path.stem}/{number:06}.jpg', lambda rgb=rgb: rgb)
+        if not number:
+            raise ValueError(f"'{path}' has no frame that can be decoded.")
+    finally:
+        video.release()

@@ -1,0 +1,80 @@
+"""Short names of models for the inferencer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .resources import resource_folder
+
+
+@dataclass(frozen=True)
+class ZooModel:
+    """Model with a short name.
+
+    Attributes:
+        config: Config file, relative to ``configs/``.
+        description: Method and tower.
+        parameters: Parameters of image and text tower together, in millions.
+        download: CLIP weights that are downloaded on first use; empty if none.
+        is_trained: Whether it needs a trained checkpoint.
+    """
+
+    config: str
+    description: str
+    parameters: float
+    download: str = ''
+    is_trained: bool = False
+
+
+_VIT_B16 = 'OpenAI ViT-B/16'
+_CONVNEXT_B = 'LAION ConvNeXt-B'
+MODELS = {
+    'embedded': ZooModel(
+        'pixelclip/resnet_synthetic.py', 'bundled tiny CLIP, knows only rendered shapes', 3.8
+    ),
+    'clip-vit-b16': ZooModel(
+        'pixelclip/vit-b16_coco.py', 'zero-shot CLIP, ViT-B/16', 149.6, _VIT_B16
+    ),
+    'clip-convnext-b': ZooModel(
+        'pixelclip/convnext-b_coco.py', 'zero-shot CLIP, ConvNeXt-B', 179.4, _CONVNEXT_B
+    ),
+    'maskclip-vit-b16': ZooModel('maskclip/vit-b16.py', 'MaskCLIP, ViT-B/16', 149.6, _VIT_B16),
+    'maskclip-rn50': ZooModel('maskclip/rn50.py', 'MaskCLIP, ResNet-50', 102.0, 'OpenAI ResNet-50'),
+    'pixelclip-vit-b16': ZooModel(
+        'pixelclip/vit-b16_coco.py', 'PixelCLIP, ViT-B/16', 149.6, _VIT_B16, is_trained=True
+    ),
+    'pixelclip-convnext-b': ZooModel(
+        'pixelclip/convnext-b_coco.py', 'PixelCLIP, ConvNeXt-B', 179.4, _CONVNEXT_B, is_trained=True
+    ),
+}
+"""Models by short name."""
+
+
+def list_models() -> str:
+    """Return a table of the models with short names: what they are, size, and downloads."""
+    rows = [('model', 'what', 'parameters', 'downloads on first use', 'checkpoint')]
+    for name, model in MODELS.items():
+        checkpoint = 'needed' if model.is_trained else 'optional'
+        size = f'{model.parameters} M'
+        rows.append((name, model.description, size, model.download or 'nothing', checkpoint))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ('  '.join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return '\n'.join(lines)
+
+
+def model_config(model: str, weights: str | None) -> str:
+    """Return the config file of a short name; any other string is returned unchanged.
+
+    Raises:
+        ValueError: The model needs a trained checkpoint, and ``weights`` is None.
+    """
+    if model not in MODELS:
+        return model
+    entry = MODELS[model]
+    if entry.is_trained and weights is None:
+        raise ValueError(
+            f'The model {model!r} needs a trained checkpoint: give yours, or convert an official '
+            'one with tools/model_converters/pixelclip2mmseg.py. Without training, use '
+            f'{model.replace("pixelclip", "clip")!r}.'
+        )
+    return str(resource_folder('configs') / entry.config)

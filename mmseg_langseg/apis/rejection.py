@@ -1,0 +1,132 @@
+"""Rejection of uncertain pixels, and contrast words for a single class."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mmseg_langseg.export import SegmentationResult
+from mmseg_langseg.fileio import LangSegWarning
+from mmseg_langseg.models.text_encoders import Vocabulary
+
+from .pixel_prediction import PixelPrediction
+
+OTHER = 'other'
+"""Class of rejected pixels, and of pixels where contrast words win."""
+CONTRAST = 'contrast.json'
+"""Bundled contrast words for a vocabulary of one class."""
+
+
+def add_contrast(vocabulary: Vocabulary, contrast: Sequence[str] | None = None) -> Vocabulary:
+    """Add contrast words to a vocabulary of one class, without which every pixel would get it.
+
+    Args:
+        vocabulary: Class names; with two or more classes, or background words, it is returned
+            unchanged.
+        contrast: Contrast words; None: the bundled ``contrast.json``. Words of the class itself are
+            left out.
+
+    Raises:
+        ValueError: No contrast word is left, or one is not valid.
+    """
+    if vocabulary.num_classes > 1:
+        return vocabulary
+    words = Vocabulary.from_json(CONTRAST).names if contrast is None else contrast
+    own = {word.lower() for word in (*vocabulary.names, *vocabulary.synonyms[0])}
+    words = [word for word in words if word.lower() not in own]
+    if not words:
+        raise ValueError(
+            f'The class {vocabulary.names[0]!r} has no contrast word; give at least one other word.'
+        )
+    entries = Vocabulary.from_names(words).rows
+    return Vocabulary(vocabulary.names, vocabulary.synonyms, tuple(map(tuple, entries)))
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Rules by which pixels get the class ``'other'`` instead of their best class.
+
+    Args:
+        threshold: Minimum probability of the best class, in [0, 1]; None accepts all.
+        min_margin: Minimum difference of the probabilities of the two best classes; None: any.
+
+    Raises:
+        ValueError: A value is outside [0, 1].
+    """
+
+    threshold: float | None = None
+    min_margin: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ('threshold', 'min_margin'):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f'{name} is {value}, expected a probability from 0 to 1.')
+
+    def check_reachable(self, num_classes: int, scale: float) -> None:
+        """Warn if no pixel can be accepted: cosines are in [-1, 1], so probabilities are bounded.
+
+        Args:
+            num_classes: Number of classes K.
+            scale: Logit scale of the softmax.
+        """
+        worst = math.exp(-2 * scale)
+        best = 1 / (1 + (num_classes - 1) * worst)
+        limits = dict(threshold=best, min_margin=best * (1 - worst))
+        for name, limit in limits.items():
+            value = getattr(self, name)
+            if value is not None and value > limit:
+                warnings.warn(
+                    f'{name}={value:g} rejects every pixel: with {num_classes} classes and a logit '
+                    f'scale of {scale:.3g}, it can be at most {limit:.3g}.',
+                    LangSegWarning,
+                    stacklevel=3,
+                )
+
+    def result(
+        self,
+        image: np.ndarray,
+        predicted: PixelPrediction,
+        vocabulary: Vocabulary,
+        name: str | None,
+    ) -> SegmentationResult:
+        """Apply the rules to the prediction of an image.
+
+        Args:
+            image: ``(H, W, 3)`` uint8, RGB.
+            predicted: Prediction of the image.
+            vocabulary: Its classes.
+            name: File name of the image.
+        """
+        classes, labels = list(vocabulary.names), predicted.labels
+        if _is_contrasted(vocabulary):
+            classes[-1] = OTHER
+        rejected = torch.zeros_like(labels, dtype=torch.bool)
+        if self.threshold is not None:
+            rejected |= predicted.scores < self.threshold
+        if self.min_margin is not None:
+            rejected |= predicted.margin < self.min_margin
+        if self.threshold is not None or self.min_margin is not None:
+            if classes[-1] != OTHER:
+                classes.append(OTHER)
+            labels = labels.masked_fill(rejected, len(classes) - 1)
+        kept = predicted.probabilities
+        return SegmentationResult(
+            image=image,
+            labels=labels.cpu().numpy(),
+            classes=tuple(classes),
+            scores=predicted.scores.cpu().numpy(),
+            margin=predicted.margin.cpu().numpy(),
+            probabilities=None if kept is None else kept.numpy(),
+            name=name,
+        )
+
+
+def _is_contrasted(vocabulary: Vocabulary) -> bool:
+    """Return whether a vocabulary is a single class with background or contrast words."""
+    return len(vocabulary.names) == 2 and bool(vocabulary.background)

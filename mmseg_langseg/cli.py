@@ -1,0 +1,111 @@
+"""The command ``langseg``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mmseg_langseg.apis.command_line import (
+    add_trust_option,
+    command_parser,
+    device_name,
+    number_in,
+    positive_int,
+    run_command,
+)
+from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.apis.export_run import export_results
+from mmseg_langseg.apis.inferencer import LangSegInferencer, parse_texts
+from mmseg_langseg.apis.model_zoo import list_models
+from mmseg_langseg.export import EXPORTERS
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = command_parser('Open-vocabulary segmentation of your photos.', prog='langseg')
+    commands = parser.add_subparsers(dest='command', required=True)
+    _add_segment(commands)
+    commands.add_parser('models', help='list the models with short names')
+    return parser.parse_args(argv)
+
+
+def _add_segment(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser('segment', help='segment images by class names')
+    parser.add_argument(
+        'inputs', nargs='+', help='image files, folders, tars, .txt lists of paths, or videos'
+    )
+    parser.add_argument(
+        '--texts',
+        required=True,
+        help='classes, e.g. "cat; dog, puppy; grass" (commas: synonyms), or a .json vocabulary',
+    )
+    parser.add_argument('--out', required=True, help='output folder; interrupted runs resume')
+    parser.add_argument(
+        '--format', nargs='+', choices=list(EXPORTERS), default=['overlay'], help='output formats'
+    )
+    parser.add_argument(
+        '--model',
+        default='clip-vit-b16',
+        help='short name (see "langseg models") or config file (default: clip-vit-b16)',
+    )
+    parser.add_argument('--weights', help='checkpoint; default: the untrained model')
+    parser.add_argument('--batch-size', type=positive_int, default=1, help='images per batch')
+    parser.add_argument(
+        '--threshold',
+        type=number_in(0, 1),
+        help='minimum probability of the best class; other pixels become "other"',
+    )
+    parser.add_argument(
+        '--min-margin',
+        type=number_in(0, 1),
+        help='minimum difference of the probabilities of the two best classes',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+    parser.add_argument('--device', type=device_name, help='torch device (default: GPU, else CPU)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        metavar='KEY=VALUE',
+        help='override the config, e.g. model.clip.pretrained=ViT-B-16.pt',
+    )
+    add_trust_option(parser)
+
+
+def segment(args: argparse.Namespace) -> None:
+    """Run ``langseg segment``."""
+    parse_texts(args.texts)  # fails before the model is loaded
+    inferencer = LangSegInferencer(
+        args.model, args.weights, args.device, args.cfg_options, args.trust_checkpoint
+    )
+    report = export_results(
+        inferencer,
+        args.inputs if len(args.inputs) > 1 else args.inputs[0],
+        args.texts,
+        args.out,
+        args.format,
+        args.batch_size,
+        args.threshold,
+        args.min_margin,
+        overwrite=args.overwrite,
+        quiet=args.quiet,
+    )
+    for name, error in report.bad:
+        print(f'skipped {name}: {error}')
+    resumed = f', {report.resumed} were complete' if report.resumed else ''
+    skipped = f', {len(report.bad)} could not be read' if report.bad else ''
+    print(f'{report.written} images segmented{resumed}{skipped}; results in {args.out}')
+
+
+def _main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    if args.command == 'models':
+        print(list_models())
+    else:
+        segment(args)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_command(_main)

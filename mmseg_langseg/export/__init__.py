@@ -1,0 +1,46 @@
+"""Export of segmentation results to files that other tools read."""
+
+from .annotation_exporter import AnnotationExporter
+from .class_colors import class_colors
+from .coco import COCOExporter
+from .cvat import CVATExporter
+from .draw_overlay import draw_overlay
+from .exporter import Exporter
+from .geotiff import GeoTIFFExporter
+from .heat_maps import HeatMapExporter
+from .label_maps import LabelMapExporter
+from .label_studio import LabelStudioExporter
+from .overlay import OverlayExporter
+from .run_record import RunRecord
+from .segmentation_result import SegmentationResult
+from .yolo import YOLOExporter
+
+EXPORTERS = {
+    'coco': COCOExporter,
+    'cvat': CVATExporter,
+    'geotiff': GeoTIFFExporter,
+    'heatmaps': HeatMapExporter,
+    'labels': LabelMapExporter,
+    'labelstudio': LabelStudioExporter,
+    'overlay': OverlayExporter,
+    'yolo': YOLOExporter,
+}
+"""Exporters by the name of their format."""
+
+__all__ = [
+    'AnnotationExporter',
+    'COCOExporter',
+    'CVATExporter',
+    'EXPORTERS',
+    'Exporter',
+    'GeoTIFFExporter',
+    'HeatMapExporter',
+    'LabelMapExporter',
+    'LabelStudioExporter',
+    'OverlayExporter',
+    'RunRecord',
+    'SegmentationResult',
+    'YOLOExporter',
+    'class_colors',
+    'draw_overlay',
+]

@@ -1,0 +1,33 @@
+"""Segmentation result of one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """Segmentation result of one image.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8, RGB: the image as read.
+        labels: ``(H, W)`` int64 index into ``classes``.
+        classes: Class names in the given order. If pixels can be rejected, the last one is
+            ``'other'``, the class of rejected pixels.
+        scores: ``(H, W)`` float32, probability of the best class, or None.
+        margin: ``(H, W)`` float32, probability of the best minus that of the second-best class, or
+            None.
+        probabilities: ``(K, H, W)`` float16, on request; without the class ``'other'`` of rejected
+            pixels unless contrast or background words define it.
+        name: Path of the image relative to its folder, or None for an array.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    scores: np.ndarray | None = None
+    margin: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    name: str | None = None
