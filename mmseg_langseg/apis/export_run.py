@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from mmseg_langseg.export import EXPORTERS, AnnotationExporter, GeoTIFFExporter, RunRecord
+from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 from .image_inputs import Inputs, image_inputs, is_single_image
@@ -57,7 +58,7 @@ def export_results(
         segment: The inferencer.
         inputs: Images, see ``LangSegInferencer.stream``; each needs a file name.
         texts: One vocabulary for all images, see ``LangSegInferencer.stream``.
-        out_dir: Output folder.
+        out_dir: Output folder; inside an input folder, it is not searched for images.
         formats: Names of :data:`~mmseg_langseg.export.EXPORTERS`.
         batch_size: Images per forward pass.
         threshold: See ``LangSegInferencer.stream``.
@@ -69,8 +70,8 @@ def export_results(
     Raises:
         FileExistsError: A file of another origin is in the way.
         ValueError: The folder has results of another model, vocabulary or threshold, a format is
-            unknown, an input has no name, no image can be read, or see
-            ``LangSegInferencer.stream``.
+            unknown, the output folder is an input folder, an input has no name, no image can be
+            read, or see ``LangSegInferencer.stream``.
     """
     unknown = sorted(set(formats) - set(EXPORTERS))
     if unknown or not formats:
@@ -85,7 +86,8 @@ def export_results(
         if issubclass(EXPORTERS[name], GeoTIFFExporter):
             options['image_root'] = _image_root(inputs)
         exporters.append(EXPORTERS[name](out_dir, classes, overwrite=overwrite, **options))
-    names = [image.name for image in image_inputs(inputs)]
+    check_not_input(out_dir, _folders(inputs))
+    names = [image.name for image in image_inputs(inputs, exclude=out_dir)]
     if None in names:
         raise ValueError('Arrays have no file name to export to; give image files.')
     for exporter in exporters:
@@ -102,7 +104,7 @@ def export_results(
     todo = {name for name in names if not all(exporter.exists(name) for exporter in exporters)}
     report = ExportReport(resumed=len(names) - len(todo))
     results = segment.stream(
-        (image for image in image_inputs(inputs) if image.name in todo),
+        (image for image in image_inputs(inputs, exclude=out_dir) if image.name in todo),
         texts,
         batch_size,
         threshold,
@@ -123,6 +125,13 @@ def export_results(
     report.files = [path for exporter in exporters for path in exporter.finish(complete)]
     record.finish(mixed=False)
     return report
+
+
+def _folders(inputs: Inputs) -> list[Path]:
+    """Return the folders among the inputs."""
+    entries = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    paths = [Path(entry) for entry in entries if isinstance(entry, (str, os.PathLike))]
+    return [path for path in paths if path.is_dir()]
 
 
 def _image_root(inputs: Inputs) -> Path | None:

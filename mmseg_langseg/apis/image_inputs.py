@@ -42,13 +42,14 @@ def is_single_image(inputs: Inputs) -> bool:
     return not isinstance(inputs, (list, tuple, Iterator))
 
 
-def image_inputs(inputs: Inputs) -> Iterator[ImageInput]:
+def image_inputs(inputs: Inputs, exclude: str | os.PathLike | None = None) -> Iterator[ImageInput]:
     """Iterate over images without loading them; a folder needs constant memory.
 
     Args:
         inputs: Image file, folder (searched recursively), tar, ``.txt`` list with one path per
             line, video, PIL image, uint8 array (see ``to_rgb``), :class:`ImageInput`, or a list or
             iterator of these.
+        exclude: Subfolder of a folder to leave out.
 
     Raises:
         FileNotFoundError: A folder, list, tar or video does not exist.
@@ -56,7 +57,7 @@ def image_inputs(inputs: Inputs) -> Iterator[ImageInput]:
     """
     if isinstance(inputs, (list, tuple, Iterator)):
         for entry in inputs:
-            yield from image_inputs(entry)
+            yield from image_inputs(entry, exclude)
     elif isinstance(inputs, ImageInput):
         yield inputs
     elif not isinstance(inputs, (str, os.PathLike)):
@@ -66,7 +67,7 @@ def image_inputs(inputs: Inputs) -> Iterator[ImageInput]:
     elif _is_video(Path(inputs)):
         yield from _frames(Path(inputs))
     else:
-        source = open_image_source(inputs)
+        source = open_image_source(inputs, exclude=exclude)
         for name in source.names:
             yield ImageInput(name, lambda name=name: decode_rgb(source.read(name), name))
 

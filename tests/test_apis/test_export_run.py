@@ -103,6 +103,16 @@ def test_what_cannot_be_exported_is_named_at_once(segment, photos, tmp_path):
     assert not out.exists()
 
 
+def test_outputs_are_no_inputs(segment, photos):
+    before = tree(photos)
+    with pytest.raises(ValueError, match='the output .* is the input'):
+        export_results(segment, photos, TEXTS, photos, ['labels'], quiet=True)
+    assert tree(photos) == before
+    for written in (3, 0):
+        report = export_results(segment, photos, TEXTS, photos / 'out', ['labels'], quiet=True)
+        assert report.written == written
+
+
 def test_rejected_pixels_are_a_class_of_label_maps_only(segment, photos, tmp_path):
     out = tmp_path / 'out'
     export_results(segment, photos, TEXTS, out, ['labels', 'coco'], threshold=0.6, quiet=True)
