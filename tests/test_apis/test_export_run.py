@@ -105,7 +105,7 @@ def test_what_cannot_be_exported_is_named_at_once(segment, photos, tmp_path):
 
 def test_outputs_are_no_inputs(segment, photos):
     before = tree(photos)
-    with pytest.raises(ValueError, match='the output .* is the input'):
+    with pytest.raises(ValueError, match=r'the output .* is the input'):
         export_results(segment, photos, TEXTS, photos, ['labels'], quiet=True)
     assert tree(photos) == before
     for written in (3, 0):
