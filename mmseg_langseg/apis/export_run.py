@@ -16,7 +16,7 @@ from mmseg_langseg.models.text_encoders import Vocabulary
 
 from .image_inputs import Inputs, image_inputs, is_single_image
 from .inferencer import LangSegInferencer, parse_texts
-from .rejection import OTHER, Rejection, add_contrast
+from .rejection import OTHER, Rejection
 
 
 @dataclass
@@ -77,7 +77,7 @@ def export_results(
     if unknown or not formats:
         raise ValueError(f'formats is {list(formats)}; expected some of {", ".join(EXPORTERS)}.')
     vocabulary = parse_texts(texts)
-    classes = classes_of(vocabulary, Rejection(threshold, min_margin), contrast)
+    classes = Rejection(threshold, min_margin).classes(vocabulary)
     exporters = []
     for name in formats:
         options: dict[str, Any] = {}
@@ -140,15 +140,3 @@ def _image_root(inputs: Inputs) -> Path | None:
         return None
     path = Path(inputs)
     return path if path.is_dir() else path.parent if is_single_image(inputs) else None
-
-
-def classes_of(
-    vocabulary: Vocabulary, rejection: Rejection, contrast: Sequence[str] | None = None
-) -> tuple[str, ...]:
-    """Return the classes that results of a vocabulary have, including ``'other'``."""
-    is_single = vocabulary.num_classes == 1
-    names = add_contrast(vocabulary, contrast).names
-    rejects = rejection.threshold is not None or rejection.min_margin is not None
-    if is_single:
-        return (*names[:-1], OTHER)
-    return (*names, OTHER) if rejects and names[-1] != OTHER else names

@@ -160,8 +160,10 @@ class LangSegInferencer:
         rejection = Rejection(threshold, min_margin)
         check_integer('batch_size', batch_size, 1)
         batch: list[tuple[ImageInput, np.ndarray, dict]] = []
-        current: Vocabulary | None = None
-        for image, vocabulary in _with_vocabulary(image_inputs(inputs), texts, contrast):
+        current = vocabulary = None
+        classes: tuple[str, ...] = ()
+        scale = self.model.decode_head.text_encoder.logit_scale
+        for image, given in _with_vocabulary(image_inputs(inputs), texts):
             try:
                 rgb = image.load()
                 sample = self._prepare(rgb)
@@ -170,16 +172,19 @@ class LangSegInferencer:
                     raise
                 on_bad_image(image.name, error)
                 continue
-            if batch and not (vocabulary == current and self._fits(batch, sample)):
-                yield from self._segment(batch, current, rejection, probabilities)
+            if batch and not (given == current and self._fits(batch, sample)):
+                yield from self._segment(batch, vocabulary, classes, rejection, probabilities)
                 batch = []
-            current = vocabulary
+            if given != current:
+                current, classes = given, rejection.classes(given)
+                vocabulary = add_contrast(given, contrast)
+                rejection.check_reachable(vocabulary.num_classes, scale)
             batch.append((image, rgb, sample))
             if len(batch) == batch_size:
-                yield from self._segment(batch, current, rejection, probabilities)
+                yield from self._segment(batch, vocabulary, classes, rejection, probabilities)
                 batch = []
         if batch:
-            yield from self._segment(batch, current, rejection, probabilities)
+            yield from self._segment(batch, vocabulary, classes, rejection, probabilities)
 
     def _prepare(self, rgb: np.ndarray) -> dict:
         try:
@@ -202,15 +207,14 @@ class LangSegInferencer:
         self,
         batch: list[tuple[ImageInput, np.ndarray, dict]],
         vocabulary: Vocabulary,
+        classes: tuple[str, ...],
         rejection: Rejection,
         keep_probabilities: bool,
     ) -> Iterator[SegmentationResult]:
+        # Here, as another stream of this inferencer may have set its own.
         if vocabulary != self._vocabulary:
             set_model_vocabulary(self.model, vocabulary, type(self).__name__)
             self._vocabulary = vocabulary
-        head = self.model.decode_head
-        scale = head.text_encoder.logit_scale
-        rejection.check_reachable(head.num_classes, scale)
         data = pseudo_collate([sample for _, _, sample in batch])
         data = self.model.data_preprocessor(data, False)
         metas = [sample.metainfo for sample in data['data_samples']]
@@ -223,11 +227,11 @@ class LangSegInferencer:
             predicted = predict_pixels(
                 one[:, top : height - bottom, left : width - right],
                 rgb.shape[:2],
-                scale,
+                self.model.decode_head.text_encoder.logit_scale,
                 self.model.align_corners,
                 keep_probabilities,
             )
-            yield rejection.result(rgb, predicted, vocabulary, image.name)
+            yield rejection.result(rgb, predicted, classes, image.name)
 
 
 def _build(cfg: Config, weights: str | None) -> nn.Module:
@@ -243,15 +247,15 @@ def _build(cfg: Config, weights: str | None) -> nn.Module:
 
 
 def _with_vocabulary(
-    images: Iterator[ImageInput], texts: Texts, contrast: Sequence[str] | None
+    images: Iterator[ImageInput], texts: Texts
 ) -> Iterator[tuple[ImageInput, Vocabulary]]:
     """Pair images with their vocabularies."""
     several = isinstance(texts, (list, tuple)) and any(isinstance(t, Vocabulary) for t in texts)
     if not several:
-        vocabulary = add_contrast(parse_texts(texts), contrast)
+        vocabulary = parse_texts(texts)
         yield from ((image, vocabulary) for image in images)
         return
-    vocabularies = [add_contrast(parse_texts(entry), contrast) for entry in texts]
+    vocabularies = [parse_texts(entry) for entry in texts]
     for number, image in enumerate(images):
         if number == len(vocabularies):
             raise ValueError(

@@ -36,6 +36,14 @@ def add_contrast(vocabulary: Vocabulary, contrast: Sequence[str] | None = None) 
     """
     if vocabulary.num_classes > 1:
         return vocabulary
+    if vocabulary.synonyms[0]:
+        shown = ', '.join(map(repr, vocabulary.rows[0]))
+        warnings.warn(
+            f'{shown} are names of one class, as commas separate synonyms. Semicolons separate '
+            'classes.',
+            LangSegWarning,
+            stacklevel=2,
+        )
     words = Vocabulary.from_json(CONTRAST).names if contrast is None else contrast
     own = {word.lower() for word in (*vocabulary.names, *vocabulary.synonyms[0])}
     words = [word for word in words if word.lower() not in own]
@@ -68,6 +76,22 @@ class Rejection:
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f'{name} is {value}, expected a probability from 0 to 1.')
 
+    @property
+    def rejects(self) -> bool:
+        """Whether pixels can be rejected."""
+        return self.threshold is not None or self.min_margin is not None
+
+    def classes(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """Return the classes of results.
+
+        Args:
+            vocabulary: Class names as given. A single class has contrast words, which are
+                ``'other'``. If pixels can be rejected, ``'other'`` is appended unless it is there.
+        """
+        names = vocabulary.names
+        needs_other = self.rejects or vocabulary.num_classes == 1
+        return (*names, OTHER) if needs_other and OTHER not in names else names
+
     def check_reachable(self, num_classes: int, scale: float) -> None:
         """Warn if no pixel can be accepted: cosines are in [-1, 1], so probabilities are bounded.
 
@@ -92,7 +116,7 @@ class Rejection:
         self,
         image: np.ndarray,
         predicted: PixelPrediction,
-        vocabulary: Vocabulary,
+        classes: tuple[str, ...],
         name: str | None,
     ) -> SegmentationResult:
         """Apply the rules to the prediction of an image.
@@ -100,33 +124,24 @@ class Rejection:
         Args:
             image: ``(H, W, 3)`` uint8, RGB.
             predicted: Prediction of the image.
-            vocabulary: Its classes.
+            classes: Classes of the result, see :meth:`classes`.
             name: File name of the image.
         """
-        classes, labels = list(vocabulary.names), predicted.labels
-        if _is_contrasted(vocabulary):
-            classes[-1] = OTHER
-        rejected = torch.zeros_like(labels, dtype=torch.bool)
-        if self.threshold is not None:
-            rejected |= predicted.scores < self.threshold
-        if self.min_margin is not None:
-            rejected |= predicted.margin < self.min_margin
-        if self.threshold is not None or self.min_margin is not None:
-            if classes[-1] != OTHER:
-                classes.append(OTHER)
-            labels = labels.masked_fill(rejected, len(classes) - 1)
+        labels = predicted.labels
+        if self.rejects:
+            rejected = torch.zeros_like(labels, dtype=torch.bool)
+            if self.threshold is not None:
+                rejected |= predicted.scores < self.threshold
+            if self.min_margin is not None:
+                rejected |= predicted.margin < self.min_margin
+            labels = labels.masked_fill(rejected, classes.index(OTHER))
         kept = predicted.probabilities
         return SegmentationResult(
             image=image,
             labels=labels.cpu().numpy(),
-            classes=tuple(classes),
+            classes=classes,
             scores=predicted.scores.cpu().numpy(),
             margin=predicted.margin.cpu().numpy(),
             probabilities=None if kept is None else kept.numpy(),
             name=name,
         )
-
-
-def _is_contrasted(vocabulary: Vocabulary) -> bool:
-    """Return whether a vocabulary is a single class with background or contrast words."""
-    return len(vocabulary.names) == 2 and bool(vocabulary.background)

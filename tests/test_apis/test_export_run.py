@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer
-from mmseg_langseg.apis.export_run import classes_of, export_results
+from mmseg_langseg.apis.export_run import export_results
 from mmseg_langseg.apis.model_zoo import MODELS, list_models, model_config
 from mmseg_langseg.apis.rejection import Rejection
 from mmseg_langseg.cli import _main
@@ -157,11 +157,16 @@ def test_georeference_comes_from_the_input(segment, tmp_path):
         ('person', {}, ('person', 'other')),
         ('person', dict(threshold=0.5), ('person', 'other')),
         ('a; other', dict(threshold=0.5), ('a', 'other')),
+        ('other; a', dict(threshold=0.5), ('other', 'a')),
+        (Vocabulary.from_names(['a'], ['b', 'c']), {}, ('a', 'background')),
+        (Vocabulary.from_names(['a'], ['b']), dict(threshold=1.0), ('a', 'background', 'other')),
+        (Vocabulary.from_names(['a', 'background'], ['b']), {}, ('a', 'background')),
     ],
 )
 def test_classes_are_those_of_the_results(segment, texts, options, classes):
-    vocabulary = Vocabulary.from_string(texts)
-    assert classes_of(vocabulary, Rejection(**options)) == classes
+    if isinstance(texts, str):
+        texts = Vocabulary.from_string(texts)
+    assert Rejection(**options).classes(texts) == classes
     image = np.zeros((16, 16, 3), np.uint8)
     assert segment(image, texts, **options).classes == classes
 

@@ -104,6 +104,15 @@ def test_a_vocabulary_per_image(inferencer, folder):
         inferencer([*files, files[0]], words)
 
 
+def test_streams_of_one_inferencer_do_not_mix(inferencer, folder):
+    texts = ('ring; star', 'cross; heart; sun')
+    alone = [inferencer(folder, words) for words in texts]
+    streams = [inferencer.stream(folder, words) for words in texts]
+    for results in zip(*alone, strict=True):
+        for expected, stream in zip(results, streams, strict=True):
+            equal(next(stream), expected)
+
+
 def test_a_bad_image_is_reported_and_costs_nothing_else(inferencer, folder):
     (folder / 'b/1.jpg').write_bytes(b'no image')
     with pytest.raises(ValueError, match=r"'b/1.jpg' cannot be decoded"):
@@ -183,6 +192,18 @@ def test_one_class_competes_with_contrast_words(inferencer, folder):
     assert 'tree' not in {word for row in background for word in row}
     with pytest.raises(ValueError, match="'sky' has no contrast word"):
         add_contrast(Vocabulary.from_string('sky'), ['SKY'])
+
+
+def test_commas_without_semicolons_warn(inferencer, folder):
+    with pytest.warns(LangSegWarning, match="'cat', 'dog', 'grass'.*one class.*[Ss]emicolons"):
+        result = inferencer(folder / 'b/0.png', 'cat, dog, grass')
+    assert result.classes == ('cat', OTHER)
+
+
+def test_rejected_pixels_join_a_class_called_other(inferencer, folder):
+    result = inferencer(folder / 'b/0.png', 'other; ring; star', threshold=1.0)
+    assert result.classes == ('other', 'ring', 'star')
+    assert (result.labels[result.scores < 1] == 0).all() and (result.scores < 1).any()
 
 
 def test_thresholds_that_reject_every_pixel_warn():
