@@ -15,13 +15,13 @@ from mmseg_langseg.apis import (
     save_picture,
 )
 from mmseg_langseg.apis.command_line import (
+    add_config_options,
     add_trust_option,
     command_parser,
     device_name,
     number_in,
     run_command,
 )
-from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
 
@@ -53,13 +53,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=0.55,
         help='opacity of the colors, 0 to 1',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        metavar='KEY=VALUE',
-        help='override the config, e.g. model.clip.pretrained=ViT-B-16.pt',
-    )
+    add_config_options(parser, 'model.clip.pretrained=ViT-B-16.pt')
     add_trust_option(parser)
     return parser.parse_args(argv)
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import (
+    add_config_options,
     add_trust_option,
     command_parser,
     device_name,
@@ -13,7 +14,6 @@ from mmseg_langseg.apis.command_line import (
     positive_int,
     run_command,
 )
-from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.export_run import export_results
 from mmseg_langseg.apis.inferencer import LangSegInferencer, parse_texts
 from mmseg_langseg.apis.model_zoo import list_models
@@ -63,13 +63,7 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     parser.add_argument('--device', type=device_name, help='torch device (default: GPU, else CPU)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        metavar='KEY=VALUE',
-        help='override the config, e.g. model.clip.pretrained=ViT-B-16.pt',
-    )
+    add_config_options(parser, 'model.clip.pretrained=ViT-B-16.pt')
     add_trust_option(parser)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from mmseg_langseg.apis import leave_process_group, run_test
 from mmseg_langseg.apis.command_line import (
     add_benchmark_option,
+    add_config_options,
     add_trust_option,
     command_parser,
     number_in,
     run_command,
 )
-from mmseg_langseg.apis.config_options import ConfigOptions
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -49,13 +49,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='CLASSES',
         help='known classes that the checkpoint was trained with, if not those of the config',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        metavar='KEY=VALUE',
-        help='override the config, e.g. test_dataloader.batch_size=4 key=a,b "key=some words"',
-    )
+    add_config_options(parser, 'test_dataloader.batch_size=4')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

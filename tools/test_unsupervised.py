@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import (
     add_benchmark_option,
+    add_config_options,
     add_trust_option,
     command_parser,
     positive_int,
@@ -69,13 +70,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--work-dir', help='folder for the log')
     add_benchmark_option(parser)
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        metavar='KEY=VALUE',
-        help='override the config, e.g. test_dataloader.batch_size=4 key=a,b "key=some words"',
-    )
+    add_config_options(parser, 'test_dataloader.batch_size=4')
     add_trust_option(parser)
     return parser.parse_args(argv)
 

@@ -5,8 +5,12 @@ import os
 from collections.abc import Sequence
 
 from mmseg_langseg.apis import leave_process_group, run_training
-from mmseg_langseg.apis.command_line import add_trust_option, command_parser, run_command
-from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.apis.command_line import (
+    add_config_options,
+    add_trust_option,
+    command_parser,
+    run_command,
+)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -30,13 +34,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         'synonyms), or a JSON file; sets the split of the metric, too',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        metavar='KEY=VALUE',
-        help='override the config, e.g. optim_wrapper.optimizer.lr=1e-4 key=a,b "key=some words"',
-    )
+    add_config_options(parser, 'optim_wrapper.optimizer.lr=1e-4')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

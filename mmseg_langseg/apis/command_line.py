@@ -18,6 +18,7 @@ from PIL import Image
 
 from mmseg_langseg.fileio import LangSegWarning
 
+from .config_options import ConfigOptions
 from .device import check_device
 
 Result = TypeVar('Result')
@@ -58,6 +59,22 @@ def command_parser(description: str, **kwargs: Any) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, **kwargs)
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser
+
+
+def add_config_options(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add ``--cfg-options``, a dict of dotted keys and values.
+
+    Args:
+        parser: Parser of the command.
+        example: Option that is typical of the command, for the help text.
+    """
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        metavar='KEY=VALUE',
+        help=f'override the config, e.g. {example} key=a,b "key=some words"',
+    )
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:

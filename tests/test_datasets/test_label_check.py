@@ -54,7 +54,7 @@ def test_a_good_folder_passes(tmp_path):
     assert loaded(dataset)[[0, 3, 7], 0].tolist() == [255, 0, 1]
 
 
-@pytest.mark.parametrize(
+BAD_LABELS = pytest.mark.parametrize(
     'label, message',
     [
         (beyond, r'label value 7 \(64 pixels\) is neither a class nor ignored; expected 0 to 1'),
@@ -64,6 +64,9 @@ def test_a_good_folder_passes(tmp_path):
     ],
     ids=['beyond_classes', 'rgb', 'other_size', '16_bit'],
 )
+
+
+@BAD_LABELS
 def test_a_bad_label_map_is_named_with_what_to_do(tmp_path, label, message):
     dataset = build(write_folder(tmp_path, label=label))
     with pytest.raises(LabelFileError, match=rf'labels/a\.png: .*{message}'):

@@ -7,7 +7,7 @@ from mmseg.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from mmseg_langseg.datasets import LabelFileError, check_labels
-from tests.test_datasets.test_label_check import SIZE, beyond, deep, write_folder
+from tests.test_datasets.test_label_check import BAD_LABELS, SIZE, beyond, deep, write_folder
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -27,16 +27,7 @@ def build(root, **changes):
     return DATASETS.build({**base, **changes})
 
 
-@pytest.mark.parametrize(
-    'label, message',
-    [
-        (beyond, r'label value 7 \(64 pixels\) is neither a class nor ignored; expected 0 to 1'),
-        (lambda plain: np.stack([plain] * 3, -1), r'mode RGB \(3 channels\); expected one channel'),
-        (lambda plain: plain[:10], 'height x width 10 x 16, its image 12 x 16'),
-        (lambda plain: deep(plain) + np.uint16(plain == 0) * 256, r'label value 256 \(64 pixels\)'),
-    ],
-    ids=['beyond_classes', 'rgb', 'other_size', '16_bit'],
-)
+@BAD_LABELS
 def test_a_bad_label_map_is_named_before_the_first_image(tmp_path, label, message):
     with pytest.raises(LabelFileError, match=rf'labels/a\.png: .*{message}'):
         check_labels(build(write_folder(tmp_path, label=label)))

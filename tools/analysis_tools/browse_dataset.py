@@ -15,12 +15,12 @@ import random
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import (
+    add_config_options,
     command_parser,
     positive_int,
     run_command,
     seed_int,
 )
-from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.index_colors import index_colors
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.mask_overlay import draw_masks, draw_regions
@@ -202,7 +202,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--max', type=positive_int, default=16, help='number of samples to draw')
     parser.add_argument('--seed', type=seed_int, default=0, help='seed of the augmentations')
     parser.add_argument('--overwrite', action='store_true', help='replace files of the same name')
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
+    add_config_options(parser, 'train_dataloader.dataset.data_root=DIR')
     args = parser.parse_args(argv)
     paths = browse(args.config, args.out, args.max, args.seed, args.cfg_options, args.overwrite)
     print(f'{args.out}: {len(paths)} samples drawn')

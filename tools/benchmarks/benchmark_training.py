@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from mmseg_langseg.apis.command_line import (
+    add_config_options,
     command_parser,
     device_name,
     positive_int,
     run_command,
 )
-from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.models.segmentors import DistilledSegmentor
 from mmseg_langseg.models.text_encoders import Vocabulary
@@ -202,7 +202,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--channels', type=positive_int, default=512, help='feature channels of the components'
     )
     parser.add_argument('--grid', type=positive_int, nargs=2, default=(20, 20), metavar=('H', 'W'))
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
+    add_config_options(parser, 'model.backbone.readout=value')
     args = parser.parse_args(argv)
     args.what = args.what or ['train', 'test']
     if args.config is None and NEED_CONFIG & set(args.what):

@@ -15,11 +15,11 @@ import os
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import (
+    add_config_options,
     command_parser,
     device_name,
     run_command,
 )
-from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.fileio import ImageFileError, remove_leftovers, write_whole_file
 from mmseg_langseg.masks.runs import GenerationManifest, may_replace, parse_shard
@@ -189,7 +189,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--device', type=device_name, default=get_device(), help='default: a GPU if there is one'
     )
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
+    add_config_options(parser, 'model.clip.pretrained=ViT-B-16.pt')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     return parser.parse_args(argv)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
 from mmseg_langseg.models.clip_files import read_clip_file
 from mmseg_langseg.models.clip_loader import load_clip
+from mmseg_langseg.models.text_encoders.templates import IMAGENET_SELECT, SINGLE
 from mmseg_langseg.synthetic.renderer import CLASSES, OBJECT_CLASSES, SPLITS, render_scene
 
 import numpy as np
@@ -17,19 +18,7 @@ from torch import Tensor, nn
 
 MEAN = torch.tensor([122.7709383, 116.7460125, 104.09373615]).view(3, 1, 1)
 STD = torch.tensor([68.5005327, 66.6321579, 70.3231630]).view(3, 1, 1)
-TEMPLATES = {
-    'single': ('A photo of a {} in the scene',),
-    'ensemble': (
-        'itap of a {}.',
-        'a bad photo of the {}.',
-        'a origami {}.',
-        'a photo of the large {}.',
-        'a {} in a video game.',
-        'art of the {}.',
-        'a photo of the small {}.',
-        'A photo of a {} in the scene',
-    ),
-}
+TEMPLATES = {'single': SINGLE, 'ensemble': IMAGENET_SELECT}
 
 
 def normalize(images: np.ndarray | Tensor) -> Tensor:
