@@ -1,36 +1,25 @@
-"""The command ``langseg``."""
+"""The command ``langseg segment``."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import (
     add_config_options,
     add_trust_option,
-    command_parser,
     device_name,
     number_in,
     positive_int,
-    run_command,
 )
 from mmseg_langseg.apis.export_run import export_results
 from mmseg_langseg.apis.inferencer import LangSegInferencer, parse_texts
-from mmseg_langseg.apis.model_zoo import list_models
 from mmseg_langseg.export import EXPORTERS
 
-
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = command_parser('Open-vocabulary segmentation of your photos.', prog='langseg')
-    commands = parser.add_subparsers(dest='command', required=True)
-    _add_segment(commands)
-    commands.add_parser('models', help='list the models with short names')
-    return parser.parse_args(argv)
+HELP = 'segment images by class names'
 
 
-def _add_segment(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser('segment', help='segment images by class names')
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``langseg segment``."""
     parser.add_argument(
         'inputs', nargs='+', help='image files, folders, tars, .txt lists of paths, or videos'
     )
@@ -67,7 +56,7 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:
     add_trust_option(parser)
 
 
-def segment(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Run ``langseg segment``."""
     parse_texts(args.texts)  # fails before the model is loaded
     inferencer = LangSegInferencer(
@@ -90,16 +79,3 @@ def segment(args: argparse.Namespace) -> None:
     resumed = f', {report.resumed} were complete' if report.resumed else ''
     skipped = f', {len(report.bad)} could not be read' if report.bad else ''
     print(f'{report.written} images segmented{resumed}{skipped}; results in {args.out}')
-
-
-def _main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
-    if args.command == 'models':
-        print(list_models())
-    else:
-        segment(args)
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    run_command(_main)
