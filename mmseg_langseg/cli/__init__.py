@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
 
-from . import models, segment
+from . import import_masks, models, segment
 
-COMMANDS = dict(segment=segment, models=models)
+COMMANDS = {'segment': segment, 'import': import_masks, 'models': models}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

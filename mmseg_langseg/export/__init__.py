@@ -9,6 +9,7 @@ from .exporter import Exporter
 from .geotiff import GeoTIFFExporter
 from .heat_maps import HeatMapExporter
 from .label_maps import LabelMapExporter
+from .label_png import encode_label_png
 from .label_studio import LabelStudioExporter
 from .overlay import OverlayExporter
 from .run_record import RunRecord
@@ -43,4 +44,5 @@ __all__ = [
     'YOLOExporter',
     'class_colors',
     'draw_overlay',
+    'encode_label_png',
 ]

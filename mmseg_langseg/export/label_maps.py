@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from mmseg_langseg.fileio import open_whole_file
 
 from .class_colors import class_colors
 from .exporter import Exporter
+from .label_png import encode_label_png
 from .segmentation_result import SegmentationResult
 
 _IGNORED = 255
@@ -36,7 +35,7 @@ class LabelMapExporter(Exporter):
         super().__init__(folder, classes, overwrite)
         if len(self.classes) > np.iinfo(np.uint16).max:
             raise ValueError(f'{len(self.classes)} classes; 16 bits hold at most 65535.')
-        self._palette = class_colors(self.classes).tobytes()
+        self._palette = class_colors(self.classes)
 
     @property
     def root(self) -> Path:
@@ -45,14 +44,9 @@ class LabelMapExporter(Exporter):
 
     def encode(self, name: str, result: SegmentationResult) -> bytes:
         """Return the PNG of an image."""
-        content = io.BytesIO()
         if len(self.classes) > _IGNORED:
-            Image.fromarray(result.labels.astype(np.uint16)).save(content, format='PNG')
-        else:
-            picture = Image.fromarray(result.labels.astype(np.uint8))
-            picture.putpalette(self._palette)
-            picture.save(content, format='PNG')
-        return content.getvalue()
+            return encode_label_png(result.labels.astype(np.uint16))
+        return encode_label_png(result.labels.astype(np.uint8), self._palette)
 
     def assemble(self, names: Sequence[str]) -> list[Path]:
         """Write ``classes.txt``, one class name per line."""

@@ -1,7 +1,7 @@
 """Parsing of COCO-style annotation files (instance and panoptic).
 
-Only the id, file name and size of each image are read, and of each annotation only the image id
-and the segmentation or, in panoptic files, the PNG file name and the segment ids.
+Only the id, file name and size of each image are validated here, and of each annotation only the
+image id; readers of segmentations and categories validate what they use.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ class CocoAnnotations:
         images: The usable images by name.
         panoptic: Whether the annotations are panoptic.
         bad: (entry, reason) of entries that cannot be used.
+        categories: ``categories`` of the file, not validated.
     """
 
     images: dict[str, CocoImage]
     panoptic: bool
     bad: list[tuple[str, str]]
+    categories: Any = None
 
 
 def read_coco_annotations(content: bytes, path: str | os.PathLike) -> CocoAnnotations:
@@ -72,7 +74,7 @@ def read_coco_annotations(content: bytes, path: str | os.PathLike) -> CocoAnnota
         except ValueError as error:
             bad.append((where, str(error)))
     images = {image.name: image for image in numbers.values() if isinstance(image, CocoImage)}
-    return CocoAnnotations(images, panoptic, bad)
+    return CocoAnnotations(images, panoptic, bad, document.get('categories'))
 
 
 def take(entry: dict, key: str, kind: type) -> Any:
