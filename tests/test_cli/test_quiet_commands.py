@@ -26,7 +26,7 @@ for line in sys.argv[1].splitlines():
 SMALL = [
     '--work-dir', 'runs', '--cfg-options', 'train_cfg.max_iters=2', 'train_cfg.val_interval=2',
     'default_hooks.checkpoint.interval=2', 'train_dataloader.batch_size=2',
-    'train_dataloader.dataset.num_scenes=4', 'val_dataloader.dataset.num_scenes=2',
+    'train_dataloader.dataset.num_scenes=8', 'val_dataloader.dataset.num_scenes=2',
 ]  # fmt: skip
 TEST = ['--work-dir', 'tests', '--cfg-options', 'test_dataloader.dataset.num_scenes=2']
 COMMANDS = {

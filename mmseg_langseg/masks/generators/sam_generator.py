@@ -181,11 +181,12 @@ def load_sam(model: str, checkpoint: str | None) -> nn.Module:
     """
     from segment_anything import sam_model_registry
 
-    if not isinstance(model, str) or model not in _FILES:
-        raise ValueError(f"SAM has no model '{model}'; available: {', '.join(_FILES)}")
+    known = [name for name in sam_model_registry if name.startswith('vit')]
+    if not isinstance(model, str) or model not in known:
+        raise ValueError(f"SAM has no model '{model}'; available: {', '.join(known)}")
     if checkpoint is None or not Path(checkpoint).is_file():
         raise FileNotFoundError(
-            f"no checkpoint '{checkpoint}' for SAM {model}: fetch {_HOST}/{_FILES[model]}, put it "
+            f"no checkpoint '{checkpoint}' for SAM {model}: fetch {_HOST}/{_FILES.get(model, '')}, put it "
             'anywhere on this machine, and name it in --options checkpoint=FILE'
         )
     # SAM's own loader would execute code in the file.
