@@ -186,8 +186,8 @@ def load_sam(model: str, checkpoint: str | None) -> nn.Module:
         raise ValueError(f"SAM has no model '{model}'; available: {', '.join(known)}")
     if checkpoint is None or not Path(checkpoint).is_file():
         raise FileNotFoundError(
-            f"no checkpoint '{checkpoint}' for SAM {model}: fetch {_HOST}/{_FILES.get(model, '')}, put it "
-            'anywhere on this machine, and name it in --options checkpoint=FILE'
+            f"no checkpoint '{checkpoint}' for SAM {model}: fetch {_HOST}/{_FILES.get(model, '')}, "
+            'put it anywhere on this machine, and name it in --options checkpoint=FILE'
         )
     # SAM's own loader would execute code in the file.
     weights = read_checkpoint(checkpoint)
