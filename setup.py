@@ -20,6 +20,7 @@ RESOURCES = {
     'configs': ('.md', '.py', '.yml'),
     'tools': ('.py', '.sh'),
     'demo': ('.ipynb', '.py'),
+    'docs': ('.md',),
 }
 INDEX = 'model-index.yml'
 
@@ -28,6 +29,7 @@ BASE = [
     'numpy>=1.26',
     'open_clip_torch>=2.24',
     'opencv-python>=4.8',
+    'packaging>=22',
     'pillow>=10.1',
     'pycocotools>=2.0.7',
     'scikit-image>=0.22',
@@ -91,7 +93,7 @@ def resource_files() -> list[Path]:
 
 
 class BuildWithResources(build_py):
-    """Build the package, with configs, tools and demo unless the install is editable."""
+    """Build the package, with configs, tools, demo and docs unless the install is editable."""
 
     def run(self) -> None:
         """Copy the modules and the resources into the build folder."""

@@ -65,7 +65,7 @@ import numpy as np
 
 package = Path(sys.argv[1], 'mmseg_langseg')
 assert Path(mmseg_langseg.__file__) == package / '__init__.py', mmseg_langseg.__file__
-for name in ('configs', 'tools', 'demo'):
+for name in ('configs', 'tools', 'demo', 'docs'):
     assert resource_folder(name) == package / '.mim' / name
 assert 'ade20k' in list_benchmarks()
 for name in ('pixelclip/vit-b16_coco', 'configs/pixelclip/vit-b16_coco.py'):
@@ -146,7 +146,8 @@ def test_wheel_has_all_files_and_no_others(wheel):
         modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
     resources = {n.partition('/.mim/')[2] for n in modes if '/.mim/' in n}
     expected = files_of('configs', ('.md', '.py', '.yml')) | files_of('tools', ('.py', '.sh'))
-    expected |= files_of('demo', ('.ipynb', '.py')) | {'model-index.yml'}
+    expected |= files_of('demo', ('.ipynb', '.py')) | files_of('docs', ('.md',))
+    expected.add('model-index.yml')
     assert resources == expected
     for name in resources:
         executable = bool(modes[f'mmseg_langseg/.mim/{name}'] & stat.S_IXUSR)
@@ -181,6 +182,8 @@ def test_package_own_config_and_a_test_without_data(python, installed, tmp_path)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith('test: Data of the config are missing: data/VOCdevkit/VOC2012'), last
+    page = installed / 'mmseg_langseg' / '.mim' / 'docs' / 'data.md'
+    assert page.is_file() and f'{page} shows the expected folders' in last
 
 
 def test_quickstart(python, installed, tmp_path):

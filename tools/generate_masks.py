@@ -19,6 +19,7 @@ from mmseg_langseg.apis.command_line import (
     run_command,
 )
 from mmseg_langseg.apis.config_options import ConfigOptions, as_typed
+from mmseg_langseg.apis.resources import documentation_page
 from mmseg_langseg.fileio import open_image_source
 from mmseg_langseg.masks.generators import GENERATORS, build_generator
 from mmseg_langseg.masks.runs import generate_masks, parse_shard
@@ -27,6 +28,7 @@ import torch
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    page = documentation_page('masks.md').replace('%', '%%')  # argparse formats the help
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument(
         'input', metavar='INPUT', type=Path, help='image folder, tar archive, or file list'
@@ -45,7 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action=ConfigOptions,
         default={},
         metavar='KEY=VALUE',
-        help='options of the generator, see docs/masks.md',
+        help=f'options of the generator, see {page}',
     )
     parser.add_argument(
         '--shard', type=parse_shard, default=(0, 1), metavar='I/N', help='shard: 0/N to N-1/N'

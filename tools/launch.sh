@@ -29,6 +29,10 @@ run_distributed() {
     check_number NODE_RANK "${NODE_RANK:-0}" 0
     # Spinning idle OpenMP threads slow CPU processes down 5 to 20 times.
     export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
+    # The default of torchrun, which it would announce.
+    if (($1 > 1)); then
+        export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+    fi
     exec python -m torch.distributed.run \
         --nnodes="${NNODES:-1}" \
         --node_rank="${NODE_RANK:-0}" \

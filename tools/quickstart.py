@@ -125,7 +125,10 @@ def draw_picture(config: str, row: ComparisonRow, path: Path, scenes: int = 8) -
     """Draw rows of image, ground truth, CLIP and the trained model."""
     words = Vocabulary.from_names(CLASSES)
     palette = class_palette(config)
-    models = [LangSegInferencer(config), LangSegInferencer(config, row.checkpoint)]
+    with warnings.catch_warnings():
+        # The scenes are rendered: what the bundled CLIP does on photos does not matter.
+        warnings.filterwarnings('ignore', 'The small CLIP')
+        models = [LangSegInferencer(config), LangSegInferencer(config, row.checkpoint)]
     columns = []
     for index in range(scenes):
         scene = render_scene('test', index)

@@ -39,8 +39,12 @@ CONFIG_ERRORS = (AssertionError, AttributeError, LookupError, TypeError)
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in a shell."""
 
-# Advice of MMSegmentation about losses and heads that no user of a command chose.
+# MMEngine's choices of threads and of torch's options in distributed runs, and advice of
+# MMSegmentation about losses and heads that no user of a command chose.
 _NOT_SHOWN = (
+    '`broadcast_buffers` is deprecated',
+    'Setting OMP_NUM_THREADS',
+    'Setting MKL_NUM_THREADS',
     'Default ``avg_non_ignore`` is False',
     'For binary segmentation, we suggest using`out_channels = 1`',
 )

@@ -14,6 +14,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
+from mmseg_langseg._toolbox import without_known_noise
 from mmseg_langseg.fileio import write_whole_file
 
 # Suppressed: one warning per frozen parameter, the missing prefix of a metric (needed only with
@@ -23,6 +24,7 @@ _NOWHERE = (
     'The prefix is not set in metric class',
     '"FileClient" will be deprecated in future',
     '"HardDiskBackend" is the alias of "LocalBackend"',
+    'Loads checkpoint by data_',
 )
 # Long, and needed only when something goes wrong.
 _LOG_FILE_ONLY = (
@@ -62,6 +64,11 @@ class CommandRunner(Runner):
         trained, total = sum(n for n, learns in sizes if learns), sum(n for n, _ in sizes)
         self.logger.info(f'{trained:,} of {total:,} parameters are trained, the others are frozen.')
         return built
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
+        """Load a checkpoint; one line of the log names it."""
+        with without_known_noise():
+            return super().load_checkpoint(*args, **kwargs)
 
     @master_only
     def dump_config(self) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .resources import documentation_page
+
 TEST_MARK = '_test-'
 
 
@@ -74,8 +76,9 @@ def check_folders(cfg: Config, *loaders: str) -> None:
             missing += [f'{path} ({key})' for path in _missing_paths(one)]
     if missing:
         raise FileNotFoundError(
-            f'Data of the config are missing: {", ".join(missing)}. docs/data.md shows the '
-            'expected folders; --cfg-options KEY.data_root=FOLDER sets another root.'
+            f'Data of the config are missing: {", ".join(missing)}. '
+            f'{documentation_page("data.md")} shows the expected folders; '
+            '--cfg-options KEY.data_root=FOLDER sets another root.'
         )
 
 

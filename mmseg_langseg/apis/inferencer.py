@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from torch import nn
 
 from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
 from mmseg_langseg.export import SegmentationResult
-from mmseg_langseg.fileio import trusted_checkpoint
+from mmseg_langseg.fileio import LangSegWarning, trusted_checkpoint
 from mmseg_langseg.masks import check_integer
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
@@ -83,6 +84,7 @@ class LangSegInferencer:
         with trusted_checkpoint(weights if trust_checkpoint else None):
             self.model = _build(cfg, weights)
         check_language_head(self.model, type(self).__name__)
+        _warn_of_small_clip(self.model.decode_head.text_encoder)
         self.model.to(device).eval()
         self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *_test_steps(cfg)])
         self._vocabulary: Vocabulary | None = None
@@ -237,13 +239,26 @@ class LangSegInferencer:
 def _build(cfg: Config, weights: str | None) -> nn.Module:
     if weights is None:
         return MODELS.build(cfg.model)
-    checkpoint = CheckpointLoader.load_checkpoint(weights, map_location='cpu')
+    checkpoint = CheckpointLoader.load_checkpoint(weights, map_location='cpu', logger='silent')
     if isinstance(checkpoint, Mapping):
         skip_public_weights(cfg.model, checkpoint.get('state_dict', checkpoint))
     model = MODELS.build(cfg.model)
     check_checkpoint_fit(model, checkpoint, weights, trained=True)
     _load_checkpoint_to_model(model, checkpoint)
     return model
+
+
+def _warn_of_small_clip(text_encoder: nn.Module) -> None:
+    """Warn that a CLIP of the bundled kind is not for photos."""
+    if getattr(text_encoder, 'trained_token_ids', None) is not None:
+        warnings.warn(
+            f"The small CLIP '{text_encoder.pretrained}' knows only shapes and textures of "
+            'rendered scenes: results on photos are meaningless. For photos, add --model '
+            'clip-vit-b16 to langseg, or use the config pixelclip/vit-b16_coco: this downloads a '
+            'pretrained CLIP.',
+            LangSegWarning,
+            stacklevel=3,
+        )
 
 
 def _with_vocabulary(

@@ -73,8 +73,8 @@ def model_config(model: str, weights: str | None) -> str:
     entry = MODELS[model]
     if entry.is_trained and weights is None:
         raise ValueError(
-            f'The model {model!r} needs a trained checkpoint: give yours, or convert an official '
-            'one with tools/model_converters/pixelclip2mmseg.py. Without training, use '
-            f'{model.replace("pixelclip", "clip")!r}.'
+            f'The model {model!r} needs a trained checkpoint: give yours (--weights FILE), or '
+            'convert an official one with tools/model_converters/pixelclip2mmseg.py. Without '
+            f'training, use {model.replace("pixelclip", "clip")!r}.'
         )
     return str(resource_folder('configs') / entry.config)

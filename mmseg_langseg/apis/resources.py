@@ -1,4 +1,4 @@
-"""Find the configs, tools and demo of the package, with or without a checkout."""
+"""Find the configs, tools, demo and docs of the package, with or without a checkout."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _INDEX = 'model-index.yml'
 
 
 def resource_folder(name: str) -> Path:
-    """Return the path of ``configs``, ``tools`` or ``demo``.
+    """Return the path of ``configs``, ``tools``, ``demo`` or ``docs``.
 
     A wheel has them in ``mmseg_langseg/.mim``, as OpenMMLab packages do; in a checkout and an
     editable install they are beside the package.
 
     Args:
-        name: ``'configs'``, ``'tools'`` or ``'demo'``.
+        name: ``'configs'``, ``'tools'``, ``'demo'`` or ``'docs'``.
 
     Raises:
         FileNotFoundError: The package was copied or installed without the folder.
@@ -29,6 +29,19 @@ def resource_folder(name: str) -> Path:
         f'mmseg_langseg has no {name!r} folder with {_INDEX} in {places[0]} or {places[1]}; '
         'install the package from a wheel or a checkout.'
     )
+
+
+def documentation_page(name: str) -> str:
+    """Return the path of a page of the documentation, for messages.
+
+    Args:
+        name: File name, e.g. ``'masks.md'``; it may be in any folder of ``docs``.
+    """
+    try:
+        found = sorted(resource_folder('docs').rglob(name))
+    except FileNotFoundError:
+        found = []
+    return str(found[0]) if found else f'docs/{name}'
 
 
 def find_config(path: str | Path) -> Path | None:

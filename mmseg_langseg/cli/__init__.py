@@ -1,31 +1,10 @@
 """The command ``langseg``; each of its commands is a module."""
 
-from __future__ import annotations
+from mmseg_langseg._toolbox import is_environment_check
 
-import argparse
-from collections.abc import Sequence
+if is_environment_check():
+    from .check import main
+else:
+    from .commands import main, parse_args
 
-from mmseg_langseg.apis.command_line import command_parser, run_command
-
-from . import import_masks, models, segment
-
-COMMANDS = {'segment': segment, 'import': import_masks, 'models': models}
-
-
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line of ``langseg``."""
-    parser = command_parser('Open-vocabulary segmentation of your photos.', prog='langseg')
-    commands = parser.add_subparsers(dest='command', required=True)
-    for name, command in COMMANDS.items():
-        command.add_arguments(commands.add_parser(name, help=command.HELP))
-    return parser.parse_args(argv)
-
-
-def _main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
-    COMMANDS[args.command].run(args)
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    run_command(_main)
+__all__ = ['main', 'parse_args']

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,30 @@ from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 from mmseg_langseg.fileio import host_obstacle
 
 _HUB_FILES = ('open_clip_model.safetensors', 'open_clip_pytorch_model.bin')
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """Where the weights of an open_clip tag are.
+
+    Attributes:
+        file: File in the cache; None if it has to be downloaded.
+        urls: Addresses of the weights.
+        host: Host that the download needs, e.g. ``https://huggingface.co``.
+    """
+
+    file: str | None
+    urls: tuple[str, ...]
+    host: str
+
+
+def find_clip(arch: str, tag: str) -> ClipSource:
+    """Return where the weights of a model and tag of open_clip are, without network access."""
+    config = get_pretrained_cfg(arch, tag) or get_pretrained_cfg(
+        arch.removesuffix('-quickgelu'), tag
+    )
+    file = _cached(config) or _cached_from_url(config)
+    return ClipSource(file, tuple(_urls(config)), _host(config))
 
 
 def download_clip(arch: str, base: str, tag: str) -> str:
@@ -38,7 +63,7 @@ def download_clip(arch: str, base: str, tag: str) -> str:
     if obstacle:
         raise RuntimeError(f'{name} and cannot be downloaded: {obstacle}.\n{_way_out(config)}')
     try:
-        folder = Path.home() / '.cache' / 'clip'
+        folder = _url_cache()
         folder.mkdir(parents=True, exist_ok=True)
         # open_clip writes in place: without the lock a second process could read a partial file.
         with FileLock(str(folder / f'{base}-{tag}.lock')):
@@ -59,6 +84,18 @@ def _cached(config: dict) -> str | None:
     return None
 
 
+def _url_cache() -> Path:
+    """Return the folder of open_clip's downloads from other hosts than Hugging Face."""
+    return Path.home() / '.cache' / 'clip'
+
+
+def _cached_from_url(config: dict) -> str | None:
+    if config.get('hf_hub'):
+        return None
+    file = _url_cache() / os.path.basename(config['url'])
+    return str(file) if file.is_file() else None
+
+
 def _hub_files(config: dict) -> list[tuple[str, str]]:
     """Return repository and file names, in the order in which open_clip tries them."""
     if not config.get('hf_hub'):
@@ -73,28 +110,31 @@ def _hub_files(config: dict) -> list[tuple[str, str]]:
 
 def _obstacle(config: dict) -> str | None:
     """Return why the host of the weights cannot be reached, within seconds; None if it can."""
+    if config.get('hf_hub') and constants.HF_HUB_OFFLINE:
+        return 'HF_HUB_OFFLINE is set'
+    return None if _cached_from_url(config) else host_obstacle(_host(config))
+
+
+def _host(config: dict) -> str:
     if config.get('hf_hub'):
-        if constants.HF_HUB_OFFLINE:
-            return 'HF_HUB_OFFLINE is set'
-        host = constants.ENDPOINT
-    else:
-        url = config['url']
-        if (Path.home() / '.cache' / 'clip' / os.path.basename(url)).is_file():
-            return None
-        host = '{0.scheme}://{0.netloc}'.format(urlsplit(url))
-    return host_obstacle(host)
+        return constants.ENDPOINT
+    return '{0.scheme}://{0.netloc}'.format(urlsplit(config['url']))
 
 
-def _way_out(config: dict) -> str:
-    files = [
+def _urls(config: dict) -> list[str]:
+    urls = [
         f'{constants.ENDPOINT}/{repository}/resolve/main/{file}'
         for repository, file in _hub_files(config)[:1]
     ]
-    files += [config['url']] if config.get('url') else []
+    return urls + ([config['url']] if config.get('url') else [])
+
+
+def _way_out(config: dict) -> str:
     return (
-        f'Fetch {" or ".join(files)} on another machine, copy it to this one, and give its path: '
-        "--cfg-options model.clip.pretrained=PATH (in Python cfg_options={'model.clip.pretrained': "
-        "'PATH'}; in a config without model.clip, set each `pretrained`). "
+        f'Fetch {" or ".join(_urls(config))} on another machine, copy it to this one, and give its '
+        'path: --cfg-options model.clip.pretrained=PATH (in Python '
+        "cfg_options={'model.clip.pretrained': 'PATH'}; in a config without model.clip, set each "
+        '`pretrained`). '
         'To try the methods without any download, use configs/pixelclip/resnet_synthetic.py, '
         'which uses a small CLIP bundled with the package.'
     )

@@ -15,7 +15,7 @@ from mmseg_langseg.apis import LangSegInferencer
 from mmseg_langseg.apis.export_run import export_results
 from mmseg_langseg.apis.model_zoo import MODELS, list_models, model_config
 from mmseg_langseg.apis.rejection import Rejection
-from mmseg_langseg.cli import _main
+from mmseg_langseg.cli.commands import _main
 from mmseg_langseg.models.text_encoders import Vocabulary
 from tests.scripts import ROOT
 

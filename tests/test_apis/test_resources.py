@@ -10,7 +10,7 @@ from tests.scripts import ROOT
 CONFIG = ROOT / 'configs' / 'pixelclip' / 'vit-b16_coco.py'
 
 
-@pytest.mark.parametrize('name', ['configs', 'tools', 'demo'])
+@pytest.mark.parametrize('name', ['configs', 'tools', 'demo', 'docs'])
 def test_a_checkout_has_the_folders_beside_the_package(name):
     assert resources.resource_folder(name) == ROOT / name
 

@@ -19,6 +19,12 @@ from .mask_generator import MaskGenerator, fill_options, name_model
 
 # Set by this class, since the masks are stored as JSON.
 _RESERVED = ('output_mode',)
+_HOST = 'https://dl.fbaipublicfiles.com/segment_anything'
+_FILES = {
+    'vit_h': 'sam_vit_h_4b8939.pth',
+    'vit_l': 'sam_vit_l_0b3195.pth',
+    'vit_b': 'sam_vit_b_01ec64.pth',
+}
 
 
 class SAMGenerator(MaskGenerator):
@@ -180,8 +186,8 @@ def load_sam(model: str, checkpoint: str | None) -> nn.Module:
         raise ValueError(f"SAM has no model '{model}'; available: {', '.join(known)}")
     if checkpoint is None or not Path(checkpoint).is_file():
         raise FileNotFoundError(
-            f"no checkpoint '{checkpoint}' for SAM {model}; download it from the page of "
-            'segment-anything and set the option checkpoint=FILE'
+            f"no checkpoint '{checkpoint}' for SAM {model}: fetch {_HOST}/{_FILES.get(model, '')}, "
+            'put it anywhere on this machine, and name it in --options checkpoint=FILE'
         )
     # SAM's own loader would execute code in the file.
     weights = read_checkpoint(checkpoint)

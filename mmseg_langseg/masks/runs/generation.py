@@ -54,7 +54,7 @@ def generate_masks(
         raise ValueError(f"no format '{file_format}'; available: {', '.join(SUFFIXES)}")
     run = _Generation(source, Path(out), generator, file_format, shard)
     settings = dict(generator=generator_name, format=file_format, **generator.settings)
-    title = f'{generator_name} {shard[0]}/{shard[1]}'
+    title = f'{generator_name} {shard[0]}/{shard[1]}' if shard[1] > 1 else generator_name
     return run.run(out, settings, generator.packages, title, generator.batch_size, progress)
 
 

@@ -72,9 +72,10 @@ def warn_of_unknown_words(
     unknown = [_short(word) for word in words if not set(token_ids(word)) <= set(trained)]
     if unknown:
         warnings.warn(
-            f"The small CLIP '{name}' was trained on rendered scenes with {len(trained)} tokens. "
-            f'It does not know {_some(unknown)}: results for them are meaningless. '
-            'docs/synthetic.md lists the words that it knows; a pretrained CLIP knows all words.',
+            f"The small CLIP '{name}' was trained with {len(trained)} tokens. It does not know "
+            f'{_some(unknown)}: results for them are meaningless. '
+            'mmseg_langseg.synthetic.words lists the words that it knows; a pretrained CLIP knows '
+            'all words.',
             LangSegWarning,
             stacklevel=_CALLER,
         )
