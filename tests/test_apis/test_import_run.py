@@ -8,7 +8,7 @@ from PIL import Image
 from mmseg_langseg.apis import run_test
 from mmseg_langseg.apis.command_line import run_command
 from mmseg_langseg.apis.import_run import import_annotations
-from mmseg_langseg.cli import _main
+from mmseg_langseg.cli.commands import _main
 from mmseg_langseg.datasets import FolderSegDataset, LoadLabelMap
 from mmseg_langseg.export import COCOExporter, CVATExporter
 from tests.test_configs import load
