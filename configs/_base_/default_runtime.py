@@ -21,6 +21,6 @@ log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 # Without a `name`, each run gets its own visualizer, even several runs in one process.
 visualizer = dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
-tta_model = dict(type='SegTTAModel')
+tta_model = dict(type='LanguageTTAModel')
 load_from = None
 resume = False

@@ -15,8 +15,9 @@ from mmseg_langseg.fileio import check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 from .image_inputs import Inputs, image_inputs, is_single_image
-from .inferencer import LangSegInferencer, parse_texts
+from .inferencer import LangSegInferencer
 from .rejection import OTHER, Rejection
+from .texts import parse_texts
 
 
 @dataclass
@@ -46,6 +47,7 @@ def export_results(
     threshold: float | None = None,
     min_margin: float | None = None,
     contrast: Sequence[str] | None = None,
+    tile_size: int | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> ExportReport:
@@ -64,6 +66,7 @@ def export_results(
         threshold: See ``LangSegInferencer.stream``.
         min_margin: Likewise.
         contrast: Likewise.
+        tile_size: Likewise.
         overwrite: Replace files that exist, instead of resuming.
         quiet: Show no progress bar.
 
@@ -98,6 +101,7 @@ def export_results(
         threshold=threshold,
         min_margin=min_margin,
         contrast=None if contrast is None else list(contrast),
+        tile_size=tile_size,
     )
     record = RunRecord(Path(out_dir) / '.segment.json', settings, overwrite)
     record.start()
@@ -112,6 +116,7 @@ def export_results(
         contrast,
         probabilities='heatmaps' in formats,
         on_bad_image=lambda name, error: report.bad.append((name, str(error))),
+        tile_size=tile_size,
     )
     for result in tqdm(results, total=len(todo), unit='image', disable=quiet):
         for exporter in exporters:

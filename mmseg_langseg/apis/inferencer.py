@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,18 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import _load_checkpoint_to_model
-from mmseg.registry import MODELS
 from torch import nn
 
-from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
 from mmseg_langseg.export import SegmentationResult
 from mmseg_langseg.fileio import LangSegWarning, trusted_checkpoint
 from mmseg_langseg.masks import check_integer
+from mmseg_langseg.models.segmentors import (
+    PixelLogits,
+    TiledLogits,
+    compute_pixel_logits,
+    predict_pixels,
+    window_boxes,
+)
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
     check_language_head,
@@ -32,14 +36,12 @@ from mmseg_langseg.models.utils import (
 )
 
 from .device import check_device
-from .image_inputs import ImageInput, Inputs, image_inputs, is_single_image
+from .image_inputs import Inputs, image_inputs, is_single_image
 from .launch import check_checkpoint, load_config
 from .model_zoo import model_config
-from .pixel_prediction import predict_pixels
 from .rejection import Rejection, add_contrast
-from .stored_weights import skip_public_weights
-
-Texts = str | os.PathLike | Sequence[str] | Vocabulary | Sequence[Vocabulary]
+from .stored_weights import build_model
+from .texts import Texts, pair_vocabularies
 
 
 class LangSegInferencer:
@@ -82,7 +84,7 @@ class LangSegInferencer:
         cfg = load_config(config, cfg_options=cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         with trusted_checkpoint(weights if trust_checkpoint else None):
-            self.model = _build(cfg, weights)
+            self.model = build_model(cfg, weights)
         check_language_head(self.model, type(self).__name__)
         _warn_of_small_clip(self.model.decode_head.text_encoder)
         self.model.to(device).eval()
@@ -133,6 +135,7 @@ class LangSegInferencer:
         contrast: Sequence[str] | None = None,
         probabilities: bool = False,
         on_bad_image: Callable[[str, Exception], None] | None = None,
+        tile_size: int | None = None,
     ) -> Iterator[SegmentationResult]:
         """Segment images one after another, in constant memory.
 
@@ -144,7 +147,8 @@ class LangSegInferencer:
             texts: See :meth:`__call__`. A single class competes with ``contrast`` words.
             batch_size: Images per forward pass.
             threshold: Reject pixels whose best class has a lower probability, in [0, 1]: softmax
-                over the classes at CLIP's own logit scale. Rejected pixels get the class
+                over the embedding rows (all classes and background words) at CLIP's own logit
+                scale, of which a class has its best row. Rejected pixels get the class
                 ``'other'``, which is appended.
             min_margin: Reject pixels whose two best classes have probabilities that differ by less.
             contrast: Words that compete with a single class, instead of the bundled
@@ -152,6 +156,9 @@ class LangSegInferencer:
             probabilities: Keep the probabilities of all classes in the results.
             on_bad_image: Called with name and error of an image that cannot be read, which is then
                 skipped; None raises the error.
+            tile_size: Segment images with a longer side in square tiles of so many pixels, each
+                preprocessed as an image of its own. A quarter of neighboring tiles overlaps, where
+                logits are averaged. None: images are segmented as a whole, whatever their size.
 
         Yields:
             Results in the order of the inputs.
@@ -161,32 +168,37 @@ class LangSegInferencer:
         """
         rejection = Rejection(threshold, min_margin)
         check_integer('batch_size', batch_size, 1)
-        batch: list[tuple[ImageInput, np.ndarray, dict]] = []
-        current = vocabulary = None
-        classes: tuple[str, ...] = ()
+        if tile_size is not None:
+            check_integer('tile_size', tile_size, 16)
         scale = self.model.decode_head.text_encoder.logit_scale
-        for image, given in _with_vocabulary(image_inputs(inputs), texts):
+        run = _Run(rejection, probabilities)
+        batch: list[_Loaded] = []
+        for image, given in pair_vocabularies(image_inputs(inputs), texts):
             try:
                 rgb = image.load()
-                sample = self._prepare(rgb)
+                tiled = tile_size is not None and max(rgb.shape[:2]) > tile_size
+                loaded = _Loaded(image.name, rgb, self._prepare(rgb[:tile_size, :tile_size]))
             except (OSError, TypeError, ValueError) as error:
                 if on_bad_image is None:
                     raise
                 on_bad_image(image.name, error)
                 continue
-            if batch and not (given == current and self._fits(batch, sample)):
-                yield from self._segment(batch, vocabulary, classes, rejection, probabilities)
+            if batch and (tiled or given != run.given or not self._fits(batch, loaded)):
+                yield from self._segment(batch, run)
                 batch = []
-            if given != current:
-                current, classes = given, rejection.classes(given)
-                vocabulary = add_contrast(given, contrast)
-                rejection.check_reachable(vocabulary.num_classes, scale)
-            batch.append((image, rgb, sample))
+            if given != run.given:
+                run.given, run.classes = given, rejection.classes(given)
+                run.vocabulary = add_contrast(given, contrast)
+                rejection.check_reachable(len(run.vocabulary.rows), scale)
+            if tiled:
+                yield self._segment_in_tiles(loaded, run, tile_size, batch_size)
+                continue
+            batch.append(loaded)
             if len(batch) == batch_size:
-                yield from self._segment(batch, vocabulary, classes, rejection, probabilities)
+                yield from self._segment(batch, run)
                 batch = []
         if batch:
-            yield from self._segment(batch, vocabulary, classes, rejection, probabilities)
+            yield from self._segment(batch, run)
 
     def _prepare(self, rgb: np.ndarray) -> dict:
         try:
@@ -199,53 +211,74 @@ class LangSegInferencer:
                 f'({error}); use an image that is less narrow.'
             ) from error
 
-    def _fits(self, batch: list[tuple], sample: dict) -> bool:
+    def _fits(self, batch: list[_Loaded], loaded: _Loaded) -> bool:
         """Return whether a sample can share a batch, without padding."""
         squared = getattr(self.model.data_preprocessor, 'input_size', None) is not None
-        shape = sample['inputs'].shape
-        return squared or all(other['inputs'].shape == shape for _, _, other in batch)
+        shape = loaded.sample['inputs'].shape
+        return squared or all(other.sample['inputs'].shape == shape for other in batch)
 
-    def _segment(
-        self,
-        batch: list[tuple[ImageInput, np.ndarray, dict]],
-        vocabulary: Vocabulary,
-        classes: tuple[str, ...],
-        rejection: Rejection,
-        keep_probabilities: bool,
-    ) -> Iterator[SegmentationResult]:
-        # Here, as another stream of this inferencer may have set its own.
+    def _segment(self, batch: list[_Loaded], run: _Run) -> Iterator[SegmentationResult]:
+        self._set_vocabulary(run.vocabulary)
+        sizes = [loaded.rgb.shape[:2] for loaded in batch]
+        logits = self._logits([loaded.sample for loaded in batch], sizes)
+        for loaded, own in zip(batch, logits, strict=True):
+            yield self._result(loaded, own, run)
+
+    def _segment_in_tiles(
+        self, loaded: _Loaded, run: _Run, tile_size: int, batch_size: int
+    ) -> SegmentationResult:
+        self._set_vocabulary(run.vocabulary)
+        size, stride = loaded.rgb.shape[:2], max(tile_size * 3 // 4, 1)
+        boxes = window_boxes(size, (tile_size, tile_size), (stride, stride))
+        tiles: list[PixelLogits] = []
+        for start in range(0, len(boxes), batch_size):
+            crops = [loaded.rgb[y1:y2, x1:x2] for y1, x1, y2, x2 in boxes[start:][:batch_size]]
+            sizes = [crop.shape[:2] for crop in crops]
+            tiles += self._logits(list(map(self._prepare, crops)), sizes, keep_scores=False)
+        return self._result(loaded, TiledLogits(boxes, tiles, size), run)
+
+    def _set_vocabulary(self, vocabulary: Vocabulary) -> None:
+        # For each batch, as another stream of this inferencer may have set its own.
         if vocabulary != self._vocabulary:
             set_model_vocabulary(self.model, vocabulary, type(self).__name__)
             self._vocabulary = vocabulary
-        data = pseudo_collate([sample for _, _, sample in batch])
-        data = self.model.data_preprocessor(data, False)
-        metas = [sample.metainfo for sample in data['data_samples']]
-        logits = self.model.inference(data['inputs'], metas)
-        for (image, rgb, _), one, meta in zip(batch, logits, metas, strict=True):
-            left, right, top, bottom = meta.get(
-                'img_padding_size', meta.get('padding_size', (0, 0, 0, 0))
-            )
-            height, width = one.shape[1:]
-            predicted = predict_pixels(
-                one[:, top : height - bottom, left : width - right],
-                rgb.shape[:2],
-                self.model.decode_head.text_encoder.logit_scale,
-                self.model.align_corners,
-                keep_probabilities,
-            )
-            yield rejection.result(rgb, predicted, classes, image.name)
+
+    def _logits(
+        self, samples: list[dict], sizes: list[tuple[int, int]], keep_scores: bool = True
+    ) -> list[PixelLogits]:
+        data = self.model.data_preprocessor(pseudo_collate(samples), False)
+        metas = [
+            dict(sample.metainfo, ori_shape=size)
+            for sample, size in zip(data['data_samples'], sizes, strict=True)
+        ]
+        return compute_pixel_logits(self.model, data['inputs'], metas, keep_scores)
+
+    def _result(
+        self, loaded: _Loaded, logits: PixelLogits | TiledLogits, run: _Run
+    ) -> SegmentationResult:
+        scale = self.model.decode_head.text_encoder.logit_scale
+        predicted = predict_pixels(logits, scale, run.probabilities)
+        return run.rejection.result(loaded.rgb, predicted, run.classes, loaded.name)
 
 
-def _build(cfg: Config, weights: str | None) -> nn.Module:
-    if weights is None:
-        return MODELS.build(cfg.model)
-    checkpoint = CheckpointLoader.load_checkpoint(weights, map_location='cpu', logger='silent')
-    if isinstance(checkpoint, Mapping):
-        skip_public_weights(cfg.model, checkpoint.get('state_dict', checkpoint))
-    model = MODELS.build(cfg.model)
-    check_checkpoint_fit(model, checkpoint, weights, trained=True)
-    _load_checkpoint_to_model(model, checkpoint)
-    return model
+@dataclass(frozen=True)
+class _Loaded:
+    """Image and its sample from the test pipeline."""
+
+    name: str | None
+    rgb: np.ndarray
+    sample: dict
+
+
+@dataclass
+class _Run:
+    """Options of a stream, and the vocabulary of the current images."""
+
+    rejection: Rejection
+    probabilities: bool
+    given: Vocabulary | None = None
+    vocabulary: Vocabulary | None = None
+    classes: tuple[str, ...] = ()
 
 
 def _warn_of_small_clip(text_encoder: nn.Module) -> None:
@@ -259,38 +292,6 @@ def _warn_of_small_clip(text_encoder: nn.Module) -> None:
             LangSegWarning,
             stacklevel=3,
         )
-
-
-def _with_vocabulary(
-    images: Iterator[ImageInput], texts: Texts
-) -> Iterator[tuple[ImageInput, Vocabulary]]:
-    """Pair images with their vocabularies."""
-    several = isinstance(texts, (list, tuple)) and any(isinstance(t, Vocabulary) for t in texts)
-    if not several:
-        vocabulary = parse_texts(texts)
-        yield from ((image, vocabulary) for image in images)
-        return
-    vocabularies = [parse_texts(entry) for entry in texts]
-    for number, image in enumerate(images):
-        if number == len(vocabularies):
-            raise ValueError(
-                f'{len(vocabularies)} vocabularies for more images; expected one per image.'
-            )
-        yield image, vocabularies[number]
-
-
-def parse_texts(texts: str | os.PathLike | Sequence[str] | Vocabulary) -> Vocabulary:
-    """Parse class names in any accepted form, see :meth:`Vocabulary.parse`.
-
-    Raises:
-        TypeError: If the type is none that ``Vocabulary.parse`` reads.
-    """
-    if not isinstance(texts, (str, os.PathLike, list, tuple, Vocabulary)):
-        raise TypeError(
-            f"texts is of type {type(texts).__name__}; expected 'cat; dog, puppy; grass', a list "
-            'with one entry per class, the path of a .json vocabulary, or a Vocabulary.'
-        )
-    return Vocabulary.parse(texts)
 
 
 def _test_steps(cfg: Config) -> list[dict]:

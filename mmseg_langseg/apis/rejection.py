@@ -12,9 +12,8 @@ import torch
 
 from mmseg_langseg.export import SegmentationResult
 from mmseg_langseg.fileio import LangSegWarning
+from mmseg_langseg.models.segmentors import PixelPrediction
 from mmseg_langseg.models.text_encoders import Vocabulary
-
-from .pixel_prediction import PixelPrediction
 
 OTHER = 'other'
 """Class of rejected pixels, and of pixels where contrast words win."""
@@ -92,22 +91,22 @@ class Rejection:
         needs_other = self.rejects or vocabulary.num_classes == 1
         return (*names, OTHER) if needs_other and OTHER not in names else names
 
-    def check_reachable(self, num_classes: int, scale: float) -> None:
+    def check_reachable(self, num_rows: int, scale: float) -> None:
         """Warn if no pixel can be accepted: cosines are in [-1, 1], so probabilities are bounded.
 
         Args:
-            num_classes: Number of classes K.
+            num_rows: Number of embedding rows (classes and background words).
             scale: Logit scale of the softmax.
         """
         worst = math.exp(-2 * scale)
-        best = 1 / (1 + (num_classes - 1) * worst)
+        best = 1 / (1 + (num_rows - 1) * worst)
         limits = dict(threshold=best, min_margin=best * (1 - worst))
         for name, limit in limits.items():
             value = getattr(self, name)
             if value is not None and value > limit:
                 warnings.warn(
-                    f'{name}={value:g} rejects every pixel: with {num_classes} classes and a logit '
-                    f'scale of {scale:.3g}, it can be at most {limit:.3g}.',
+                    f'{name}={value:g} rejects every pixel: with {num_rows} text embeddings and a '
+                    f'logit scale of {scale:.3g}, it can be at most {limit:.3g}.',
                     LangSegWarning,
                     stacklevel=3,
                 )

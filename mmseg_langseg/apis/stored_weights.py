@@ -1,10 +1,17 @@
-"""Skip the download of pretrained weights if a checkpoint holds the whole model."""
+"""Load checkpoints, without a download of pretrained weights if they hold the whole model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
 from mmseg_langseg.fileio import read_checkpoint
 
 TEXT_ENCODER = 'decode_head.text_encoder.'
@@ -35,6 +42,27 @@ def skip_public_weights(model: Mapping[str, Any], names: Iterable[str]) -> None:
     encoder = model.get('decode_head', {}).get('text_encoder') or {}
     source = encoder.get('pretrained', (model.get('clip') or {}).get('pretrained'))
     _replace(model, source)
+
+
+def build_model(cfg: Config, weights: str | None) -> nn.Module:
+    """Build the model of a config with the weights of a checkpoint.
+
+    Args:
+        cfg: Config with ``model``; its public weights are not loaded if the checkpoint has all.
+        weights: Checkpoint file, or None.
+
+    Raises:
+        ValueError: If the weights are damaged, hold code, or belong to another model.
+    """
+    if weights is None:
+        return MODELS.build(cfg.model)
+    checkpoint = CheckpointLoader.load_checkpoint(weights, map_location='cpu', logger='silent')
+    if isinstance(checkpoint, Mapping):
+        skip_public_weights(cfg.model, checkpoint.get('state_dict', checkpoint))
+    model = MODELS.build(cfg.model)
+    check_checkpoint_fit(model, checkpoint, weights, trained=True)
+    _load_checkpoint_to_model(model, checkpoint)
+    return model
 
 
 def _replace(config: Any, source: str | None) -> None:

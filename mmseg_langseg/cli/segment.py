@@ -12,7 +12,8 @@ from mmseg_langseg.apis.command_line import (
     positive_int,
 )
 from mmseg_langseg.apis.export_run import export_results
-from mmseg_langseg.apis.inferencer import LangSegInferencer, parse_texts
+from mmseg_langseg.apis.inferencer import LangSegInferencer
+from mmseg_langseg.apis.texts import parse_texts
 from mmseg_langseg.export import EXPORTERS
 
 HELP = 'segment images by class names'
@@ -39,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--weights', help='checkpoint; default: the untrained model')
     parser.add_argument('--batch-size', type=positive_int, default=1, help='images per batch')
+    parser.add_argument(
+        '--tile-size',
+        type=positive_int,
+        metavar='PIXELS',
+        help='segment larger images in overlapping tiles of this size, e.g. 1024 for aerial images',
+    )
     parser.add_argument(
         '--threshold',
         type=number_in(0, 1),
@@ -71,6 +78,7 @@ def run(args: argparse.Namespace) -> None:
         args.batch_size,
         args.threshold,
         args.min_margin,
+        tile_size=args.tile_size,
         overwrite=args.overwrite,
         quiet=args.quiet,
     )

@@ -74,6 +74,7 @@ def setup(request, voc):
     cfg = load(f'pixelclip/{request.param}_coco.py', 'pascal_voc20')
     cfg.test_dataloader.dataset.data_root = str(voc)
     cfg.model = tiny_model(cfg)
+    cfg.model.test_cfg.keep_logits = True
     torch.manual_seed(SEEDS[request.param])
     return cfg, MODELS.build(cfg.model).eval(), SIZES[request.param]
 

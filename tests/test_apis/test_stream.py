@@ -4,13 +4,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from mmengine.config import Config
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer
 from mmseg_langseg.apis.image_inputs import image_inputs
-from mmseg_langseg.apis.pixel_prediction import predict_pixels
 from mmseg_langseg.apis.rejection import OTHER, Rejection, add_contrast
 from mmseg_langseg.fileio import LangSegWarning
 from mmseg_langseg.models.text_encoders import Vocabulary
@@ -48,24 +46,6 @@ def folder(tmp_path):
     return tmp_path / 'photos'
 
 
-@pytest.mark.parametrize('classes', [2, 3, 16, 17, 40])
-@pytest.mark.parametrize('align_corners', [False, True])
-def test_chunks_equal_all_classes_at_once(classes, align_corners):
-    torch.manual_seed(classes)
-    logits = torch.rand(classes, 7, 9)
-    logits[1] = logits[0]  # ties: the first class wins
-    found = predict_pixels(logits, (30, 41), 5.0, align_corners, keep_probabilities=True)
-    full = F.interpolate(logits[None], size=(30, 41), mode='bilinear', align_corners=align_corners)[
-        0
-    ]
-    probability = (5 * full).softmax(0)
-    assert torch.equal(found.labels, full.argmax(0))
-    best = probability.topk(2, 0).values
-    torch.testing.assert_close(found.scores, best[0])
-    torch.testing.assert_close(found.margin, best[0] - best[1])
-    torch.testing.assert_close(found.probabilities.float(), probability, rtol=0, atol=1e-3)
-
-
 def equal(one, other):
     assert one.classes == other.classes and one.name == other.name
     assert np.array_equal(one.labels, other.labels)
@@ -86,9 +66,9 @@ def test_batches_change_nothing(model, batch_size, folder, request):
 
 
 def test_images_of_different_sizes_share_a_batch_if_squared(squared, folder, monkeypatch):
-    sizes, real = [], squared.model.inference
+    sizes, real = [], squared.model.extract_feat
     monkeypatch.setattr(
-        squared.model, 'inference', lambda x, metas: sizes.append(len(x)) or real(x, metas)
+        squared.model, 'extract_feat', lambda images: sizes.append(len(images)) or real(images)
     )
     squared(folder, TEXTS, batch_size=4)
     assert sizes == [4, 1]
@@ -226,3 +206,39 @@ def test_thresholds_that_reject_every_pixel_warn():
 def test_options_out_of_range_are_named(inferencer, folder, options, message):
     with pytest.raises(ValueError, match=message):
         inferencer(folder, TEXTS, **options)
+
+
+def test_large_images_are_segmented_in_tiles(squared, folder):
+    rgb = np.random.default_rng(1).integers(0, 256, (90, 150, 3), np.uint8)
+    result = squared(rgb, TEXTS, tile_size=64, batch_size=4)
+    assert result.labels.shape == (90, 150)
+    # The corners belong to one tile each: (row, column, rows and columns without overlap).
+    for y, x, rows, columns in [
+        (0, 0, slice(0, 26), slice(0, 48)),
+        (0, 86, slice(0, 26), slice(112, 150)),
+        (26, 0, slice(64, 90), slice(0, 48)),
+        (26, 86, slice(64, 90), slice(112, 150)),
+    ]:
+        tile = squared(np.ascontiguousarray(rgb[y : y + 64, x : x + 64]), TEXTS)
+        alone = np.full((90, 150), -1)
+        alone[y : y + 64, x : x + 64] = tile.labels
+        assert np.array_equal(result.labels[rows, columns], alone[rows, columns])
+    whole = squared(rgb, TEXTS)
+    assert not np.array_equal(whole.labels, result.labels)
+    small = squared(rgb[:64, :64], TEXTS, tile_size=64)
+    assert np.array_equal(small.labels, squared(rgb[:64, :64], TEXTS).labels)
+
+
+@pytest.mark.parametrize('batch_size', [1, 3])
+def test_tiles_and_whole_images_keep_their_order(squared, folder, batch_size):
+    results = squared(folder, TEXTS, batch_size=batch_size, tile_size=40)
+    assert [r.name for r in results] == ['a/1.png', 'a/3.png', 'b/0.png', 'b/2.png', 'b/4.png']
+    for result in results:
+        single = squared(folder / result.name, TEXTS, tile_size=40)
+        assert np.array_equal(result.labels, single.labels)
+
+
+def test_a_tile_size_that_is_no_size_is_refused(squared, folder):
+    for bad in (0, 15, 2.5, True):
+        with pytest.raises((TypeError, ValueError), match=rf'tile_size.*{bad}'):
+            squared(folder, TEXTS, tile_size=bad)

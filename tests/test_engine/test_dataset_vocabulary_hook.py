@@ -54,7 +54,7 @@ def test_names_that_differ_from_the_dataset_are_logged():
 
 def test_words_reach_the_model_inside_test_time_augmentation():
     module = pixelclip_config()
-    tta = MODELS.build(ConfigDict(type='SegTTAModel', module=module))
+    tta = MODELS.build(ConfigDict(type='LanguageTTAModel', module=module))
     DatasetVocabularyHook().before_test(fake_runner(tta, test=('cat', 'dog')))
     assert tta.module.decode_head.vocabulary.names == ('cat', 'dog')
 

@@ -103,15 +103,21 @@ class LanguageHead(BaseModule):
             )
         self.logit_offset = offset.to(self.logit_offset)
 
-    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Computes class logits of dense features.
+    @property
+    def score_classes(self) -> Tensor:
+        """Class ``(R,)`` int64 of each channel of :meth:`scores`, ascending."""
+        return self.row_class
+
+    def scores(self, inputs: tuple[Tensor, ...], start: int = 0, stop: int | None = None) -> Tensor:
+        """Computes scores of embedding rows; the score of a class is that of its best row.
 
         Args:
-            inputs: Tuple of feature maps; the last one, ``(B, D, h, w)``, is used.
+            inputs: See :meth:`forward`.
+            start: First row.
+            stop: The one after the last; None for all.
 
         Returns:
-            Cosines ``(B, K, h', w')`` minus the logit offset, float32; (h', w') is
-            ``feature_size``.
+            ``(B, stop - start, h', w')`` float32, see :meth:`forward`.
 
         Raises:
             RuntimeError: If no vocabulary is set.
@@ -130,10 +136,24 @@ class LanguageHead(BaseModule):
             features = F.interpolate(
                 features, size=self.feature_size, mode='bilinear', align_corners=False
             )
-        scores = cosine_map(features, self.text_rows)
-        if len(self.text_rows) != self.num_classes:
-            scores = self._best_word(scores)
-        return scores - self.logit_offset[:, None, None]
+        offset = self.logit_offset[self.row_class[start:stop]]
+        return cosine_map(features, self.text_rows[start:stop]) - offset[:, None, None]
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Computes class logits of dense features.
+
+        Args:
+            inputs: Tuple of feature maps; the last one, ``(B, D, h, w)``, is used.
+
+        Returns:
+            Cosines ``(B, K, h', w')`` minus the logit offset, float32; (h', w') is
+            ``feature_size``.
+
+        Raises:
+            RuntimeError: If no vocabulary is set.
+        """
+        scores = LanguageHead.scores(self, inputs)
+        return scores if len(self.text_rows) == self.num_classes else self._best_word(scores)
 
     def _best_word(self, scores: Tensor) -> Tensor:
         """Takes the maximum over the rows of each class (several for background words)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -47,6 +48,25 @@ class MaskCLIPHead(LanguageHead):
         self.key_smoothing = key_smoothing
         self.prompt_denoising = prompt_denoising
         self.scale = scale
+
+    @property
+    def score_classes(self) -> Tensor:
+        """Class ``(R,)`` int64 of each channel of :meth:`scores`, ascending."""
+        if self.key_smoothing is None and self.prompt_denoising is None:
+            return super().score_classes
+        return torch.arange(self.num_classes)
+
+    def scores(self, inputs: tuple[Tensor, ...], start: int = 0, stop: int | None = None) -> Tensor:
+        """Computes the scores of embedding rows; with a refinement, of classes, as it needs all.
+
+        Args:
+            inputs: See :meth:`forward`.
+            start: See ``LanguageHead.scores``.
+            stop: Likewise.
+        """
+        if self.key_smoothing is None and self.prompt_denoising is None:
+            return super().scores(inputs, start, stop)
+        return self(inputs)[:, start:stop]
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Computes class scores of dense features.

@@ -5,13 +5,18 @@ from __future__ import annotations
 import copy
 
 import torch.nn.functional as F
+from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmseg_langseg.models.backbones import CLIPTower
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import set_model_vocabulary
+
+from .pixel_logits import compute_pixel_logits
+from .pixel_prediction import predict_labels
 
 
 @MODELS.register_module()
@@ -21,7 +26,9 @@ class LanguageSegmentor(EncoderDecoder):
     With an untrained CLIP tower it is zero-shot CLIP or MaskCLIP, depending on ``readout``. Any
     other backbone needs an ``EmbeddingHead`` as its neck. In ``whole`` mode logits are resized
     from the head's grid to the original image in one bilinear step (the protocol of PixelCLIP);
-    in ``slide`` mode, to the window. Both work for any batch size.
+    in ``slide`` mode, to the window. Both work for any batch size. Predictions only hold
+    ``pred_sem_seg`` and need the same memory for any number of classes;
+    ``test_cfg.keep_logits=True`` adds ``seg_logits``, the logits of all classes at image size.
 
     Args:
         backbone: Config of a CLIP tower, or of any backbone.
@@ -30,6 +37,9 @@ class LanguageSegmentor(EncoderDecoder):
             so that one line of a config changes them all.
         **kwargs: See ``EncoderDecoder``.
     """
+
+    resizes_directly = True
+    """In whole mode, logits are resized from the head's grid to the image in one step."""
 
     def __init__(
         self, backbone: dict, decode_head: dict, clip: dict | None = None, **kwargs
@@ -60,6 +70,31 @@ class LanguageSegmentor(EncoderDecoder):
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Sets the classes to those of a vocabulary (see ``LanguageHead.set_vocabulary``)."""
         set_model_vocabulary(self, vocabulary, type(self).__name__)
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Predicts the label maps of images.
+
+        Args:
+            inputs: ``(B, 3, H, W)``, preprocessed.
+            data_samples: Their metainfo with ``ori_shape``; None for images of the input size.
+
+        Returns:
+            The samples with ``pred_sem_seg`` ``(1, H, W)`` int64 at original size, and if
+            ``test_cfg.keep_logits`` is set, ``seg_logits`` ``(K, H, W)`` float32.
+        """
+        if data_samples is None:
+            data_samples = [SegDataSample() for _ in inputs]
+            metas = [dict(ori_shape=tuple(inputs.shape[2:]))] * len(inputs)
+        else:
+            metas = [sample.metainfo for sample in data_samples]
+        images = compute_pixel_logits(self, inputs, metas)
+        for sample, logits in zip(data_samples, images, strict=True):
+            sample.pred_sem_seg = PixelData(data=predict_labels(logits)[None])
+            if self.test_cfg.get('keep_logits', False):
+                sample.seg_logits = PixelData(data=logits.classes(0, logits.num_classes))
+        return data_samples
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Computes logits of images ``(B, 3, H, W)``.

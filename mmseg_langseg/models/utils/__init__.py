@@ -3,6 +3,7 @@
 from .frozen_tower import FrozenTower
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
 from .momentum_teacher import MomentumTeacher
+from .resize_rows import resize_rows, source_rows
 from .running_mean import RunningMean
 from .segments import (
     Segments,
@@ -28,9 +29,11 @@ __all__ = [
     'located',
     'mask_pool',
     'region_labels',
+    'resize_rows',
     'segment_embeddings',
     'segment_pixels',
     'set_model_vocabulary',
     'slot_in_image',
+    'source_rows',
     'warp_features',
 ]

@@ -135,7 +135,7 @@ def test_twenty_iterations_on_blobs_and_other_words_at_test_time():
         vocabulary = Vocabulary.from_string(words)
         model.set_vocabulary(vocabulary)
         (result,) = predict(model, torch.zeros(3, 40, 48, dtype=torch.uint8))
-        assert result.seg_logits.data.shape == (vocabulary.num_classes, 40, 48)
+        assert result.pred_sem_seg.data.shape == (1, 40, 48)
         assert result.pred_sem_seg.data.max() < vocabulary.num_classes
 
 

@@ -20,6 +20,7 @@ def predict(model, images):
         sample.set_metainfo(dict(ori_shape=shape, img_shape=shape))
         samples.append(sample)
     data = model.data_preprocessor(dict(inputs=images, data_samples=samples), False)
+    model.test_cfg['keep_logits'] = True
     with torch.no_grad():
         return model.eval()(**data, mode='predict')
 

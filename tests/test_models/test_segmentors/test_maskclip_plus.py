@@ -99,7 +99,7 @@ def test_names_at_test_time_are_free():
     batch = dict(inputs=[torch.zeros(3, 40, 48, dtype=torch.uint8)], data_samples=[sample])
     with torch.no_grad():
         (result,) = model.eval()(**model.data_preprocessor(batch, False), mode='predict')
-    assert result.seg_logits.data.shape == (4, 40, 48)
+    assert result.pred_sem_seg.data.shape == (1, 40, 48) and model.num_classes == 4
 
 
 def test_a_student_of_another_width_is_refused():

@@ -1,0 +1,255 @@
+"""Class logits of an image at its own size, computed for some classes and rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import torch
+from mmseg.models.segmentors import EncoderDecoder
+from torch import Tensor
+
+from mmseg_langseg.models.utils import resize_rows, source_rows
+
+WINDOWS_PER_PASS = 8
+"""Sliding windows in one pass through the image tower."""
+_KEPT_BYTES = 128 * 2**20
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of a model input, and its dense features.
+
+    Attributes:
+        box: First row, first column, row after the last, and column after the last.
+        features: Input of the decode head: feature maps ``(1, D, h, w)``.
+    """
+
+    box: Box
+    features: tuple[Tensor, ...]
+
+
+class PixelLogits:
+    """Logits of one image: those of its windows, averaged where they overlap, at image size.
+
+    Logits of all classes at image size take gigabytes for large vocabularies and images. This
+    class keeps the dense features and computes what is asked for, as ``EncoderDecoder`` does:
+    scores on the head's grid, resized to the window, averaged, without padding, flipped back,
+    resized to the original image.
+
+    Args:
+        head: A ``LanguageHead``.
+        windows: Windows that cover the model input; in ``whole`` mode one.
+        meta: Metainfo of the image (``ori_shape``, ``flip``, ``padding_size``, ...).
+        canvas: (H, W) of the model input.
+        direct: Resize from the head's grid to the image in one step: ``whole`` mode of
+            ``LanguageSegmentor`` without padding.
+        align_corners: See ``F.interpolate``.
+        keep_scores: Keep the scores of all classes on the grids if they take at most 128 MiB.
+    """
+
+    def __init__(
+        self,
+        head: torch.nn.Module,
+        windows: list[Window],
+        meta: dict,
+        canvas: tuple[int, int],
+        direct: bool,
+        align_corners: bool,
+        keep_scores: bool = True,
+    ) -> None:
+        self.head = head
+        self.size: tuple[int, int] = tuple(meta['ori_shape'][:2])
+        self.score_classes: tuple[int, ...] = tuple(head.score_classes.tolist())
+        self._windows = windows
+        self._canvas = canvas
+        self._padding = padding_of(meta)
+        self._flip = meta.get('flip_direction') if meta.get('flip') else None
+        self._direct = direct
+        self._align_corners = align_corners
+        self._keep_scores = keep_scores
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes K."""
+        return self.score_classes[-1] + 1
+
+    def scores(self, start: int, stop: int, rows: tuple[int, int] | None = None) -> Tensor:
+        """Compute the logits of some embedding rows at image size.
+
+        Args:
+            start: First embedding row of the vocabulary; ``score_classes`` has the class of each.
+            stop: The one after the last.
+            rows: First pixel row, and the one after the last; None for all.
+
+        Returns:
+            ``(stop - start, rows, W)`` float32.
+        """
+        rows = (0, self.size[0]) if rows is None else rows
+        if self._direct:
+            grid = self._flipped(self._grid(0, start, stop))
+            return resize_rows(grid, self.size, rows, align_corners=self._align_corners)
+        left, right, top, bottom = self._padding
+        height = self._canvas[0] - top - bottom
+        first, last = source_rows(rows, height, self.size[0], self._align_corners)
+        if rows == (0, self.size[0]):
+            first, last = 0, height
+        on_canvas = (height - last, height - first) if self._flip == 'vertical' else (first, last)
+        band = average_overlaps(
+            [window.box for window in self._windows],
+            lambda index, own: self._window(index, start, stop, own),
+            (on_canvas[0] + top, on_canvas[1] + top),
+            self._canvas[1],
+        )
+        band = self._flipped(band[..., left : self._canvas[1] - right])
+        return resize_rows(band, self.size, rows, (first, height), self._align_corners)
+
+    def classes(self, start: int, stop: int, rows: tuple[int, int] | None = None) -> Tensor:
+        """Compute class logits ``(stop - start, rows, W)`` at image size: a class is its best row.
+
+        Args:
+            start: First class.
+            stop: The one after the last.
+            rows: See :meth:`scores`.
+        """
+        first, last = self.rows_of(start, stop)
+        return best_rows(self.scores(first, last, rows), self.score_classes[first:last])
+
+    def rows_of(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the first embedding row of classes, and the one after the last."""
+        own = [i for i, index in enumerate(self.score_classes) if start <= index < stop]
+        return own[0], own[-1] + 1
+
+    @cached_property
+    def _kept(self) -> list[Tensor] | None:
+        """Scores of all windows on their grids, if they are small."""
+        first = self.head.scores(self._windows[0].features)[0]
+        if not self._keep_scores or first.nbytes * len(self._windows) > _KEPT_BYTES:
+            return None
+        others = [self.head.scores(window.features)[0] for window in self._windows[1:]]
+        return [first, *others]
+
+    def _grid(self, window: int, start: int, stop: int) -> Tensor:
+        if self._kept is not None:
+            return self._kept[window][start:stop]
+        return self.head.scores(self._windows[window].features, start, stop)[0]
+
+    def _window(self, index: int, start: int, stop: int, rows: tuple[int, int]) -> Tensor:
+        y1, x1, y2, x2 = self._windows[index].box
+        grid = self._grid(index, start, stop)
+        return resize_rows(grid, (y2 - y1, x2 - x1), rows, align_corners=self._align_corners)
+
+    def _flipped(self, logits: Tensor) -> Tensor:
+        if self._flip is None:
+            return logits
+        return logits.flip(2 if self._flip == 'horizontal' else 1)
+
+
+def compute_pixel_logits(
+    model: EncoderDecoder, inputs: Tensor, metas: list[dict], keep_scores: bool = True
+) -> list[PixelLogits]:
+    """Compute the dense features of images, from which class logits follow at any time.
+
+    Args:
+        model: Segmentor with a ``LanguageHead``.
+        inputs: ``(B, 3, H, W)``, preprocessed.
+        metas: Metainfo of each image, with ``ori_shape``.
+        keep_scores: See :class:`PixelLogits`.
+    """
+    slide = model.test_cfg.get('mode', 'whole') == 'slide'
+    canvas = tuple(inputs.shape[2:])
+    boxes = [(0, 0, *canvas)]
+    if slide:
+        boxes = window_boxes(canvas, model.test_cfg['crop_size'], model.test_cfg['stride'])
+    per_pass = max(len(inputs), WINDOWS_PER_PASS) // len(inputs)
+    windows: list[list[Window]] = [[] for _ in metas]
+    for start in range(0, len(boxes), per_pass):
+        some = boxes[start : start + per_pass]
+        crops = torch.cat([inputs[:, :, y1:y2, x1:x2] for y1, x1, y2, x2 in some])
+        features = model.extract_feat(crops)
+        for number, box in enumerate(some):
+            for image, own in enumerate(windows):
+                index = number * len(inputs) + image
+                own.append(Window(box, tuple(f[index : index + 1] for f in features)))
+    return [
+        PixelLogits(
+            model.decode_head,
+            own,
+            meta,
+            canvas,
+            not slide and getattr(model, 'resizes_directly', False) and not any(padding_of(meta)),
+            model.align_corners,
+            keep_scores,
+        )
+        for own, meta in zip(windows, metas, strict=True)
+    ]
+
+
+def average_overlaps(
+    boxes: Sequence[Box],
+    scores: Callable[[int, tuple[int, int]], Tensor],
+    rows: tuple[int, int],
+    width: int,
+) -> Tensor:
+    """Average the scores of overlapping parts of an image over some of its rows.
+
+    Args:
+        boxes: Parts that cover the image.
+        scores: Function of the index of a part, and first row in it and the one after the last,
+            which returns scores ``(R, rows, W of the part)``.
+        rows: First row of the image, and the one after the last.
+        width: Width of the image.
+
+    Returns:
+        ``(R, rows, width)``.
+    """
+    total = count = None
+    for index, (y1, x1, y2, x2) in enumerate(boxes):
+        first, last = max(y1, rows[0]), min(y2, rows[1])
+        if first >= last:
+            continue
+        part = scores(index, (first - y1, last - y1))
+        if total is None:
+            total = part.new_zeros(len(part), rows[1] - rows[0], width)
+            count = part.new_zeros(rows[1] - rows[0], width)
+        total[:, first - rows[0] : last - rows[0], x1:x2] += part
+        count[first - rows[0] : last - rows[0], x1:x2] += 1
+    return total.div_(count)
+
+
+def window_boxes(size: tuple[int, int], crop: Sequence[int], stride: Sequence[int]) -> list[Box]:
+    """Return the sliding windows of ``EncoderDecoder.slide_inference``, row by row.
+
+    Args:
+        size: (H, W) of the image.
+        crop: (H, W) of a window; windows are as small as the image if it is smaller.
+        stride: Rows and columns between neighboring windows.
+    """
+    starts = []
+    for side, length, step in zip(size, crop, stride, strict=True):
+        last = max(side - length, 0)
+        starts.append([min(i * step, last) for i in range(-(-last // step) + 1)])
+    height, width = (min(side, length) for side, length in zip(size, crop, strict=True))
+    return [(y, x, y + height, x + width) for y in starts[0] for x in starts[1]]
+
+
+def best_rows(scores: Tensor, classes: tuple[int, ...]) -> Tensor:
+    """Reduce scores of embedding rows ``(R, ...)`` to those of classes, each its best row.
+
+    Args:
+        scores: ``(R, ...)``.
+        classes: Class of each row, ascending.
+    """
+    if len(set(classes)) == len(classes):
+        return scores
+    bounds = [*(classes.index(index) for index in dict.fromkeys(classes)), len(classes)]
+    return torch.stack([scores[first:last].amax(0) for first, last in pairwise(bounds)])
+
+
+def padding_of(meta: dict) -> tuple[int, int, int, int]:
+    """Return the padding of an image: left, right, top, bottom, in pixels of the model input."""
+    return tuple(meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0))))
