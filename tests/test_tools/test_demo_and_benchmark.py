@@ -183,6 +183,17 @@ def test_benchmark_of_the_components_of_clips4(benchmark_module):
         benchmark_module.parse_args(['--what', 'contrast', 'train'])
 
 
+def test_benchmark_of_label_maps_counts_different_pixels(benchmark_module):
+    sizes = ['--channels', '8', '--image-size', '340', '400', '--classes', '5']
+    common = ['--what', 'labels', '--steps', '1', '--device', 'cpu', '--compare-labels']
+    args = benchmark_module.parse_args([*common, *sizes])
+    assert '5 classes' in benchmark_module.protocol('labels', args)
+    for name in benchmark_module.MEASUREMENTS['labels']:
+        figures = benchmark_module.run_one('labels', name, args)
+        assert ('different_labels' in figures) == name.endswith('bounded')
+        assert figures.get('different_labels', 0) == 0
+
+
 def test_random_regions_are_voronoi_cells_of_random_points(benchmark_module):
     regions = benchmark_module.random_regions(2, (9, 12), 5)
     assert regions.shape == (2, 9, 12) and regions.dtype.is_signed

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 
 from mmseg_langseg.masks.generators import felzenszwalb_regions
+from mmseg_langseg.models.decode_heads import LanguageHead
 from mmseg_langseg.models.losses import pixel_segment_contrast
+from mmseg_langseg.models.segmentors import PixelLogits, Window, predict_labels, window_boxes
+from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
     find_segments,
     mask_pool,
@@ -21,6 +24,7 @@ import torch
 import torch.nn.functional as F
 
 WARM_UP = 1
+WINDOW, STRIDE, PATCH = 336, 112, 16
 NUM_VIEWS = 2
 
 
@@ -160,3 +164,56 @@ def measure_regions(args: argparse.Namespace) -> dict[str, float]:
         args.steps,
         args.device,
     )
+
+
+def random_head(args: argparse.Namespace) -> LanguageHead:
+    """Return a head with random text embeddings, without running a text encoder."""
+    arch = {
+        'embed_dim': args.channels,
+        'vision_cfg': {'layers': 1, 'width': 64, 'patch_size': 16, 'image_size': 32},
+        'text_cfg': {'width': 16, 'heads': 1, 'layers': 1},
+    }
+    encoder = {'type': 'OpenCLIPTextEncoder', 'arch': arch, 'pretrained': None}
+    head = LanguageHead(encoder, feature_size=None)
+    names = [f'thing {i}' for i in range(args.classes)]
+    head._set_classes(Vocabulary.from_names(names))
+    head.text_rows = torch.randn(args.classes, args.channels)
+    return head.to(args.device)
+
+
+def labels_of_all_logits(head: LanguageHead, windows: list[Window], size: tuple) -> torch.Tensor:
+    """Return the labels from the logits of all classes at image size, as the toolbox does."""
+    total = torch.zeros(head.num_classes, *size, device=head.text_rows.device)
+    count = torch.zeros(*size, device=head.text_rows.device)
+    for window in windows:
+        y1, x1, y2, x2 = window.box
+        total[:, y1:y2, x1:x2] += F.interpolate(
+            head(window.features), (y2 - y1, x2 - x1), mode='bilinear', align_corners=False
+        )[0]
+        count[y1:y2, x1:x2] += 1
+    return (total / count).argmax(0)
+
+
+def measure_labels(args: argparse.Namespace, slide: bool, bounded: bool) -> dict[str, float]:
+    """Measure the step from dense features to the label map of an image."""
+    size, head = tuple(args.image_size), random_head(args)
+    boxes, grid = [(0, 0, *size)], (64, 64)
+    if slide:
+        boxes = window_boxes(size, (WINDOW, WINDOW), (STRIDE, STRIDE))
+        grid = ((boxes[0][2] - boxes[0][0]) // PATCH, (boxes[0][3] - boxes[0][1]) // PATCH)
+    windows = [
+        Window(box, (torch.randn(1, args.channels, *grid, device=args.device),)) for box in boxes
+    ]
+
+    def labels() -> torch.Tensor:
+        meta = {'ori_shape': size}
+        return predict_labels(PixelLogits(head, windows, meta, size, not slide, False))
+
+    def plain() -> torch.Tensor:
+        return labels_of_all_logits(head, windows, size)
+
+    with torch.no_grad():
+        figures = measure(labels if bounded else plain, 1, args.steps, args.device)
+        if bounded and args.compare_labels:
+            figures['different_labels'] = (labels() != plain()).sum().item()
+    return figures

@@ -3,6 +3,7 @@
     python tools/benchmarks/benchmark_training.py CONFIG --batch-size 2 --steps 5
     python tools/benchmarks/benchmark_training.py --what pooling          (PixelCLIP; no config)
     python tools/benchmarks/benchmark_training.py --what contrast views   (CLIP-S4; no config)
+    python tools/benchmarks/benchmark_training.py --what labels --classes 847   (no config)
 
 Every measurement runs in a separate process to isolate its peak memory.
 """
@@ -13,6 +14,7 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from mmseg_langseg.apis.command_line import (
     add_config_options,
@@ -31,6 +33,7 @@ from benchmark_components import (
     WARM_UP,
     measure,
     measure_contrast,
+    measure_labels,
     measure_pooling,
     measure_regions,
     measure_segments,
@@ -127,6 +130,11 @@ MEASUREMENTS: dict[str, dict[str, Callable[[argparse.Namespace], dict[str, float
         'warped features': measure_warping,
         'segments': measure_segments,
     },
+    'labels': {
+        f'{mode}, {way}': partial(measure_labels, slide=mode == 'windows', bounded=way == 'bounded')
+        for mode in ('whole', 'windows')
+        for way in ('all logits', 'bounded')
+    },
 }
 NEED_CONFIG = {'train', 'test'}
 
@@ -157,6 +165,12 @@ def protocol(what: str, args: argparse.Namespace) -> str:
     if what in ('contrast', 'views'):
         sizes = f'{args.channels} channels on {"x".join(map(str, args.grid))}'
         return f'two views, {sizes}, {args.regions} regions, images of {images}, {batch}'
+    if what == 'labels':
+        return (
+            f'dense features to label maps, images of {images}, {args.classes} classes, '
+            f'{args.channels} channels, 64x64 features or windows of 336 with stride 112 (ViT/16), '
+            f'mean of {args.steps} steps after {WARM_UP}'
+        )
     if what == 'train':
         parts = f'{masks} (PixelCLIP) or {args.regions} regions (CLIP-S4)'
         return f'random weights, two views of {images}, {parts}, {batch}'
@@ -173,6 +187,8 @@ def format_row(name: str, figures: dict[str, float]) -> str:
     )
     if 'max_difference' in figures:
         line += f', largest difference {figures["max_difference"]:.1e}'
+    if 'different_labels' in figures:
+        line += f', {figures["different_labels"]} pixels differ'
     if 'segments' in figures:
         line += f', {figures["segments"]} segments'
     return line
@@ -202,6 +218,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--channels', type=positive_int, default=512, help='feature channels of the components'
     )
     parser.add_argument('--grid', type=positive_int, nargs=2, default=(20, 20), metavar=('H', 'W'))
+    parser.add_argument(
+        '--compare-labels',
+        action='store_true',
+        help='labels: count the pixels that differ, which needs the memory of both ways',
+    )
     add_config_options(parser, 'model.backbone.readout=value')
     args = parser.parse_args(argv)
     args.what = args.what or ['train', 'test']

@@ -6,7 +6,7 @@ from .language_segmentor import LanguageSegmentor
 from .language_tta_model import LanguageTTAModel
 from .linear_probe import LinearProbe
 from .maskclip_plus import MaskCLIPPlus
-from .pixel_logits import PixelLogits, compute_pixel_logits, window_boxes
+from .pixel_logits import PixelLogits, Window, compute_pixel_logits, window_boxes
 from .pixel_prediction import PixelPrediction, predict_labels, predict_pixels
 from .pixelclip import PixelCLIP
 from .tiled_logits import TiledLogits
@@ -22,6 +22,7 @@ __all__ = [
     'PixelLogits',
     'PixelPrediction',
     'TiledLogits',
+    'Window',
     'compute_pixel_logits',
     'predict_labels',
     'predict_pixels',

@@ -198,7 +198,7 @@ def average_overlaps(
     """Average the scores of overlapping parts of an image over some of its rows.
 
     Args:
-        boxes: Parts that cover the image.
+        boxes: Parts that cover the image: all pairs of some row and column intervals.
         scores: Function of the index of a part, and first row in it and the one after the last,
             which returns scores ``(R, rows, W of the part)``.
         rows: First row of the image, and the one after the last.
@@ -207,7 +207,7 @@ def average_overlaps(
     Returns:
         ``(R, rows, width)``.
     """
-    total = count = None
+    total = None
     for index, (y1, x1, y2, x2) in enumerate(boxes):
         first, last = max(y1, rows[0]), min(y2, rows[1])
         if first >= last:
@@ -215,10 +215,16 @@ def average_overlaps(
         part = scores(index, (first - y1, last - y1))
         if total is None:
             total = part.new_zeros(len(part), rows[1] - rows[0], width)
-            count = part.new_zeros(rows[1] - rows[0], width)
         total[:, first - rows[0] : last - rows[0], x1:x2] += part
-        count[first - rows[0] : last - rows[0], x1:x2] += 1
-    return total.div_(count)
+    per_row = _coverage({(y1, y2) for y1, _, y2, _ in boxes}, rows).to(total)
+    per_column = _coverage({(x1, x2) for _, x1, _, x2 in boxes}, (0, width)).to(total)
+    return total.div_(per_row[:, None] * per_column)
+
+
+def _coverage(intervals: set[tuple[int, int]], span: tuple[int, int]) -> Tensor:
+    """Return how many intervals each index of a span is in."""
+    index = torch.arange(*span)
+    return sum(((index >= first) & (index < last)).int() for first, last in intervals)
 
 
 def window_boxes(size: tuple[int, int], crop: Sequence[int], stride: Sequence[int]) -> list[Box]:
