@@ -87,6 +87,15 @@ class LanguageHead(BaseModule):
         self.row_class = torch.tensor(vocabulary.row_classes, device=device)
         self.logit_offset = torch.zeros(vocabulary.num_classes, device=device)
 
+    def _check_vocabulary(self) -> None:
+        if self.vocabulary is None:
+            raise RuntimeError(
+                'The model has no class names yet: give model.decode_head.vocabulary in the config '
+                '(names, or a JSON file such as voc20.json), call model.set_vocabulary(), or test '
+                'under a Runner with dict(type="DatasetVocabularyHook") in custom_hooks, which '
+                'takes the names of the test dataset (of classes.txt for a folder of photos).'
+            )
+
     def _embed_words(self) -> None:
         rows = self.text_encoder.encode_vocabulary(self.vocabulary, self.templates)
         self.text_rows = rows.to(self.text_rows.device)
@@ -105,7 +114,12 @@ class LanguageHead(BaseModule):
 
     @property
     def score_classes(self) -> Tensor:
-        """Class ``(R,)`` int64 of each channel of :meth:`scores`, ascending."""
+        """Class ``(R,)`` int64 of each channel of :meth:`scores`, ascending.
+
+        Raises:
+            RuntimeError: If no vocabulary is set.
+        """
+        self._check_vocabulary()
         return self.row_class
 
     def scores(self, inputs: tuple[Tensor, ...], start: int = 0, stop: int | None = None) -> Tensor:
@@ -122,13 +136,7 @@ class LanguageHead(BaseModule):
         Raises:
             RuntimeError: If no vocabulary is set.
         """
-        if self.vocabulary is None:
-            raise RuntimeError(
-                'The model has no class names yet: give model.decode_head.vocabulary in the config '
-                '(names, or a JSON file such as voc20.json), call model.set_vocabulary(), or test '
-                'under a Runner with dict(type="DatasetVocabularyHook") in custom_hooks, which '
-                'takes the names of the test dataset (of classes.txt for a folder of photos).'
-            )
+        self._check_vocabulary()
         if not len(self.text_rows):
             self._embed_words()
         features = inputs[-1].float()

@@ -54,6 +54,7 @@ class MaskCLIPHead(LanguageHead):
         """Class ``(R,)`` int64 of each channel of :meth:`scores`, ascending."""
         if self.key_smoothing is None and self.prompt_denoising is None:
             return super().score_classes
+        self._check_vocabulary()
         return torch.arange(self.num_classes)
 
     def scores(self, inputs: tuple[Tensor, ...], start: int = 0, stop: int | None = None) -> Tensor:

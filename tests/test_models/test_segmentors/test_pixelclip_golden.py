@@ -192,6 +192,7 @@ def test_inference(tmp_path, tower, resolution, templates, index):
     inputs = golden.load('pixelclip_vit_inputs')
     image = torch.from_numpy(inputs[f'infer{index}.image_u8'])
     model = build(tmp_path, tower, 1.0, resolution, templates).eval()
+    model.test_cfg['keep_logits'] = True
     model.set_vocabulary(Vocabulary.from_names([str(name) for name in inputs['class_names']]))
     sample = SegDataSample()
     out_size = tuple(int(n) for n in inputs[f'infer{index}.out_size'])
