@@ -104,9 +104,11 @@ class Rejection:
         for name, limit in limits.items():
             value = getattr(self, name)
             if value is not None and value > limit:
+                bound = f'{limit:.3g}'
+                bound = 'always below 1' if bound == '1' else f'at most {bound}'
                 warnings.warn(
                     f'{name}={value:g} rejects every pixel: with {num_rows} text embeddings and a '
-                    f'logit scale of {scale:.3g}, it can be at most {limit:.3g}.',
+                    f'logit scale of {scale:.3g}, it is {bound}.',
                     LangSegWarning,
                     stacklevel=3,
                 )
