@@ -4,12 +4,13 @@ from .clip_resnet import CLIPResNet
 from .clip_timm_tower import CLIPTimmTower
 from .clip_tower import CLIPTower
 from .clip_vision_transformer import CLIPVisionTransformer
-from .dense_readouts import READOUTS
+from .readouts import READOUTS, DenseReadout
 
 __all__ = [
     'CLIPResNet',
     'CLIPTimmTower',
     'CLIPTower',
     'CLIPVisionTransformer',
+    'DenseReadout',
     'READOUTS',
 ]

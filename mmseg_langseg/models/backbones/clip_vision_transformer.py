@@ -9,21 +9,23 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
 from .clip_tower import CLIPTower, project_tokens
-from .dense_readouts import READOUTS, key_projection
+from .readouts import READOUTS, DenseReadout, key_projection
 
 
 @MODELS.register_module()
 class CLIPVisionTransformer(CLIPTower):
     """Any ViT of open_clip as a dense tower: ``(B, 3, H, W) -> ((B, D, H//p, W//p),)``.
 
-    Position embeddings are resized (bicubic, by size) to the grid of the input in every forward
-    pass, so any aspect ratio works and the stored parameter keeps its shape.
+    Position embeddings are resized to the grid of the input in every forward pass, so any aspect
+    ratio works and the stored parameter keeps its shape: bicubic, by size (MaskCLIP, PixelCLIP) or
+    by a scale factor (SCLIP, ClearCLIP, NACLIP), as the read-out says.
 
     Args:
         arch: See :class:`CLIPTower`.
         pretrained: See :class:`CLIPTower`.
         readout: How patch features are extracted from the last block: ``'tokens'`` (plain),
-            ``'value'`` (MaskCLIP) or ``'value_cls'`` (PixelCLIP).
+            ``'value'`` (MaskCLIP), ``'value_cls'`` (PixelCLIP), ``'sclip'``, ``'clearclip'``,
+            ``'naclip'``, or ``dict(type='naclip', std=3.0)`` with options; see ``READOUTS``.
         trainable: See :class:`CLIPTower`.
         with_keys: Also return the keys of the last block (for MaskCLIP's key smoothing).
 
@@ -37,17 +39,15 @@ class CLIPVisionTransformer(CLIPTower):
         self,
         arch: str | dict = 'ViT-B-16-quickgelu',
         pretrained: str | None = None,
-        readout: str = 'value_cls',
+        readout: str | dict = 'value_cls',
         trainable: str = 'none',
         with_keys: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        if readout not in READOUTS:
-            raise ValueError(f'readout={readout!r}: expected one of {sorted(READOUTS)}.')
+        self.readout = _build_readout(readout)
         super().__init__(arch, pretrained, trainable, init_cfg=init_cfg)
         if self.visual.attn_pool is not None:
             raise ValueError(f'{arch!r} pools by attention: it has no class token to read out.')
-        self.readout = readout
         self.with_keys = with_keys
         self.embed_dim = int(self.visual.output_dim)
 
@@ -66,7 +66,7 @@ class CLIPVisionTransformer(CLIPTower):
         tokens = self._embed(patches)
         *blocks, last = visual.transformer.resblocks
         tokens = self._run(blocks, tokens)
-        out = READOUTS[self.readout](last, tokens)
+        out = self.readout(last, tokens, (height, width))
         maps = [project_tokens(visual.ln_post(out[:, 1:]), visual.proj)]
         if self.with_keys:
             maps.insert(0, key_projection(last, tokens)[:, 1:])
@@ -82,13 +82,22 @@ class CLIPVisionTransformer(CLIPTower):
         return visual.ln_pre(tokens)
 
     def positions(self, height: int, width: int) -> Tensor:
-        """Resizes the position embedding to ``(1 + h*w, C)`` for height x width patches."""
+        """Resizes the position embedding to ``(1 + h*w, C)`` for height x width patches.
+
+        By size, as MaskCLIP and PixelCLIP do, or by scale, as SCLIP, ClearCLIP and NACLIP do: with
+        the factors ``(h + 0.1) / n``, and not at all if the number of patches is the native one.
+        """
         embedding = self.visual.positional_embedding
         native = tuple(self.visual.grid_size)
-        if (height, width) == native:
+        by_scale = self.readout.positions == 'scale'
+        if (height, width) == native or (by_scale and height * width == native[0] * native[1]):
             return embedding
+        target: dict = dict(size=(height, width))
+        if by_scale:
+            factors = (height + 0.1) / native[0], (width + 0.1) / native[1]
+            target = dict(scale_factor=factors)
         grid = embedding[1:].T.unflatten(1, native)[None]
-        grid = F.interpolate(grid, size=(height, width), mode='bicubic', align_corners=False)
+        grid = F.interpolate(grid, **target, mode='bicubic', align_corners=False)
         return torch.cat([embedding[:1], grid[0].flatten(1).T])
 
     def _run(self, blocks: list, tokens: Tensor) -> Tensor:
@@ -98,3 +107,13 @@ class CLIPVisionTransformer(CLIPTower):
         for block in blocks:
             tokens = block(tokens)
         return tokens if batch_first else tokens.transpose(0, 1)
+
+
+def _build_readout(readout: str | dict) -> DenseReadout:
+    config = dict(type=readout) if isinstance(readout, str) else dict(readout)
+    if config.get('type', '') not in READOUTS:
+        raise ValueError(
+            f'readout={readout!r}: expected one of {sorted(READOUTS.module_dict)}, or a dict with '
+            'one of them as type.'
+        )
+    return READOUTS.build(config)

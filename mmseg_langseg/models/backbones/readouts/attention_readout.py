@@ -1,0 +1,60 @@
+"""Read-outs that replace the attention weights of the last block."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .dense_readout import READOUTS, DenseReadout, add_mlp, input_projection, output_projection
+
+
+@READOUTS.register_module(name='attention')
+class AttentionReadout(DenseReadout):
+    """Runs the last block with other attention weights, and on request without residual and MLP.
+
+    The weights are ``sum_t softmax(s a_t b_t^T)`` over terms such as ``'qk'`` (the ordinary
+    attention), ``'qq'`` or ``'kk'``, for each head, with ``s`` the scale of the block.
+
+    Args:
+        terms: Terms of the attention weights: pairs of the letters q, k and v. Without terms, each
+            token attends to itself (the value path of MaskCLIP).
+        residual: Add the input of the block and run its MLP; otherwise the output is the attended
+            values after the output projection alone.
+    """
+
+    positions = 'scale'
+
+    def __init__(self, terms: tuple[str, ...] = ('qk',), residual: bool = True) -> None:
+        unknown = [term for term in terms if len(term) != 2 or set(term) - set('qkv')]
+        if unknown:
+            raise ValueError(
+                f"terms={terms!r}: expected pairs of the letters q, k and v, e.g. ('qq', 'kk')."
+            )
+        self.terms = tuple(terms)
+        self.residual = residual
+
+    def __call__(self, block: nn.Module, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Compute the output of the block, see :class:`DenseReadout`."""
+        heads = block.attn.num_heads
+        parts = {
+            name: input_projection(block, tokens, part).unflatten(2, (heads, -1)).transpose(1, 2)
+            for part, name in enumerate('qkv')
+        }
+        scale = parts['v'].shape[-1] ** -0.5
+        bias = self.bias(grid, tokens)
+        attended = torch.zeros_like(parts['v']) if self.terms else parts['v']
+        for first, second in self.terms:
+            logits = scale * parts[first] @ parts[second].transpose(-2, -1)
+            weights = (logits if bias is None else logits + bias).softmax(-1)
+            attended = attended + weights @ parts['v']
+        out = output_projection(block, attended.transpose(1, 2).flatten(2))
+        return add_mlp(block, tokens + out) if self.residual else out
+
+    def bias(self, grid: tuple[int, int], tokens: Tensor) -> Tensor | None:
+        """Return what is added to the attention logits ``(1 + h*w, 1 + h*w)``, or None.
+
+        Args:
+            grid: (h, w).
+            tokens: Input of the block, for its type and device.
+        """
+        return None
