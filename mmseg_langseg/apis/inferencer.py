@@ -23,9 +23,9 @@ from mmseg_langseg.export import SegmentationResult
 from mmseg_langseg.fileio import LangSegWarning, trusted_checkpoint
 from mmseg_langseg.masks import check_integer
 from mmseg_langseg.models.segmentors import (
-    PixelLogits,
+    ClassLogits,
     TiledLogits,
-    compute_pixel_logits,
+    compute_logits,
     predict_pixels,
     window_boxes,
 )
@@ -230,7 +230,7 @@ class LangSegInferencer:
         self._set_vocabulary(run.vocabulary)
         size, stride = loaded.rgb.shape[:2], max(tile_size * 3 // 4, 1)
         boxes = window_boxes(size, (tile_size, tile_size), (stride, stride))
-        tiles: list[PixelLogits] = []
+        tiles: list[ClassLogits] = []
         for start in range(0, len(boxes), batch_size):
             crops = [loaded.rgb[y1:y2, x1:x2] for y1, x1, y2, x2 in boxes[start:][:batch_size]]
             sizes = [crop.shape[:2] for crop in crops]
@@ -245,17 +245,15 @@ class LangSegInferencer:
 
     def _logits(
         self, samples: list[dict], sizes: list[tuple[int, int]], keep_scores: bool = True
-    ) -> list[PixelLogits]:
+    ) -> list[ClassLogits]:
         data = self.model.data_preprocessor(pseudo_collate(samples), False)
         metas = [
             dict(sample.metainfo, ori_shape=size)
             for sample, size in zip(data['data_samples'], sizes, strict=True)
         ]
-        return compute_pixel_logits(self.model, data['inputs'], metas, keep_scores)
+        return compute_logits(self.model, data['inputs'], metas, keep_scores)
 
-    def _result(
-        self, loaded: _Loaded, logits: PixelLogits | TiledLogits, run: _Run
-    ) -> SegmentationResult:
+    def _result(self, loaded: _Loaded, logits: ClassLogits, run: _Run) -> SegmentationResult:
         scale = self.model.decode_head.text_encoder.logit_scale
         predicted = predict_pixels(logits, scale, run.probabilities)
         return run.rejection.result(loaded.rgb, predicted, run.classes, loaded.name)

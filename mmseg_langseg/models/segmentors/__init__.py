@@ -1,18 +1,22 @@
 """Segmentors: the zero-shot language segmentor and the methods that train it."""
 
+from .class_logits import ClassLogits
 from .clips4 import CLIPS4
+from .compute_logits import compute_logits
 from .distilled_segmentor import DistilledSegmentor
 from .language_segmentor import LanguageSegmentor
 from .language_tta_model import LanguageTTAModel
 from .linear_probe import LinearProbe
 from .maskclip_plus import MaskCLIPPlus
-from .pixel_logits import PixelLogits, Window, compute_pixel_logits, window_boxes
+from .pixel_logits import PixelLogits, Window, window_boxes
 from .pixel_prediction import PixelPrediction, predict_labels, predict_pixels
 from .pixelclip import PixelCLIP
+from .refined_logits import RefinedLogits
 from .tiled_logits import TiledLogits
 
 __all__ = [
     'CLIPS4',
+    'ClassLogits',
     'DistilledSegmentor',
     'LanguageSegmentor',
     'LanguageTTAModel',
@@ -21,9 +25,10 @@ __all__ = [
     'PixelCLIP',
     'PixelLogits',
     'PixelPrediction',
+    'RefinedLogits',
     'TiledLogits',
     'Window',
-    'compute_pixel_logits',
+    'compute_logits',
     'predict_labels',
     'predict_pixels',
     'window_boxes',

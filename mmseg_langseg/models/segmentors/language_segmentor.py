@@ -15,8 +15,9 @@ from mmseg_langseg.models.backbones import CLIPTower
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import set_model_vocabulary
 
-from .pixel_logits import compute_pixel_logits
-from .pixel_prediction import predict_labels
+from .class_logits import ClassLogits
+from .compute_logits import compute_logits
+from .pixel_prediction import predict_labels, predict_pixels
 
 
 @MODELS.register_module()
@@ -30,6 +31,12 @@ class LanguageSegmentor(EncoderDecoder):
     ``pred_sem_seg`` and need the same memory for any number of classes;
     ``test_cfg.keep_logits=True`` adds ``seg_logits``, the logits of all classes at image size.
 
+    The protocols of the training-free methods are options of ``test_cfg``: with
+    ``resize_directly=False``, logits are resized to the input first, also in ``whole`` mode;
+    ``pamr=dict(dilations=(8, 16), steps=10)`` refines them by the image; with ``threshold``, pixels
+    whose best probability is lower get class 0, the background, and ``logit_scale`` replaces CLIP's
+    own.
+
     Args:
         backbone: Config of a CLIP tower, or of any backbone.
         decode_head: Config of a ``LanguageHead``.
@@ -37,9 +44,6 @@ class LanguageSegmentor(EncoderDecoder):
             so that one line of a config changes them all.
         **kwargs: See ``EncoderDecoder``.
     """
-
-    resizes_directly = True
-    """In whole mode, logits are resized from the head's grid to the image in one step."""
 
     def __init__(
         self, backbone: dict, decode_head: dict, clip: dict | None = None, **kwargs
@@ -67,6 +71,16 @@ class LanguageSegmentor(EncoderDecoder):
                 f'embed_dim={wanted}, ...).'
             )
 
+    @property
+    def resizes_directly(self) -> bool:
+        """Whether logits are resized from the head's grid to the image in one step."""
+        return self.test_cfg.get('resize_directly', True)
+
+    @property
+    def logit_scale(self) -> float:
+        """Logit scale of probabilities: ``test_cfg.logit_scale``, or that of the CLIP."""
+        return self.test_cfg.get('logit_scale', self.decode_head.text_encoder.logit_scale)
+
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Sets the classes to those of a vocabulary (see ``LanguageHead.set_vocabulary``)."""
         set_model_vocabulary(self, vocabulary, type(self).__name__)
@@ -89,12 +103,20 @@ class LanguageSegmentor(EncoderDecoder):
             metas = [dict(ori_shape=tuple(inputs.shape[2:]))] * len(inputs)
         else:
             metas = [sample.metainfo for sample in data_samples]
-        images = compute_pixel_logits(self, inputs, metas)
+        images = compute_logits(self, inputs, metas)
         for sample, logits in zip(data_samples, images, strict=True):
-            sample.pred_sem_seg = PixelData(data=predict_labels(logits)[None])
+            sample.pred_sem_seg = PixelData(data=self._labels(logits)[None])
             if self.test_cfg.get('keep_logits', False):
                 sample.seg_logits = PixelData(data=logits.classes(0, logits.num_classes))
         return data_samples
+
+    def _labels(self, logits: ClassLogits) -> Tensor:
+        """Return the label map ``(H, W)`` of an image."""
+        threshold = self.test_cfg.get('threshold')
+        if threshold is None:
+            return predict_labels(logits)
+        predicted = predict_pixels(logits, self.logit_scale)
+        return predicted.labels.masked_fill(predicted.scores < threshold, 0)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Computes logits of images ``(B, 3, H, W)``.

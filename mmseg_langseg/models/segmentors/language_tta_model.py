@@ -8,8 +8,9 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from .class_logits import ClassLogits
+from .compute_logits import compute_logits
 from .mean_probabilities import MeanProbabilities
-from .pixel_logits import PixelLogits, compute_pixel_logits
 from .pixel_prediction import predict_labels
 
 
@@ -32,13 +33,13 @@ class LanguageTTAModel(BaseTTAModel):
         Returns:
             The samples of the first augmentation with ``pred_sem_seg`` ``(1, H, W)``.
         """
-        views: list[list[PixelLogits]] = []
+        views: list[list[ClassLogits]] = []
         samples = None
         for inputs, batch in zip(data['inputs'], data['data_samples'], strict=True):
             view = self.module.data_preprocessor(dict(inputs=inputs, data_samples=batch), False)
             samples = view['data_samples'] if samples is None else samples
             metas = [sample.metainfo for sample in view['data_samples']]
-            views.append(compute_pixel_logits(self.module, view['inputs'], metas))
+            views.append(compute_logits(self.module, view['inputs'], metas))
         for sample, logits in zip(samples, zip(*views, strict=True), strict=True):
             sample.pred_sem_seg = PixelData(data=predict_labels(MeanProbabilities(logits))[None])
         return samples

@@ -7,34 +7,26 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .pixel_logits import PixelLogits, best_rows
+from .class_logits import ClassLogits, best_rows
 from .pixel_prediction import logit_chunks
 
 
-class MeanProbabilities:
-    """Mean of the class probabilities of views, in place of :class:`PixelLogits`.
+class MeanProbabilities(ClassLogits):
+    """Mean of the class probabilities of views.
 
     Args:
         views: Logits of the views, all flipped back and of the same size and classes.
     """
 
-    def __init__(self, views: Sequence[PixelLogits]) -> None:
+    def __init__(self, views: Sequence[ClassLogits]) -> None:
         self.size = views[0].size
         self.score_classes = tuple(range(views[0].num_classes))
         self._views = views
         self._totals: tuple[tuple[int, int], list[Tensor]] | None = None
 
-    def scores(self, start: int, stop: int, rows: tuple[int, int]) -> Tensor:
-        """Compute the mean probabilities of some classes.
-
-        Args:
-            start: First class.
-            stop: The one after the last.
-            rows: First pixel row, and the one after the last.
-
-        Returns:
-            ``(stop - start, rows, W)`` float32.
-        """
+    def scores(self, start: int, stop: int, rows: tuple[int, int] | None = None) -> Tensor:
+        """Compute the mean probabilities of some classes, see :meth:`ClassLogits.scores`."""
+        rows = (0, self.size[0]) if rows is None else rows
         if self._totals is None or self._totals[0] != rows:
             self._totals = rows, [_log_sum_exp(view, rows) for view in self._views]
         return sum(
@@ -43,7 +35,7 @@ class MeanProbabilities:
         ) / len(self._views)
 
 
-def _log_sum_exp(logits: PixelLogits, rows: tuple[int, int]) -> Tensor:
+def _log_sum_exp(logits: ClassLogits, rows: tuple[int, int]) -> Tensor:
     """Return the log-sum-exp ``(rows, W)`` over the class logits of a view."""
     total = None
     for _, scores, classes in logit_chunks(logits, rows):

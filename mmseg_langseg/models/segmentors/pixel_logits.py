@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import torch
-from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 
 from mmseg_langseg.models.utils import resize_rows, source_rows
 
-WINDOWS_PER_PASS = 8
-"""Sliding windows in one pass through the image tower."""
+from .class_logits import ClassLogits
+
 _KEPT_BYTES = 128 * 2**20
 
 Box = tuple[int, int, int, int]
@@ -33,13 +31,11 @@ class Window:
     features: tuple[Tensor, ...]
 
 
-class PixelLogits:
-    """Logits of one image: those of its windows, averaged where they overlap, at image size.
+class PixelLogits(ClassLogits):
+    """Logits from the dense features of an image, or of its sliding windows.
 
-    Logits of all classes at image size take gigabytes for large vocabularies and images. This
-    class keeps the dense features and computes what is asked for, as ``EncoderDecoder`` does:
-    scores on the head's grid, resized to the window, averaged, without padding, flipped back,
-    resized to the original image.
+    They are computed as ``EncoderDecoder`` does: scores on the head's grid, resized to the window,
+    averaged where windows overlap, without padding, flipped back, resized to the original image.
 
     Args:
         head: A ``LanguageHead``.
@@ -63,8 +59,8 @@ class PixelLogits:
         keep_scores: bool = True,
     ) -> None:
         self.head = head
-        self.size: tuple[int, int] = tuple(meta['ori_shape'][:2])
-        self.score_classes: tuple[int, ...] = tuple(head.score_classes.tolist())
+        self.size = tuple(meta['ori_shape'][:2])
+        self.score_classes = tuple(head.score_classes.tolist())
         self._windows = windows
         self._canvas = canvas
         self._padding = padding_of(meta)
@@ -73,22 +69,8 @@ class PixelLogits:
         self._align_corners = align_corners
         self._keep_scores = keep_scores
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes K."""
-        return self.score_classes[-1] + 1
-
     def scores(self, start: int, stop: int, rows: tuple[int, int] | None = None) -> Tensor:
-        """Compute the logits of some embedding rows at image size.
-
-        Args:
-            start: First embedding row of the vocabulary; ``score_classes`` has the class of each.
-            stop: The one after the last.
-            rows: First pixel row, and the one after the last; None for all.
-
-        Returns:
-            ``(stop - start, rows, W)`` float32.
-        """
+        """Compute the logits of some embedding rows, see :meth:`ClassLogits.scores`."""
         rows = (0, self.size[0]) if rows is None else rows
         if self._direct:
             grid = self._flipped(self._grid(0, start, stop))
@@ -107,22 +89,6 @@ class PixelLogits:
         )
         band = self._flipped(band[..., left : self._canvas[1] - right])
         return resize_rows(band, self.size, rows, (first, height), self._align_corners)
-
-    def classes(self, start: int, stop: int, rows: tuple[int, int] | None = None) -> Tensor:
-        """Compute class logits ``(stop - start, rows, W)`` at image size: a class is its best row.
-
-        Args:
-            start: First class.
-            stop: The one after the last.
-            rows: See :meth:`scores`.
-        """
-        first, last = self.rows_of(start, stop)
-        return best_rows(self.scores(first, last, rows), self.score_classes[first:last])
-
-    def rows_of(self, start: int, stop: int) -> tuple[int, int]:
-        """Return the first embedding row of classes, and the one after the last."""
-        own = [i for i, index in enumerate(self.score_classes) if start <= index < stop]
-        return own[0], own[-1] + 1
 
     @cached_property
     def _kept(self) -> list[Tensor] | None:
@@ -147,46 +113,6 @@ class PixelLogits:
         if self._flip is None:
             return logits
         return logits.flip(2 if self._flip == 'horizontal' else 1)
-
-
-def compute_pixel_logits(
-    model: EncoderDecoder, inputs: Tensor, metas: list[dict], keep_scores: bool = True
-) -> list[PixelLogits]:
-    """Compute the dense features of images, from which class logits follow at any time.
-
-    Args:
-        model: Segmentor with a ``LanguageHead``.
-        inputs: ``(B, 3, H, W)``, preprocessed.
-        metas: Metainfo of each image, with ``ori_shape``.
-        keep_scores: See :class:`PixelLogits`.
-    """
-    slide = model.test_cfg.get('mode', 'whole') == 'slide'
-    canvas = tuple(inputs.shape[2:])
-    boxes = [(0, 0, *canvas)]
-    if slide:
-        boxes = window_boxes(canvas, model.test_cfg['crop_size'], model.test_cfg['stride'])
-    per_pass = max(len(inputs), WINDOWS_PER_PASS) // len(inputs)
-    windows: list[list[Window]] = [[] for _ in metas]
-    for start in range(0, len(boxes), per_pass):
-        some = boxes[start : start + per_pass]
-        crops = torch.cat([inputs[:, :, y1:y2, x1:x2] for y1, x1, y2, x2 in some])
-        features = model.extract_feat(crops)
-        for number, box in enumerate(some):
-            for image, own in enumerate(windows):
-                index = number * len(inputs) + image
-                own.append(Window(box, tuple(f[index : index + 1] for f in features)))
-    return [
-        PixelLogits(
-            model.decode_head,
-            own,
-            meta,
-            canvas,
-            not slide and getattr(model, 'resizes_directly', False) and not any(padding_of(meta)),
-            model.align_corners,
-            keep_scores,
-        )
-        for own, meta in zip(windows, metas, strict=True)
-    ]
 
 
 def average_overlaps(
@@ -241,19 +167,6 @@ def window_boxes(size: tuple[int, int], crop: Sequence[int], stride: Sequence[in
         starts.append([min(i * step, last) for i in range(-(-last // step) + 1)])
     height, width = (min(side, length) for side, length in zip(size, crop, strict=True))
     return [(y, x, y + height, x + width) for y in starts[0] for x in starts[1]]
-
-
-def best_rows(scores: Tensor, classes: tuple[int, ...]) -> Tensor:
-    """Reduce scores of embedding rows ``(R, ...)`` to those of classes, each its best row.
-
-    Args:
-        scores: ``(R, ...)``.
-        classes: Class of each row, ascending.
-    """
-    if len(set(classes)) == len(classes):
-        return scores
-    bounds = [*(classes.index(index) for index in dict.fromkeys(classes)), len(classes)]
-    return torch.stack([scores[first:last].amax(0) for first, last in pairwise(bounds)])
 
 
 def padding_of(meta: dict) -> tuple[int, int, int, int]:

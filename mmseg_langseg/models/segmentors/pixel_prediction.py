@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .pixel_logits import PixelLogits, best_rows
+from .class_logits import ClassLogits, best_rows
 
 _BAND_PIXELS = 2**22
 _CHUNK_BYTES = 64 * 2**20
@@ -32,7 +32,7 @@ class PixelPrediction:
     probabilities: Tensor | None
 
 
-def predict_labels(logits: PixelLogits) -> Tensor:
+def predict_labels(logits: ClassLogits) -> Tensor:
     """Return the class ``(H, W)`` int64 of the highest logit of each pixel.
 
     Logits are computed for a few classes and at most four million pixels at a time, so the memory
@@ -57,7 +57,7 @@ def predict_labels(logits: PixelLogits) -> Tensor:
 
 
 def predict_pixels(
-    logits: PixelLogits, scale: float, keep_probabilities: bool = False
+    logits: ClassLogits, scale: float, keep_probabilities: bool = False
 ) -> PixelPrediction:
     """Predict labels, probabilities and margins; see :func:`predict_labels`.
 
@@ -86,7 +86,7 @@ def predict_pixels(
 
 
 def _two_best(
-    logits: PixelLogits, band: tuple[int, int], scale: float
+    logits: ClassLogits, band: tuple[int, int], scale: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return labels, the two highest class logits, and the log-sum-exp over all rows."""
     best = None
@@ -112,7 +112,7 @@ def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int]]:
 
 
 def logit_chunks(
-    logits: PixelLogits, band: tuple[int, int]
+    logits: ClassLogits, band: tuple[int, int]
 ) -> Iterator[tuple[int, Tensor, tuple[int, ...]]]:
     """Compute the logits of a few classes at a time.
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from .pixel_logits import Box, PixelLogits, average_overlaps
+from .class_logits import ClassLogits
+from .pixel_logits import Box, average_overlaps
 
 
-class TiledLogits:
+class TiledLogits(ClassLogits):
     """Logits of an image of which each tile was segmented on its own, averaged in the overlaps.
-
-    It takes the place of :class:`PixelLogits`.
 
     Args:
         boxes: Tiles that cover the image.
@@ -21,20 +20,16 @@ class TiledLogits:
     """
 
     def __init__(
-        self, boxes: Sequence[Box], tiles: Sequence[PixelLogits], size: tuple[int, int]
+        self, boxes: Sequence[Box], tiles: Sequence[ClassLogits], size: tuple[int, int]
     ) -> None:
         self.size = size
         self.score_classes = tiles[0].score_classes
         self._boxes = boxes
         self._tiles = tiles
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes K."""
-        return self._tiles[0].num_classes
-
-    def scores(self, start: int, stop: int, rows: tuple[int, int]) -> Tensor:
-        """Compute the logits ``(stop - start, rows, W)``, see :meth:`PixelLogits.scores`."""
+    def scores(self, start: int, stop: int, rows: tuple[int, int] | None = None) -> Tensor:
+        """Compute the logits of some embedding rows, see :meth:`ClassLogits.scores`."""
+        rows = (0, self.size[0]) if rows is None else rows
         return average_overlaps(
             self._boxes,
             lambda index, own: self._tiles[index].scores(start, stop, own),

@@ -3,6 +3,7 @@
 from .frozen_tower import FrozenTower
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
 from .momentum_teacher import MomentumTeacher
+from .pamr import pamr_affinity, refine_scores
 from .resize_rows import resize_rows, source_rows
 from .running_mean import RunningMean
 from .segments import (
@@ -28,6 +29,8 @@ __all__ = [
     'find_segments',
     'located',
     'mask_pool',
+    'pamr_affinity',
+    'refine_scores',
     'region_labels',
     'resize_rows',
     'segment_embeddings',

@@ -11,7 +11,7 @@ from mmseg.structures import SegDataSample
 
 from mmseg_langseg.models.segmentors import (
     LanguageTTAModel,
-    compute_pixel_logits,
+    compute_logits,
     pixel_prediction,
     predict_labels,
     predict_pixels,
@@ -95,7 +95,7 @@ def test_predictions_equal_those_of_all_logits_at_once(mode, flip, small):
     expected, rows = expected_logits(model, data)
     metas = [sample.metainfo for sample in data['data_samples']]
     for logits, full, all_rows in zip(
-        compute_pixel_logits(model, data['inputs'], metas), expected, rows, strict=True
+        compute_logits(model, data['inputs'], metas), expected, rows, strict=True
     ):
         torch.testing.assert_close(logits.classes(0, 5), full, rtol=0, atol=1e-6)
         assert torch.equal(predict_labels(logits), full.argmax(0))
@@ -122,7 +122,7 @@ def test_chunks_hold_few_classes_and_rows(small):
     metas = [sample.metainfo for sample in data['data_samples']]
     sizes = []
     with torch.no_grad():
-        logits = compute_pixel_logits(model, data['inputs'], metas)[0]
+        logits = compute_logits(model, data['inputs'], metas)[0]
         real = logits.scores
         logits.scores = lambda *args: sizes.append(real(*args)) or sizes[-1]
         predict_pixels(logits, 20.0)
@@ -138,7 +138,7 @@ def test_the_first_of_equal_classes_wins():
     model.decode_head.text_rows[:] = model.decode_head.text_rows[:1]
     data = batch(model)
     metas = [sample.metainfo for sample in data['data_samples']]
-    for logits in compute_pixel_logits(model, data['inputs'], metas):
+    for logits in compute_logits(model, data['inputs'], metas):
         found = predict_pixels(logits, 20.0)
         assert not found.labels.any() and not predict_labels(logits).any()
         torch.testing.assert_close(found.scores, torch.full(logits.size, 1 / 3))

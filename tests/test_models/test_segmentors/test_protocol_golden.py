@@ -1,0 +1,90 @@
+"""The whole test of NACLIP: windows, several words per class, PAMR, threshold, label maps."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmseg.registry import MODELS
+
+from mmseg_langseg.models.segmentors import compute_logits, pixel_prediction, predict_pixels
+from mmseg_langseg.models.text_encoders import Vocabulary
+from tests import golden
+
+PAMR = dict(dilations=(8, 16), steps=10)
+SLIDE = dict(mode='slide', crop_size=(64, 64), stride=(32, 32))
+CASES = dict(
+    slide=SLIDE,
+    whole=dict(mode='whole', resize_directly=False),
+    slide_pamr=dict(SLIDE, pamr=PAMR),
+    threshold=SLIDE,
+)
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    return golden.vit_file(tmp_path_factory.mktemp('weights'))
+
+
+def build(weights, **test_cfg):
+    """Return NACLIP with the classes and embeddings of the golden."""
+    arrays = golden.load('protocol')
+    model = MODELS.build(
+        ConfigDict(
+            type='LanguageSegmentor',
+            clip=dict(arch=golden.vit_arch(), pretrained=weights),
+            data_preprocessor=dict(type='CLIPDataPreProcessor'),
+            backbone=dict(type='CLIPVisionTransformer', readout='naclip'),
+            decode_head=dict(type='LanguageHead', feature_size=None),
+            test_cfg=dict(test_cfg, logit_scale=40.0),
+        )
+    ).eval()
+    head = model.decode_head
+    head._set_classes(Vocabulary.from_names([f'c{i}' for i in range(6)]))
+    head.text_rows = torch.from_numpy(arrays['rows_embedding'])
+    head.row_class = golden.tensor('protocol', 'query_idx')
+    return model
+
+
+def prepared(model):
+    arrays = golden.load('protocol')
+    image = torch.from_numpy(arrays['image_u8'])[None]
+    inputs = (image.float() - model.data_preprocessor.mean) / model.data_preprocessor.std
+    return inputs, dict(ori_shape=tuple(arrays['ori_shape'].tolist()))
+
+
+@pytest.mark.parametrize('bands', [False, True])
+@pytest.mark.parametrize('case', list(CASES))
+@torch.no_grad()
+def test_equals_the_official_code(weights, case, bands, monkeypatch):
+    if bands:
+        monkeypatch.setattr(pixel_prediction, '_BAND_PIXELS', 2000)
+        monkeypatch.setattr(pixel_prediction, '_CHUNK_BYTES', 2000 * 4 * 2)
+    arrays = golden.load('protocol')
+    options = dict(CASES[case])
+    if case == 'threshold':
+        options['threshold'] = float(arrays['threshold.prob_thd'])
+    model = build(weights, **options)
+    inputs, meta = prepared(model)
+    if f'{case}.logits' in arrays:
+        own = dict(ori_shape=tuple(inputs.shape[2:]))
+        (logits,) = compute_logits(model, inputs, [own])
+        found = logits.scores(0, len(logits.score_classes)).numpy()
+        np.testing.assert_allclose(found, arrays[f'{case}.logits'], rtol=0, atol=2e-5)
+    (logits,) = compute_logits(model, inputs, [meta])
+    probabilities = predict_pixels(logits, 40.0, keep_probabilities=True).probabilities.float()
+    probabilities = (probabilities / probabilities.sum(0)).numpy()
+    np.testing.assert_allclose(probabilities, arrays[f'{case}.probs'], rtol=0, atol=1e-3)
+    labels = model._labels(logits).numpy()
+    assert (labels != arrays[f'{case}.labels']).mean() <= 1e-3
+
+
+@torch.no_grad()
+def test_pamr_refines_bands_like_the_whole_image(weights, monkeypatch):
+    model = build(weights, **SLIDE, pamr=dict(dilations=(1, 2), steps=3))
+    inputs, meta = prepared(model)
+    (logits,) = compute_logits(model, inputs, [meta])
+    whole = logits.scores(0, 8)
+    assert not torch.allclose(whole, logits._logits.scores(0, 8), atol=1e-4)
+    for first, last in [(0, 20), (20, 61), (61, 100)]:
+        band = logits.scores(2, 5, (first, last))
+        torch.testing.assert_close(band, whole[2:5, first:last], rtol=0, atol=1e-6)
