@@ -43,6 +43,7 @@ nb_execution_mode = 'force'
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_output_stderr = 'remove'  # tqdm's remark that ipywidgets is missing
 
 autodoc_default_options = {'members': True, 'special-members': '__call__'}
 autodoc_member_order = 'bysource'
