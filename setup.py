@@ -70,6 +70,7 @@ EXTRAS = {
         'segment-anything>=1.0',
         'setuptools>=70.1',  # builds wheels without another package
     ],
+    'docs': ['furo>=2025.7', 'myst-nb>=1.3', 'sphinx>=8.1'],
     'geo': ['rasterio>=1.3'],
     'sam': ['segment-anything>=1.0'],
 }

@@ -77,6 +77,10 @@ def test_scripts_and_configs_exist(case):
             assert (ROOT / word).is_file(), f'{word} does not exist'
 
 
+# The folder of the installed tools, the tests, and other projects' programs.
+OTHER_PROGRAMS = ('tools', 'pytest', 'python')
+
+
 class Parsed(BaseException):
     """Raised once the script has parsed its arguments."""
 
@@ -124,6 +128,25 @@ LANGSEG = sorted(
 @pytest.mark.parametrize('command', LANGSEG, ids=' '.join)
 def test_langseg_takes_its_arguments(command):
     assert parse_args(command[1:]).command == command[1]
+
+
+def test_other_commands_are_known():
+    """A command that no test above checks is one of these, and installs extras that exist."""
+    extras = set(re.findall(r"^    '(\w+)': \[", (ROOT / 'setup.py').read_text(), re.MULTILINE))
+    found = [
+        (document.name, command)
+        for document in documents()
+        if document.name != 'ablations.md'  # options, see tests/test_docs.py
+        for command in commands(document.read_text(encoding='utf-8'))
+        if command[0] != 'langseg' and script_of(command)[0] is None
+    ]
+    for page, command in found:
+        program = command[0].partition('=')[0]
+        if program == 'pip':
+            named = re.findall(r'\[([\w,]+)\]', ' '.join(command))
+            assert not set(','.join(named).split(',')) - extras - {''}, (page, command)
+        else:
+            assert program in OTHER_PROGRAMS, (page, command)
 
 
 def test_commands_are_found_in_continued_and_chained_lines():

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.structures import PixelData
 from mmseg.apis import MMSegInferencer
 from mmseg.registry import MODELS, TRANSFORMS
+from mmseg.structures import SegDataSample
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
@@ -32,10 +34,14 @@ BLOCK = re.compile(r'^```python\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
 
 def kind_of(block):
-    if 'import LangSegInferencer' in block:
+    if re.search(r"LangSegInferencer\('.*', '", block):
         return 'code'
     if 'import COCOExporter' in block:
         return 'export'
+    if block.startswith('# '):  # name of the file
+        return 'file'
+    if block.startswith(('import ', 'from ')):
+        return 'program'
     if block.startswith(('_base_', 'model = dict(decode_head')):
         return 'config'
     return 'own config' if block.startswith('custom_imports') else 'transform'
@@ -85,12 +91,51 @@ def test_code_of_the_pages_runs(page, block, tmp_path, monkeypatch):
     Path(config).write_text(f'_base_ = [{str(bundled)!r}]\n')
     model = MODELS.build(Config.fromfile(config).model)
     torch.save({'state_dict': model.state_dict()}, checkpoint)
-    Path('photos').mkdir()
-    for path in ('photo.jpg', 'photos/a.jpg', 'photos/b.jpg'):
-        Image.new('RGB', (48, 32), 'green').save(path)
+    save_photos()
     names = {}
     exec(block, names)
     assert names['result'].labels.shape == (32, 48)
+
+
+def save_photos():
+    Path('photos').mkdir()
+    for path in ('photo.jpg', 'photos/a.jpg', 'photos/b.jpg'):
+        Image.new('RGB', (48, 32), 'green').save(path)
+
+
+@pytest.mark.parametrize(('page', 'block'), blocks('program'), ids=ids)
+def test_programs_of_the_pages_run(page, block, tmp_path, monkeypatch):
+    """Programs that need nothing but photos; comments after `print` are what it prints."""
+    monkeypatch.chdir(tmp_path)
+    save_photos()
+    printed = []
+    exec(block, dict(print=lambda *values: printed.append(' '.join(map(str, values)))))
+    for shown in re.findall(r'^print\(.*\)  # (.*)', block, re.MULTILINE):
+        assert shown in printed
+
+
+def test_the_method_of_the_page_is_trained_and_used(tmp_path, monkeypatch):
+    """The two files of docs/add_a_method.md, with two iterations on a few scenes."""
+    monkeypatch.syspath_prepend(tmp_path)
+    bundled = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
+    files = [block for _, block in blocks('file')]
+    for block in files:
+        text = block.replace("'../pixelclip/resnet_synthetic.py'", repr(str(bundled)))
+        (tmp_path / re.match(r'# (\S+)', block)[1]).write_text(text)
+    options = {
+        'train_cfg.max_iters': 2,
+        'train_cfg.val_interval': 2,
+        'default_hooks.checkpoint.interval': 2,
+        'train_dataloader.batch_size': 2,
+        'val_dataloader.dataset.num_scenes': 2,
+    }
+    work = tmp_path / 'work'
+    run_training(tmp_path / 'resnet_synthetic.py', work_dir=work, cfg_options=options)
+    segment = LangSegInferencer(tmp_path / 'resnet_synthetic.py', str(work / 'iter_2.pth'), 'cpu')
+    assert type(segment.model).__name__ == 'MaskDistillation'
+    before = LangSegInferencer('embedded', device='cpu').model.backbone.state_dict()
+    after = segment.model.backbone.state_dict()
+    assert any(not torch.equal(after[name], value) for name, value in before.items())
 
 
 @pytest.mark.parametrize(('page', 'block'), blocks('export'), ids=ids)
@@ -105,12 +150,28 @@ def test_exports_of_the_pages_run(page, block, tmp_path, monkeypatch):
 
 @functools.cache
 def own_config():
-    ((_, block),) = blocks('own config')
+    (block,) = {block for _, block in blocks('own config') if 'LanguageHead' in block}
+    return with_tiny_clip(block)
+
+
+def with_tiny_clip(block):
     text = block.replace(
         "dict(arch='ViT-B-16-quickgelu', pretrained='openai')", f'dict(arch={VIT})'
     )
     assert text != block
     return text
+
+
+def test_supervised_config_of_the_pages_trains(tmp_path):
+    (block,) = [block for _, block in blocks('own config') if 'FCNHead' in block]
+    text = with_tiny_clip(block).replace('in_channels=512', 'in_channels=12')
+    (tmp_path / 'config.py').write_text(text.replace('(512, 512)', '(48, 48)'))
+    model = MODELS.build(Config.fromfile(tmp_path / 'config.py').model)
+    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.randint(21, (1, 48, 48))))
+    batch = dict(inputs=[torch.zeros(3, 48, 48, dtype=torch.uint8)], data_samples=[sample])
+    losses = model(**model.data_preprocessor(batch, True), mode='loss')
+    losses['decode.loss_ce'].backward()
+    assert any(p.grad is not None for p in model.backbone.parameters())
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def run_test(
         config: Config file or config.
         checkpoint: Weights to load; None tests the untrained model, which for a language
             segmentor is zero-shot CLIP.
-        work_dir: Folder for logs and the JSON file of the metrics; see :func:`load_config`.
+        work_dir: Folder for logs and the JSON file of the metrics; see ``load_config``.
         out: Folder for the predicted label maps, one PNG per image in the tree of the image
             folder; see ``LabelMapWriter`` for their values.
         show: Show each prediction in a window.
@@ -52,9 +52,9 @@ def run_test(
         tta: Average over the views of the config's ``tta_pipeline``.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
-        texts: Test vocabulary, see :func:`set_texts`; default: that of the config or dataset.
-        known: Known classes that the checkpoint was trained with, see :func:`set_known`.
-        benchmark: Test set instead of the config's, see :func:`use_benchmark`.
+        texts: Test vocabulary, see ``set_texts``; default: that of the config or dataset.
+        known: Known classes that the checkpoint was trained with, see ``set_known``.
+        benchmark: Test set instead of the config's, see ``use_benchmark``.
         trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
             arbitrary code; only for files that you created yourself.
 

@@ -32,13 +32,13 @@ def run_training(
 
     Args:
         config: Config file or config.
-        work_dir: Folder for logs and checkpoints; see :func:`load_config`.
+        work_dir: Folder for logs and checkpoints; see ``load_config``.
         resume: True resumes from the newest readable checkpoint in the work directory, or starts a
             new training if it holds none; a path resumes from that checkpoint.
         amp: Train with automatic mixed precision.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
-        known: Known classes of CLIP-S4 or MaskCLIP+, see :func:`set_known`.
+        known: Known classes of CLIP-S4 or MaskCLIP+, see ``set_known``.
         trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
             arbitrary code; only for files that you created yourself.
 

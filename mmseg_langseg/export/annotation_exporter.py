@@ -49,5 +49,5 @@ class AnnotationExporter(Exporter):
         return dict(super().settings(), annotated=list(self.annotated))
 
     def annotated_labels(self, result: SegmentationResult) -> np.ndarray:
-        """Return int32 ``(H, W)`` indices into :attr:`annotated`; -1: not annotated."""
+        """Return int32 ``(H, W)`` indices into ``annotated``; -1: not annotated."""
         return self._table[result.labels]

@@ -22,7 +22,7 @@ class COCOExporter(AnnotationExporter):
 
     Category ids count the annotated classes from 1, image and annotation ids follow the order of
     the images. ``coco_parts/NAME.json`` has the annotations of each image, from which
-    :meth:`finish` assembles the file; the folder is not needed afterwards.
+    :meth:`Exporter.finish` assembles the file; the folder is not needed afterwards.
     """
 
     suffix = '.json'

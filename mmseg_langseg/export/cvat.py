@@ -35,8 +35,8 @@ class CVATExporter(AnnotationExporter):
     each class, the smallest components share one if there are more. The task in CVAT must have
     labels of these names.
 
-    ``cvat_parts`` has the PNGs of each image, from which :meth:`finish` assembles the zip; the
-    folder is not needed afterwards.
+    ``cvat_parts`` has the PNGs of each image, from which :meth:`Exporter.finish` assembles the
+    zip; the folder is not needed afterwards.
 
     Datumaro, which CVAT uses, also writes the format, but depends on pandas, PyArrow and a second
     build of OpenCV, which is too much for a few simple files.

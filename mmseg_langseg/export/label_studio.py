@@ -25,8 +25,8 @@ class LabelStudioExporter(AnnotationExporter):
     """Write ``label_studio.json``, tasks with one brush mask per class, and ``label_studio.xml``.
 
     The XML is the labeling interface of the project, with names and colors of the classes.
-    ``label_studio_parts`` has the task of each image, from which :meth:`finish` assembles the
-    file; the folder is not needed afterwards.
+    ``label_studio_parts`` has the task of each image, from which :meth:`Exporter.finish` assembles
+    the file; the folder is not needed afterwards.
 
     label-studio-sdk encodes brush masks, too, but depends on pandas, NLTK, lxml and a
     second build of OpenCV, which is too much for 30 lines.

@@ -11,7 +11,7 @@ from PIL import Image
 from .json_data import show_value
 
 MAX_PIXELS = 178_956_970
-"""Maximum pixels per image or mask: Pillow's limit for suspected decompression bombs."""
+"""Maximum pixels per image or mask, Pillow's limit for suspected decompression bombs."""
 
 
 def check_size(height: Any, width: Any) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from .errors import ImageFileError
 from .image_size import check_encoded_size
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+"""Suffixes of image files, in lower case."""
 
 
 @dataclass

@@ -38,7 +38,7 @@ class Importer(ABC):
             size: (height, width) of the image file, with EXIF rotation.
 
         Returns:
-            int32 ``(H, W)`` indices into :attr:`classes`; -1: not annotated.
+            int32 ``(H, W)`` indices into ``classes``; -1: not annotated.
 
         Raises:
             ValueError: The annotation is broken or does not fit the image; the message names the

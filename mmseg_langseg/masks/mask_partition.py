@@ -21,7 +21,7 @@ def masks_to_regions(rles: Sequence[dict], height: int, width: int) -> np.ndarra
         width: Image width in pixels.
 
     Returns:
-        int32 (height, width): ``i + 1`` for mask ``i``, 0 for no mask. A mask that is fully
+        ``(height, width)`` int32, ``i + 1`` for mask ``i``, 0 for no mask. A mask that is fully
         covered by others does not occur.
 
     Raises:

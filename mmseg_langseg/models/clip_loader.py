@@ -33,8 +33,8 @@ def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) 
         pretrained: ``None`` (random weights), a tag that open_clip lists for the name (downloaded
             and cached by open_clip), or a local file: OpenAI's archive or state dict, an open_clip
             state dict (also ``.safetensors``), an official PixelCLIP checkpoint, or a compact file
-            (see :func:`~mmseg_langseg.models.clip_files.read_clip_file`); ``'embedded:NAME'`` is
-            a compact file bundled with the package.
+            (see ``clip_files.read_clip_file``); ``'embedded:NAME'`` is a compact file bundled with
+            the package.
 
     Returns:
         The model in float32, on the CPU, in eval mode. Its ``trained_token_ids`` are the ids of

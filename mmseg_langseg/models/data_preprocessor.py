@@ -84,9 +84,9 @@ class CLIPDataPreProcessor(SegDataPreProcessor):
 
         Returns:
             ``inputs``: float (B, 3, h, w), or a dict of such under ``weak``, ``strong`` and
-            ``dino``, or a dict of ``views``, float (B * V, 3, h, w), those of one image adjacent,
-            and ``image``, float (B, 3, *teacher_size), or ``clip_features`` (B, D, h0, w0),
-            unchanged; and ``data_samples``.
+            ``dino``, or a dict of ``views``, float ``(B * V, 3, h, w)``, those of one image
+            adjacent, and ``image``, float ``(B, 3, *teacher_size)``, or ``clip_features``
+            (B, D, h0, w0), unchanged; and ``data_samples``.
 
         Raises:
             ValueError: A dict lacks an entry, or sizes differ that must be equal.

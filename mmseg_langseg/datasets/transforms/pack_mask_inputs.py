@@ -57,8 +57,8 @@ class PackMaskInputs(BaseTransform):
         Returns:
             ``inputs``: dict of ``weak`` and, if present, ``strong``, uint8 tensors (3, H, W) in
             the channel order of the loader; ``data_samples``: a ``SegDataSample`` with ``masks``,
-            a bool tensor (N, *mask_size), N = 0 without masks. Masks that are empty after the crop
-            are kept.
+            a bool tensor ``(N, *mask_size)``, N = 0 without masks. Masks that are empty after the
+            crop are kept.
         """
         inputs = {'weak': _to_chw(results['img'])}
         if 'img_strong' in results:

@@ -31,7 +31,7 @@ def polygons_to_rle(polygons: Any, height: int, width: int) -> dict:
 
     Raises:
         ValueError: The polygons are not such a list, a coordinate is not finite or far outside, or
-            the outline is longer than :data:`MAX_OUTLINE`.
+            the outline is longer than ``MAX_OUTLINE``.
     """
     height, width = check_size(height, width)
     if not isinstance(polygons, list) or not polygons:

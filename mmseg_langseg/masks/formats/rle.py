@@ -32,7 +32,7 @@ def rle_run_lengths(rle: dict) -> np.ndarray:
         rle: ``{'size': [H, W], 'counts': str | bytes | list[int]}``.
 
     Returns:
-        int64 array (R,): lengths of the runs 0, 1, 0, 1, ...; their sum is ``H * W``.
+        ``(R,)`` int64, lengths of the runs 0, 1, 0, 1, ...; their sum is ``H * W``.
 
     Raises:
         ValueError: The RLE is broken: an impossible size, not decodable, a negative run, a run or
@@ -143,7 +143,7 @@ def lookup_rles(rles: Sequence[dict], flat_index: np.ndarray) -> np.ndarray:
         flat_index: Integer array of any shape, values ``row * W + col``; -1 is outside the image.
 
     Returns:
-        bool array (N, *flat_index.shape); False outside the image.
+        bool array ``(N, *flat_index.shape)``; False outside the image.
 
     Raises:
         ValueError: Broken RLE, masks of different sizes, or an index beyond the image.

@@ -54,7 +54,7 @@ def read_mask_file(
 
     Raises:
         MaskFileError: The file is missing or not JSON, lacks a key, has another image size,
-            contains a broken RLE or more than :data:`MAX_MASKS` masks. The message names the file
+            contains a broken RLE or more than ``MAX_MASKS`` masks. The message names the file
             and the annotation.
         OSError: Too many files are open or memory is exhausted, which is not this file's fault.
     """
@@ -153,7 +153,7 @@ def write_mask_file(
         details: Additional keys of each annotation, such as SA-1B's ``predicted_iou``.
 
     Raises:
-        ValueError: An RLE is broken or has another size, there are more than :data:`MAX_MASKS`, or
+        ValueError: An RLE is broken or has another size, there are more than ``MAX_MASKS``, or
             a detail cannot be stored as JSON, such as NaN.
         OSError: The file cannot be written; the message names it.
     """

@@ -10,6 +10,7 @@ from .slic import slic_regions
 from .superpixel_generator import SuperpixelGenerator
 
 GENERATORS = ('felzenszwalb', 'slic', 'dino', 'sam')
+"""Names of the mask generators."""
 
 
 def build_generator(name: str, device: str = 'cpu', **options) -> MaskGenerator:

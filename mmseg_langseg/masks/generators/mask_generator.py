@@ -37,7 +37,7 @@ class MaskGenerator(ABC):
             image: (H, W, 3) uint8 RGB.
 
         Returns:
-            Annotations in SA-1B's format: ``segmentation`` (a COCO RLE with string counts) and
+            Annotations in SA-1B's format, with ``segmentation`` (a COCO RLE with string counts) and
             any other keys that the generator provides (``predicted_iou``, ...).
 
         Raises:

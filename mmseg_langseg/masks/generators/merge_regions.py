@@ -33,7 +33,7 @@ def merge_regions(image: np.ndarray, regions: np.ndarray, max_regions: int) -> n
         Merging does not break connectivity: merged pairs share a pixel side.
 
     Raises:
-        ValueError: ``max_regions`` is not an integer from 1 to :data:`MAX_REGIONS`.
+        ValueError: ``max_regions`` is not an integer from 1 to ``MAX_REGIONS``.
     """
     check_integer('max_regions', max_regions, 1, MAX_REGIONS)
     num_regions = int(regions.max()) + 1

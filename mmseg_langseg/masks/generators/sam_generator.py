@@ -41,7 +41,7 @@ class SAMGenerator(MaskGenerator):
         device: Device to compute on.
         images_per_batch: Images per batch of the image encoder; ``None``: 4 on a GPU, 1 on
             a CPU. Always 1 with ``crop_n_layers``, as the number of crops varies.
-        amp: Use automatic mixed precision, see :class:`BatchSamPredictor`; ``None``: on a
+        amp: Use automatic mixed precision, see ``BatchSamPredictor``; ``None``: on a
             GPU only.
         **options: Settings of ``SamAutomaticMaskGenerator``: ``points_per_side``,
             ``points_per_batch``, ``pred_iou_thresh``, ... ``point_grids``, a list of points (x, y)

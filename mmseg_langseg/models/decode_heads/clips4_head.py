@@ -105,8 +105,8 @@ class CLIPS4Head(LanguageHead):
             image_index: ``(N,)`` int64, the image of each view.
 
         Returns:
-            The losses and, for the log, without gradient: ``segments`` (number per view); with the
-            semantic loss also ``unknown_share`` (segments assigned to no known class), and
+            The losses and, without gradient, values for the log, ``segments`` (number per view);
+            with the semantic loss also ``unknown_share`` (segments assigned to no known class),
             ``cosine_known`` and ``cosine_unknown``, the mean cosine of our segments with the class
             that CLIP chose.
         """

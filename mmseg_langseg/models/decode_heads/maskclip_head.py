@@ -24,10 +24,10 @@ class MaskCLIPHead(LanguageHead):
 
     Args:
         key_smoothing: Threshold; pixels whose best class has less confidence take the predictions
-            of pixels with similar keys (:func:`smooth_by_keys`). MaskCLIP uses 1.0. The tower must
+            of pixels with similar keys (``smooth_by_keys``). MaskCLIP uses 1.0. The tower must
             have ``with_keys=True``.
         prompt_denoising: Threshold; classes that do not reach this confidence anywhere in the
-            image are removed (:func:`denoise_prompts`). MaskCLIP uses 0.5.
+            image are removed (``denoise_prompts``). MaskCLIP uses 0.5.
         scale: Inverse temperature of the softmax: CLIP's own logit scale, 100 for OpenAI's.
         **kwargs: See :class:`LanguageHead`.
 

@@ -38,8 +38,8 @@ def global_mean(total: Tensor, count: Tensor) -> Tensor:
         count: Scalar number of terms of this process.
 
     Returns:
-        Scalar: the global mean on every process; its gradient, averaged over processes, is the
-        gradient of the global mean.
+        The global mean, a scalar equal on all processes; its gradient, averaged over processes, is
+        the gradient of the global mean.
     """
     sums = torch.stack([total.detach().double(), count.double()])
     all_reduce(sums)

@@ -36,7 +36,7 @@ class OpenCLIPTextEncoder(nn.Module):
     random weights (``pretrained=None``) are, as they could not be rebuilt.
 
     Args:
-        arch: See :func:`~mmseg_langseg.models.clip_loader.load_clip`.
+        arch: See :func:`~mmseg_langseg.models.load_clip`.
         pretrained: See there.
         cache_dir: Folder that caches the embeddings of vocabularies between runs. None recomputes
             them in every run.

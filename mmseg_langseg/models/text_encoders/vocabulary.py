@@ -137,7 +137,7 @@ class Vocabulary:
 
     @property
     def rows(self) -> tuple[tuple[str, ...], ...]:
-        """Words of each embedding row: synonyms share a row, background words do not."""
+        """Words of each embedding row; synonyms share a row, background words do not."""
         return tuple(words for _, words in self._class_rows())
 
     @property

@@ -18,7 +18,7 @@ def warp_features(
     Args:
         features: ``(B, D, h0, w0)`` of the whole images; any aspect ratio.
         matrices: ``(B, V, 2, 3)``, from a view's normalized coordinates to the image's, see
-            :func:`~mmseg_langseg.datasets.transforms.random_view.view_matrix`.
+            :func:`~mmseg_langseg.datasets.transforms.view_matrix`.
         size: (h, w) of the views' feature grid.
 
     Returns:
