@@ -23,7 +23,7 @@ from torch import nn
 
 from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
 from mmseg_langseg.export import SegmentationResult
-from mmseg_langseg.fileio import LangSegWarning, trusted_checkpoint
+from mmseg_langseg.fileio import LangSegWarning, raise_machine_fault, trusted_checkpoint
 from mmseg_langseg.masks import check_integer
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
@@ -170,6 +170,7 @@ class LangSegInferencer:
                 rgb = image.load()
                 sample = self._prepare(rgb)
             except (OSError, TypeError, ValueError) as error:
+                raise_machine_fault(error)
                 if on_bad_image is None:
                     raise
                 on_bad_image(image.name, error)

@@ -73,7 +73,7 @@ def test_a_run_resumes_with_what_is_missing(segment, photos, tmp_path, monkeypat
     with pytest.raises(ValueError, match=r'other settings \(threshold\)'):
         export_results(segment, photos, TEXTS, out, FORMATS, threshold=0.5, quiet=True)
     monkeypatch.setitem(segment.settings, 'model', 'another')
-    with pytest.raises(ValueError, match=r'other settings \(model\)'):
+    with pytest.raises(ValueError, match=r'other settings \(model\).*--overwrite'):
         export_results(segment, photos, TEXTS, out, FORMATS, quiet=True)
     monkeypatch.undo()
     options = dict(overwrite=True, quiet=True)
