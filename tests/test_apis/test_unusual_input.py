@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -185,7 +184,7 @@ def test_only_classes_for_everything_else(segment, photos):
 
 
 @pytest.mark.multiprocess
-def test_interrupted_runs_give_the_files_of_an_undisturbed_one(segment, photos, tmp_path):
+def test_a_killed_run_resumes_to_the_files_of_an_undisturbed_one(segment, photos, tmp_path):
     for number in range(12):
         pixels(number).save(photos / f'{number}.png')
     export_results(segment, photos, TEXTS, tmp_path / 'whole', formats(), quiet=True)
@@ -196,14 +195,18 @@ def test_interrupted_runs_give_the_files_of_an_undisturbed_one(segment, photos, 
         *('--model', 'embedded', '--device', 'cpu', '--quiet'),
     ]
     process = subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=str(ROOT)))
-    while process.poll() is None and len(list(out.rglob('*.png'))) < 5:
+    # The first image has five PNG files.
+    while process.poll() is None and len(list(out.rglob('*.png'))) < 12:
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait() == -signal.SIGTERM
+    process.kill()
+    process.wait()
     expected, found = tree(tmp_path / 'whole'), tree(out)
     finished = {name: content for name, content in found.items() if '.tmp' not in name}
-    assert finished and finished.items() <= expected.items() and len(found) < len(expected)
-    for leftover in ('coco.json', '.segment.json', 'labels/.export.json', 'labels/0.png'):
-        (out / f'{leftover}.1a2b3c4d.tmp').write_bytes(b'half')
-    export_results(segment, photos, TEXTS, out, formats(), quiet=True)
+    assert finished.items() <= expected.items() and 'coco.json' not in found
+    stamps = {name: (out / name).stat().st_mtime_ns for name in finished}
+    for name in ('coco.json', '.segment.json', 'labels/.export.json', 'labels/0.png'):
+        (out / f'{name}.1a2b3c4d.tmp').write_bytes(b'half')
+    report = export_results(segment, photos, TEXTS, out, formats(), quiet=True)
+    assert report.resumed and report.resumed + report.written == 14
     assert tree(out) == expected
+    assert {name: (out / name).stat().st_mtime_ns for name in stamps} == stamps
