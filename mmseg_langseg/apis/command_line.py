@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import math
+import os
 import sys
 import traceback
 import warnings
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import mmengine
 from PIL import Image
 
@@ -119,6 +121,9 @@ def run_command(main: Callable[[], Result], argv: Sequence[str] | None = None) -
         # File names may be invalid text; printing one must not raise.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors='backslashreplace')
+    # Damaged images and videos are reported by us, once and by name.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
     try:
         with _plain_warnings():
             return main()

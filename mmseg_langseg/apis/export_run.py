@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from mmseg_langseg.export import EXPORTERS, AnnotationExporter, GeoTIFFExporter, RunRecord
-from mmseg_langseg.fileio import check_not_input
+from mmseg_langseg.fileio import LangSegWarning, check_not_input
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 from .image_inputs import Inputs, image_inputs, is_single_image
@@ -53,8 +54,8 @@ def export_results(
 ) -> ExportReport:
     """Segment images and write the results in one or several formats.
 
-    Memory does not grow with the number of images. Files are written completely or not at all, and
-    a run that was interrupted resumes with the images that are not complete.
+    Of all images, only the names are held in memory. Files are written completely or not at all,
+    and a run that was interrupted resumes with the images that are not complete.
 
     Args:
         segment: The inferencer.
@@ -72,10 +73,17 @@ def export_results(
 
     Raises:
         FileExistsError: A file of another origin is in the way.
+        NotADirectoryError: The output is a file.
         ValueError: The folder has results of another model, vocabulary or threshold, a format is
-            unknown, the output folder is an input folder, an input has no name, no image can be
-            read, or see ``LangSegInferencer.stream``.
+            unknown, the output folder is an input folder or an empty string, an input has no name,
+            no image can be read, or see ``LangSegInferencer.stream``.
     """
+    if not os.fspath(out_dir):
+        raise ValueError('out_dir is an empty string; expected the path of the output folder.')
+    if Path(out_dir).exists() and not Path(out_dir).is_dir():
+        raise NotADirectoryError(f"The output '{out_dir}' is a file; give a folder.")
+    if isinstance(inputs, Iterator):
+        inputs = list(inputs)  # the names are read before the images
     unknown = sorted(set(formats) - set(EXPORTERS))
     if unknown or not formats:
         raise ValueError(f'formats is {list(formats)}; expected some of {", ".join(EXPORTERS)}.')
@@ -87,7 +95,7 @@ def export_results(
         if issubclass(EXPORTERS[name], AnnotationExporter) and OTHER in vocabulary.names:
             options['skip'] = ()  # a class of the user's, not that of rejected pixels
         if issubclass(EXPORTERS[name], GeoTIFFExporter):
-            options['image_root'] = _image_root(inputs)
+            options['image_root'] = _georeference_root(inputs)
         exporters.append(EXPORTERS[name](out_dir, classes, overwrite=overwrite, **options))
     check_not_input(out_dir, _folders(inputs))
     names = [image.name for image in image_inputs(inputs, exclude=out_dir)]
@@ -104,7 +112,7 @@ def export_results(
         tile_size=tile_size,
     )
     record = RunRecord(Path(out_dir) / '.segment.json', settings, overwrite)
-    record.start()
+    record.check()
     todo = {name for name in names if not all(exporter.exists(name) for exporter in exporters)}
     report = ExportReport(resumed=len(names) - len(todo))
     results = segment.stream(
@@ -119,6 +127,7 @@ def export_results(
         tile_size=tile_size,
     )
     for result in tqdm(results, total=len(todo), unit='image', disable=quiet):
+        record.start()
         for exporter in exporters:
             if not exporter.exists(result.name):
                 exporter.add(result.name, result)
@@ -126,7 +135,9 @@ def export_results(
     bad = {name for name, _ in report.bad}
     complete = [name for name in names if name not in bad]
     if not complete:
-        raise ValueError(f'None of the {len(names)} images can be read; the first: {report.bad[0]}')
+        name, error = report.bad[0]
+        none = 'The image cannot' if len(names) == 1 else f'None of the {len(names)} images can'
+        raise ValueError(f'{none} be read; {name}: {error}')
     report.files = [path for exporter in exporters for path in exporter.finish(complete)]
     record.finish(mixed=False)
     return report
@@ -139,9 +150,23 @@ def _folders(inputs: Inputs) -> list[Path]:
     return [path for path in paths if path.is_dir()]
 
 
-def _image_root(inputs: Inputs) -> Path | None:
-    """Return the folder that image names are relative to, if the inputs have a single one."""
-    if not isinstance(inputs, (str, os.PathLike)):
-        return None
-    path = Path(inputs)
-    return path if path.is_dir() else path.parent if is_single_image(inputs) else None
+def _georeference_root(inputs: Inputs) -> Path | None:
+    """Return the folder that image names are relative to; warn and return None without one."""
+    entries = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    paths = [Path(entry) for entry in entries if isinstance(entry, (str, os.PathLike))]
+    roots = {_root(path) for path in paths}
+    if len(paths) == len(entries) and len(roots) == 1 and (root := roots.pop()) is not None:
+        return root
+    warnings.warn(
+        'The GeoTIFF files have no georeference, which is copied from image files only if all are '
+        'in one input folder.',
+        LangSegWarning,
+        stacklevel=3,
+    )
+    return None
+
+
+def _root(path: Path) -> Path | None:
+    if path.is_dir():
+        return path
+    return path.parent if is_single_image(path) or path.suffix.lower() == '.txt' else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmseg_langseg.fileio import open_image_source
+from mmseg_langseg.fileio import LangSegWarning, open_image_source
 
 from .images import decode_rgb, to_rgb
 
@@ -53,8 +54,11 @@ def image_inputs(inputs: Inputs, exclude: str | os.PathLike | None = None) -> It
 
     Raises:
         FileNotFoundError: A folder, list, tar or video does not exist.
-        ValueError: A folder, list or tar contains no image, or a video cannot be opened.
+        ValueError: A folder, list or tar contains no image, a video cannot be opened, or a path is
+            an empty string.
     """
+    if isinstance(inputs, str) and not inputs:
+        raise ValueError('An input is an empty string; expected a path.')
     if isinstance(inputs, (list, tuple, Iterator)):
         for entry in inputs:
             yield from image_inputs(entry, exclude)
@@ -68,12 +72,16 @@ def image_inputs(inputs: Inputs, exclude: str | os.PathLike | None = None) -> It
         yield from _frames(Path(inputs))
     else:
         source = open_image_source(inputs, exclude=exclude)
+        for name, reason in source.unreadable:
+            warnings.warn(
+                f"'{inputs}': {name!r} is left out: {reason}.", LangSegWarning, stacklevel=1
+            )
         for name in source.names:
             yield ImageInput(name, lambda name=name: decode_rgb(source.read(name), name))
 
 
 def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
 def _is_collection(path: Path) -> bool:
@@ -97,5 +105,13 @@ def _frames(path: Path) -> Iterator[ImageInput]:
             yield ImageInput(f'{path.stem}/{number:06}.jpg', lambda rgb=rgb: rgb)
         if not number:
             raise ValueError(f"'{path}' has no frame that can be decoded.")
+        announced = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        if number < announced:
+            warnings.warn(
+                f"'{path}' announces {announced} frames, of which the first {number} could be "
+                'decoded; if the video is longer, the file is damaged.',
+                LangSegWarning,
+                stacklevel=1,
+            )
     finally:
         video.release()

@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmseg_langseg.export import SegmentationResult
-from mmseg_langseg.fileio import LangSegWarning, trusted_checkpoint
+from mmseg_langseg.fileio import LangSegWarning, raise_machine_fault, trusted_checkpoint
 from mmseg_langseg.masks import check_integer
 from mmseg_langseg.models.segmentors import (
     ClassLogits,
@@ -179,6 +179,7 @@ class LangSegInferencer:
                 tiled = tile_size is not None and max(rgb.shape[:2]) > tile_size
                 loaded = _Loaded(image.name, rgb, self._prepare(rgb[:tile_size, :tile_size]))
             except (OSError, TypeError, ValueError) as error:
+                raise_machine_fault(error)
                 if on_bad_image is None:
                     raise
                 on_bad_image(image.name, error)

@@ -14,6 +14,7 @@ from mmseg_langseg.export import SegmentationResult
 from mmseg_langseg.fileio import LangSegWarning
 from mmseg_langseg.models.segmentors import PixelPrediction
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.text_encoders.vocabulary import BACKGROUND
 
 OTHER = 'other'
 """Class of rejected pixels, and of pixels where contrast words win."""
@@ -31,10 +32,16 @@ def add_contrast(vocabulary: Vocabulary, contrast: Sequence[str] | None = None) 
             left out.
 
     Raises:
-        ValueError: No contrast word is left, or one is not valid.
+        ValueError: No contrast word is left, one is not valid, or the only class is that of
+            background words or of rejected pixels.
     """
     if vocabulary.num_classes > 1:
         return vocabulary
+    if vocabulary.names[0].lower() in (BACKGROUND, OTHER):
+        raise ValueError(
+            f'The only class is {vocabulary.names[0]!r}, the name for everything else; give at '
+            'least one class name of what is to be found.'
+        )
     if vocabulary.synonyms[0]:
         shown = ', '.join(map(repr, vocabulary.rows[0]))
         warnings.warn(

@@ -18,6 +18,7 @@ from mmseg_langseg.fileio import open_whole_file
 from .annotation_exporter import AnnotationExporter
 from .class_colors import class_colors
 from .components import connected_components
+from .exporter import check_utf8
 from .segmentation_result import SegmentationResult
 
 _BACKGROUND = 'background'
@@ -82,6 +83,7 @@ class CVATExporter(AnnotationExporter):
         Raises:
             ValueError: The name is not valid, or the list of images cannot hold it.
         """
+        check_utf8(name, "CVAT's list of images cannot hold")
         path = super().path(name)
         stem = self._stem(path)
         if stem.startswith('#') or stem != stem.strip() or len(stem.splitlines()) > 1:

@@ -10,6 +10,8 @@ from .class_colors import class_colors
 from .legend_font import legend_font
 from .segmentation_result import SegmentationResult
 
+_MAX_CHARACTERS = 60
+
 
 def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Image:
     """Draw a segmentation result over its image, with a legend of the found classes on the right.
@@ -20,8 +22,8 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
 
     Returns:
         The image extended by the legend, which lists the found classes from the largest to the
-        smallest, each with its share of the pixels. The color of a class depends on its name only.
-        Characters that no installed font has are drawn as boxes.
+        smallest, each with its share of the pixels; long names are shortened. The color of a class
+        depends on its name only. Characters that no installed font has are drawn as boxes.
 
     Raises:
         ValueError: If ``opacity`` is outside 0 to 1.
@@ -36,13 +38,20 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
     share = np.bincount(result.labels.ravel(), minlength=len(result.classes)) / result.labels.size
     found = [int(index) for index in np.argsort(-share, kind='stable') if share[index] > 0]
     legend = _draw_legend(
-        [(f'{result.classes[i]} {share[i]:.1%}', tuple(colors[i].tolist())) for i in found],
+        [
+            (f'{_shortened(result.classes[i])} {share[i]:.1%}', tuple(colors[i].tolist()))
+            for i in found
+        ],
         picture.height,
     )
     canvas = Image.new('RGB', (picture.width + legend.width, legend.height), 'white')
     canvas.paste(picture, (0, 0))
     canvas.paste(legend, (picture.width, 0))
     return canvas
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _MAX_CHARACTERS else f'{name[: _MAX_CHARACTERS - 3]}...'
 
 
 def _draw_legend(lines: list[tuple[str, tuple[int, ...]]], height: int) -> Image.Image:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,6 +14,9 @@ from mmseg_langseg.fileio import contained_path, remove_leftovers, write_whole_f
 
 from .run_record import RunRecord
 from .segmentation_result import SegmentationResult
+
+_MAX_BYTES = 255
+"""Maximum length of a file name on common file systems."""
 
 
 class Exporter(ABC):
@@ -87,13 +91,26 @@ class Exporter(ABC):
             names: All images of the run.
 
         Raises:
-            ValueError: A name is not valid, occurs twice, or two images differ only in their
-                suffix and would have the same file; the message names both.
+            ValueError: A name is not valid, occurs twice, gives a file name of more than 255 bytes,
+                or two images differ only in their suffix and would have the same file; the message
+                names both.
         """
         seen: dict[str, str] = {}
         for name in names:
+            path = self.path(name)
+            length = len(os.fsencode(path.name))
+            if length > _MAX_BYTES:
+                raise ValueError(
+                    f'the file of image {name!r:.100} would have a name of {length} bytes, more '
+                    f'than {_MAX_BYTES}; rename the image.'
+                )
             # The path relative to the folder, as a string: small for long lists.
-            key = str(PurePosixPath(self.path(name).relative_to(self.root)))
+            key = str(PurePosixPath(path.relative_to(self.root)))
+            if seen.get(key) == name:
+                raise ValueError(
+                    f'image {name!r} occurs twice in the inputs, and both would be exported to '
+                    f"'{key}'; give it once, or export to two folders."
+                )
             if key in seen:
                 raise ValueError(
                     f"images {seen[key]!r} and {name!r} would both be exported to '{key}'; rename "
@@ -127,7 +144,8 @@ class Exporter(ABC):
         """
         self._check(name, result)
         self._record().start()
-        self.write(name, result)
+        with _existing_file_explained():
+            self.write(name, result)
 
     def write(self, name: str, result: SegmentationResult) -> None:
         """Write the file of an image, after the result was checked."""
@@ -163,7 +181,10 @@ class Exporter(ABC):
             folders.setdefault(path.parent, set()).add(path.name)
         for folder, files in folders.items():
             remove_leftovers(folder, files)
-        written = self.assemble(names)
+        with _existing_file_explained():
+            written = self.assemble(names)
+        for path in written:
+            remove_leftovers(path.parent, {path.name})
         self._record().finish(mixed=self.overwrite and self._has_others(names))
         return written
 
@@ -200,3 +221,34 @@ class Exporter(ABC):
                 f'{name!r}: labels of shape {labels.shape}, {labels.dtype}{values}; expected '
                 f'integers (H, W) from 0 to {len(self.classes) - 1}.'
             )
+
+
+def check_utf8(name: str, reader: str) -> None:
+    """Check that an image name is valid UTF-8, for formats that hold names as text.
+
+    Args:
+        name: Path of the image relative to the input folder.
+        reader: What cannot hold or open other names, for the error message.
+
+    Raises:
+        ValueError: The name has bytes that are not UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f'{reader} the image name {name!r}, which is not valid UTF-8; rename the image.'
+        ) from error
+
+
+@contextmanager
+def _existing_file_explained() -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        if error.filename is None:
+            raise
+        raise FileExistsError(
+            f"'{error.filename}' exists with other content and was kept. Remove it and run again, "
+            'which keeps the images that are complete; or overwrite all files.'
+        ) from error

@@ -14,7 +14,7 @@ import numpy as np
 from mmseg_langseg.fileio import contained_path, open_whole_file
 
 from .class_colors import class_colors
-from .exporter import Exporter
+from .exporter import Exporter, check_utf8
 from .segmentation_result import SegmentationResult
 
 _NARROW = 255
@@ -59,6 +59,15 @@ class GeoTIFFExporter(Exporter):
     def root(self) -> Path:
         """Folder of the files."""
         return self.folder / 'geotiff'
+
+    def path(self, name: str) -> Path:
+        """Return the file of an image.
+
+        Raises:
+            ValueError: The name is not valid, or GDAL cannot open it.
+        """
+        check_utf8(name, 'GDAL, which reads the georeference, cannot open')
+        return super().path(name)
 
     def encode(self, name: str, result: SegmentationResult) -> bytes:
         """Return the TIFF of an image.

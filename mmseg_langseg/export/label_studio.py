@@ -84,7 +84,7 @@ class LabelStudioExporter(AnnotationExporter):
             for label in np.unique(labels[labels >= 0]).tolist()
         ]
         task = dict(
-            data={_IMAGE: self.image_url + quote(name)},
+            data={_IMAGE: self.image_url + quote(os.fsencode(name))},
             predictions=[dict(model_version='mmseg_langseg', result=masks)],
         )
         return json.dumps(task, separators=(',', ':')).encode()

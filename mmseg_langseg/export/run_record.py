@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mmseg_langseg.fileio import write_whole_file
+from mmseg_langseg.fileio import parse_json, remove_leftovers, write_whole_file
 
 
 class RunRecord:
@@ -36,10 +36,13 @@ class RunRecord:
         if self.overwrite or self._matches:
             return not self.overwrite
         try:
-            found = json.loads(self.path.read_bytes())
+            found = parse_json(self.path.read_bytes(), f"'{self.path}'")
         except FileNotFoundError:
             return False
-        remedy = 'give another folder, or overwrite=True'
+        remedy = 'give another folder, or overwrite its files (overwrite=True, or --overwrite)'
+        known = isinstance(found, dict) and isinstance(found.get('settings'), dict)
+        if not known or not isinstance(found.get('replacing'), bool):
+            raise ValueError(f"'{self.path}' is not the record of an export; {remedy}.")
         if found['settings'] != self.settings:
             keys = [k for k, v in self.settings.items() if found['settings'].get(k) != v]
             raise ValueError(
@@ -80,6 +83,7 @@ class RunRecord:
         """
         if self.overwrite:
             self._write(replacing=mixed, replace=True)
+        remove_leftovers(self.path.parent, {self.path.name})
 
     def _write(self, replacing: bool, replace: bool) -> None:
         content = dict(settings=self.settings, replacing=replacing)

@@ -18,13 +18,16 @@ def contained_path(root: str | os.PathLike, name: str, source: object = 'file na
         ``root / name``.
 
     Raises:
-        ValueError: The name is empty, absolute, contains a NUL, or leaves the folder with ``..``.
+        ValueError: The name is empty, absolute (on any system), contains a NUL or a backslash, or
+            leaves the folder with ``..``.
     """
     path = PurePosixPath(name)
-    outside = path.is_absolute() or PureWindowsPath(name).drive or '..' in path.parts
+    drive = PureWindowsPath(name).drive
+    outside = path.is_absolute() or drive or '..' in path.parts
     if not path.name or '\0' in name or '\\' in name or outside:
+        detail = ", a drive such as 'C:', and backslashes" if drive or '\\' in name else ''
         raise ValueError(
             f"{source}: {name!r} does not name a file inside '{root}'; expected a relative path "
-            "without '..'"
+            f"without '..'{detail}"
         )
     return Path(root) / path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -40,10 +41,14 @@ class ImageSource:
         """Return the content of an image or of another file of the source.
 
         Raises:
-            OSError: The file cannot be read or does not exist.
+            OSError: The file cannot be read, does not exist, or is a pipe or device.
         """
         if self.archive is None:
-            return (self.root / name).read_bytes()
+            path = self.root / name
+            # Reading a pipe waits for a writer, and some devices never end.
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise OSError(f"'{path}' is not a regular file")
+            return path.read_bytes()
         if name not in self.members:
             raise FileNotFoundError(f"no file '{name}' in the tar")
         try:
@@ -174,7 +179,9 @@ def _from_list(path: Path, root: Path) -> ImageSource:
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"'{path}' is neither a folder, nor a tar, nor a text file") from error
+        raise ValueError(
+            f"'{path}' is neither a folder, nor a tar, nor a UTF-8 text file with one path per line"
+        ) from error
     names = set()
     for line in filter(None, map(str.strip, lines)):
         # An absolute path is accepted if it is inside the folder.
@@ -182,7 +189,10 @@ def _from_list(path: Path, root: Path) -> ImageSource:
         try:
             contained_path(root, Path(name).as_posix(), path)
         except ValueError as error:
-            raise ValueError(f'{error}; set the image folder with --root') from error
+            raise ValueError(
+                f'{error}; a list names images in its own folder, or in that of the option --root '
+                'where a command has it'
+            ) from error
         names.add(Path(name).as_posix())
     return ImageSource(list(names), root)
 

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 _TRIES = 10
+_MAX_BYTES = 255
+"""Maximum length of a file name on common file systems."""
+_RANDOM_BYTES = len('.12345678.tmp')
 
 
 def write_whole_file(path: str | os.PathLike, content: bytes, replace: bool = True) -> None:
@@ -63,7 +66,7 @@ def open_whole_file(path: str | os.PathLike, replace: bool = True) -> Iterator[B
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'{path.name}.', suffix='.tmp')
+        handle, temporary = _make_temporary(path)
         try:
             with os.fdopen(handle, 'wb') as file:
                 yield file
@@ -86,13 +89,26 @@ def remove_leftovers(folder: str | os.PathLike, names: set[str]) -> None:
         folder: Folder that :func:`write_whole_file` wrote to.
         names: Names of the files whose leftovers are removed.
     """
+    stems = {_temporary_stem(name) for name in names}
     for entry in list(os.scandir(folder)):
-        if entry.name.endswith('.tmp') and entry.name.rsplit('.', 2)[0] in names:
+        if entry.name.endswith('.tmp') and entry.name.rsplit('.', 2)[0] in stems:
             Path(entry.path).unlink(missing_ok=True)
 
 
+def _make_temporary(path: Path) -> tuple[int, str]:
+    return tempfile.mkstemp(dir=path.parent, prefix=f'{_temporary_stem(path.name)}.', suffix='.tmp')
+
+
+def _temporary_stem(name: str) -> str:
+    """Return the beginning of temporary names, the file's name shortened to leave room."""
+    stem = name
+    while len(os.fsencode(stem)) > _MAX_BYTES - _RANDOM_BYTES:
+        stem = stem[:-1]
+    return stem
+
+
 def _write(path: Path, content: bytes, replace: bool) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'{path.name}.', suffix='.tmp')
+    handle, temporary = _make_temporary(path)
     try:
         with os.fdopen(handle, 'wb') as file:
             file.write(content)

@@ -49,3 +49,11 @@ def test_a_class_has_the_same_color_in_every_vocabulary():
     other = replace(given, labels=np.where(given.labels == 2, 0, 1), classes=('grass', 'cat'))
     first, second = (np.asarray(draw_overlay(r, opacity=1))[:60, :80] for r in (given, other))
     assert np.array_equal(first, second)
+
+
+def test_long_names_are_shortened():
+    widths = [
+        draw_overlay(replace(result(), classes=('x' * length, 'dog', 'grass'))).width
+        for length in (61, 10_000)
+    ]
+    assert widths[0] == widths[1] < 1000

@@ -77,7 +77,7 @@ def test_a_file_of_other_images_is_kept(kind, tmp_path):
     before = written.read_bytes()
     second = kind(tmp_path, CLASSES)
     second.add('b.jpg', result())
-    with pytest.raises(FileExistsError, match=written.name):
+    with pytest.raises(FileExistsError, match=rf'{written.name}.*Remove it and run again'):
         second.finish(['a.jpg', 'b.jpg'])
     assert written.read_bytes() == before
 
@@ -132,13 +132,38 @@ def test_two_images_of_the_same_stem(kind, tmp_path):
 
 def test_names_are_checked(tmp_path):
     given = EXPORTERS['labels'](tmp_path, CLASSES)
-    for name in ('../a.jpg', '/a.jpg', '', 'a\\b.jpg'):
+    for name in ('../a.jpg', '/a.jpg', '', 'a\\b.jpg', 'c:a.jpg'):
         with pytest.raises(ValueError, match='image name'):
             given.check_names([name])
-    with pytest.raises(ValueError, match='both'):
+    with pytest.raises(ValueError, match='occurs twice'):
         given.check_names(['a.jpg', 'a.jpg'])
     with pytest.raises(FileNotFoundError, match=r'missing\.png'):
         given.finish(['missing.jpg'])
+
+
+@pytest.mark.parametrize('kind', ALL)
+def test_names_of_any_bytes_and_length(kind, tmp_path):
+    long = 'ä' * 119 + '.jpg'  # 242 bytes, as long as names of temporary files may be with .json
+    broken = os.fsdecode(b'bad\xff.jpg')
+    given = create(kind, tmp_path)
+    if kind in (EXPORTERS['cvat'], EXPORTERS['geotiff']):
+        with pytest.raises(ValueError, match=r'bad.*not valid UTF-8'):
+            given.check_names([broken])
+        broken = 'good.jpg'
+    for name in (broken, long):
+        given.add(name, result())
+    given.finish([broken, long])
+    assert not list(tmp_path.rglob('*.tmp'))
+    with pytest.raises(ValueError, match=r'a name of .* bytes, more than 255; rename'):
+        given.check_names(['x' * 252 + '.jpeg'])
+
+
+@pytest.mark.parametrize('content', [b'[]', b'{', b'{"settings": 1}', b'\xff'])
+def test_a_damaged_record_is_named(content, tmp_path):
+    (tmp_path / 'labels').mkdir()
+    (tmp_path / 'labels' / '.export.json').write_bytes(content)
+    with pytest.raises(ValueError, match=r'labels/\.export\.json. is not'):
+        EXPORTERS['labels'](tmp_path, CLASSES).exists('a.jpg')
 
 
 def test_files_of_others_are_no_results(tmp_path):

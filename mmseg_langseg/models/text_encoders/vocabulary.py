@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmseg_langseg.fileio import show_value
 
-from .word_characters import check_characters
+from .word_characters import as_read, check_characters
 
 SHIPPED = Path(__file__).parents[2] / 'vocabularies'
 BACKGROUND = 'background'
@@ -34,9 +34,10 @@ class Vocabulary:
         background: Words of each background entry: the first is its name, the others synonyms.
 
     Raises:
-        ValueError: If there is no name, one is empty, a word occurs twice (ignoring letter case
-            and repeated blanks), or a word contains something other than text (control characters,
-            CLIP's start and end tokens) or list characters (``;``, ``[`` and ``]``).
+        ValueError: If there is no name, one is empty, CLIP reads two words as the same (e.g. they
+            differ in letter case or Unicode normal form only), or a word contains something other
+            than text (control characters, CLIP's start and end tokens) or list characters (``;``,
+            ``[`` and ``]``).
     """
 
     names: tuple[str, ...]
@@ -170,7 +171,7 @@ class Vocabulary:
 
     def _check_words(self) -> None:
         """Checks that names, synonyms and background words are not empty and occur only once."""
-        owners: dict[str, str] = {}
+        owners: dict[str, tuple[str, str]] = {}
         rows = [(self.names[index], words) for index, words in self._class_rows()]
         if self.background:
             nothing = [i for i, name in enumerate(self.names) if name.lower() == BACKGROUND]
@@ -186,12 +187,15 @@ class Vocabulary:
             for word in words:
                 if not word:
                     raise ValueError(f'The vocabulary has an empty name (at {show_value(owner)}).')
-                if word.lower() in owners:
+                read = as_read(word)
+                if read in owners:
+                    first, first_owner = owners[read]
+                    both = '' if word == first else f', as CLIP reads both as {show_value(read)}'
                     raise ValueError(
                         f'The word {show_value(word)} occurs twice in the vocabulary: in '
-                        f'{show_value(owners[word.lower()])} and in {show_value(owner)}.'
+                        f'{show_value(first_owner)} and in {show_value(owner)}{both}.'
                     )
-                owners[word.lower()] = owner
+                owners[read] = word, owner
 
 
 def _names_file(vocabulary: object) -> bool:

@@ -6,6 +6,8 @@ import html
 import reprlib
 import unicodedata
 
+from open_clip.tokenizer import get_clean_fn
+
 MARKS = ('<start_of_text>', '<end_of_text>', '<|startoftext|>', '<|endoftext|>')
 # No class name of a public dataset contains these; such a word is an unparsed list.
 LISTING = ';[]'
@@ -19,12 +21,13 @@ def check_characters(word: str) -> None:
 
     Raises:
         ValueError: The word contains a control character (NUL, a byte-order mark, an escape, half
-            a surrogate pair, ...), a start or end token of CLIP, which ends the sentence early, or
-            a character of list notation.
+            a surrogate pair, ...) or a Unicode noncharacter, a start or end token of CLIP, which
+            ends the sentence early, or a character of list notation.
     """
     for character in word:
         kind = unicodedata.category(character)
-        if kind in ('Cc', 'Cs') or (kind == 'Cf' and character not in JOINERS):
+        hidden = kind in ('Cc', 'Cs') or (kind == 'Cf' and character not in JOINERS)
+        if hidden or _is_noncharacter(ord(character)):
             if character in BLANKS:
                 continue
             name = unicodedata.name(character, 'control character')
@@ -49,4 +52,19 @@ def check_characters(word: str) -> None:
         )
 
 
+def as_read(word: str) -> str:
+    """Return a word as CLIP's tokenizer reads it.
+
+    Letter case, repeated blanks, Unicode normal forms, ligatures, full-width letters, typographic
+    quotes and HTML entities do not count.
+    """
+    return _clean(word)
+
+
+def _is_noncharacter(code: int) -> bool:
+    """Return whether Unicode reserves a code; XML and YAML files must not contain some of these."""
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+
+
+_clean = get_clean_fn('lower')
 _KNOWN = {'\0': 'NUL', '\ufeff': 'byte-order mark'}

@@ -205,3 +205,19 @@ def test_check_num_classes():
     vocabulary.check_num_classes(2, 'PetsDataset')
     with pytest.raises(ValueError, match=r'2 classes.*PetsDataset has 3'):
         vocabulary.check_num_classes(3, 'PetsDataset')
+
+
+@pytest.mark.parametrize(
+    'texts',
+    ['\u00e9; dog, e\u0301', 'jelly\ufb01sh; jellyfish', '\uff23at; cat', '"cat"; “cat”'],
+)
+def test_words_that_clip_reads_as_the_same_occur_twice(texts):
+    with pytest.raises(ValueError, match=r'occurs twice.* as CLIP reads both as'):
+        Vocabulary.from_string(texts)
+    assert Vocabulary.from_string('straße; strasse; m²; m2').num_classes == 4
+
+
+@pytest.mark.parametrize('character', ['\ufffe', '\uffff', '\U0001fffe', '\ufdd0'])
+def test_noncharacters_are_refused(character):
+    with pytest.raises(ValueError, match=rf'U\+{ord(character):04X}'):
+        Vocabulary.from_string(f'a{character}; b')
