@@ -2,9 +2,11 @@
 
 from mmseg_langseg.export import SegmentationResult, draw_overlay
 
+from .export_run import export_results
 from .images import read_image, to_rgb
 from .inferencer import LangSegInferencer
 from .launch import launch_runner, leave_process_group
+from .model_zoo import list_models
 from .picture_file import check_picture_path, save_picture
 from .test import run_test
 from .train import run_training
@@ -14,8 +16,10 @@ __all__ = [
     'SegmentationResult',
     'check_picture_path',
     'draw_overlay',
+    'export_results',
     'launch_runner',
     'leave_process_group',
+    'list_models',
     'read_image',
     'run_test',
     'run_training',

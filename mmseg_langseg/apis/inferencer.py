@@ -19,7 +19,7 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmseg_langseg.export import SegmentationResult
+from mmseg_langseg.export import SegmentationResult, save_results
 from mmseg_langseg.fileio import LangSegWarning, raise_machine_fault, trusted_checkpoint
 from mmseg_langseg.masks import check_integer
 from mmseg_langseg.models.segmentors import (
@@ -98,6 +98,9 @@ class LangSegInferencer:
         inputs: Inputs,
         texts: Texts,
         batch_size: int = 1,
+        out_dir: str | os.PathLike | None = None,
+        formats: Sequence[str] = ('overlay',),
+        overwrite: bool = False,
         **options: Any,
     ) -> SegmentationResult | list[SegmentationResult]:
         """Segment one image or several.
@@ -109,6 +112,9 @@ class LangSegInferencer:
                 such entry per class, the path of a ``.json`` vocabulary, or a vocabulary. A list of
                 vocabularies has one per image.
             batch_size: Images per forward pass.
+            out_dir: Folder to save the results to, see ``save_results``; None saves nothing.
+            formats: Formats to save, e.g. ``['overlay', 'labels', 'coco']``.
+            overwrite: Replace files that exist.
             **options: See :meth:`stream`.
 
         Returns:
@@ -121,8 +127,12 @@ class LangSegInferencer:
             ValueError: If an image has no pixels, an unknown value range, or cannot be decoded, the
                 class names are not valid, or an option is out of range.
         """
-        results = self.stream(inputs, texts, batch_size, **options)
-        return next(results) if is_single_image(inputs) else list(results)
+        if out_dir is not None and 'heatmaps' in formats:
+            options['probabilities'] = True
+        results = list(self.stream(inputs, texts, batch_size, **options))
+        if out_dir is not None:
+            save_results(results, out_dir, formats, overwrite)
+        return results[0] if is_single_image(inputs) else results
 
     @torch.no_grad()
     def stream(

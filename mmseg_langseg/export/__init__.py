@@ -13,6 +13,7 @@ from .label_png import encode_label_png
 from .label_studio import LabelStudioExporter
 from .overlay import OverlayExporter
 from .run_record import RunRecord
+from .save_results import save_results
 from .segmentation_result import SegmentationResult
 from .yolo import YOLOExporter
 
@@ -45,4 +46,5 @@ __all__ = [
     'class_colors',
     'draw_overlay',
     'encode_label_png',
+    'save_results',
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -31,3 +34,23 @@ class SegmentationResult:
     margin: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     name: str | None = None
+
+    def save(
+        self,
+        folder: str | os.PathLike,
+        formats: Sequence[str] = ('overlay',),
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Save the result, see :func:`~mmseg_langseg.export.save_results`.
+
+        Args:
+            folder: Folder to write to.
+            formats: Names of ``mmseg_langseg.export.EXPORTERS``, e.g. ``['overlay', 'labels']``.
+            overwrite: Replace files that exist.
+
+        Returns:
+            The files.
+        """
+        from .save_results import save_results  # which imports this module
+
+        return save_results([self], folder, formats, overwrite)

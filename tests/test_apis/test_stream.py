@@ -243,3 +243,14 @@ def test_a_tile_size_that_is_no_size_is_refused(squared, folder):
     for bad in (0, 15, 2.5, True):
         with pytest.raises((TypeError, ValueError), match=rf'tile_size.*{bad}'):
             squared(folder, TEXTS, tile_size=bad)
+
+
+def test_results_are_saved_on_request(squared, folder, tmp_path):
+    out = tmp_path / 'out'
+    results = squared(folder, TEXTS, out_dir=out, formats=['labels', 'heatmaps'])
+    for result in results:
+        label_map = out / 'labels' / result.name
+        assert np.array_equal(np.asarray(Image.open(label_map)), result.labels)
+    assert len(list((out / 'heatmaps').rglob('*_*.png'))) == 3 * len(results)
+    single = squared(folder / 'b/0.png', TEXTS, out_dir=tmp_path / 'one')
+    assert single.name == '0.png' and (tmp_path / 'one/overlays/0.png').is_file()
