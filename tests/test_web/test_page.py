@@ -4,6 +4,7 @@ With ``SCREENSHOT=docs/images/serve.png``, the test also takes the picture of th
 """
 
 import io
+import itertools
 import json
 import os
 import re
@@ -30,6 +31,9 @@ from tests.scripts import ROOT
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 TEXTS = 'house; cookie; ball; grass'
 SECONDS = 60
+# Of the server, and of another host.
+OTHER_FILES = ('/etc/passwd', str(ROOT / 'docs/images/serve.png'), 'http://127.0.0.1:9/a.png')
+GRADIO_FILE = dict(meta={'_type': 'gradio.FileData'})
 REMOVE = '#photo button[title="Remove Image"]'
 OPTIONS = dict(viewport=dict(width=1280, height=1000), locale='en-US')
 
@@ -243,8 +247,16 @@ def check_messages(visitor, folder):
 
 def check_access(visitor, address):
     """The server gives away no other files, and fetches nothing."""
-    for name in ('/etc/passwd', str(ROOT / 'setup.py'), 'http://127.0.0.1:9/', '../../setup.py'):
+    for name in (*OTHER_FILES, '../../setup.py'):
         assert visitor.tab.request.get(f'{address}/gradio_api/file={name}').status in (403, 404)
+    config = visitor.tab.request.get(f'{address}/config').json()
+    event = next(entry['id'] for entry in config['dependencies'] if len(entry['inputs']) == 6)
+    for number, (path, meta) in enumerate(itertools.product(OTHER_FILES, ({}, GRADIO_FILE))):
+        values = [None, dict(path=path, **meta), TEXTS, 'embedded', 0, 0]
+        call = dict(fn_index=event, session_hash=f'{number}', data=values)
+        visitor.tab.request.post(f'{address}/gradio_api/queue/join', data=call)
+        events = f'{address}/gradio_api/queue/data?session_hash={number}'
+        assert 'Expected an uploaded photo' in visitor.tab.request.get(events).text(), path
     scripts = 'fetch("http://localhost:9/").then(() => "sent", () => "refused")'
     refused = []
     visitor.tab.on('console', lambda message: refused.append(message.text))
