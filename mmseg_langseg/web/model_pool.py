@@ -62,6 +62,7 @@ class ModelPool:
             warnings.simplefilter('always')
             if name not in self._models:
                 self._models[name] = self._loaders[name]()
+            caught.clear()  # the page itself says what the models are for
             result = self._models[name](image, vocabulary, **options)
             word_notes = _messages(caught, WordWarning)
             known, earlier = self._word_notes.get(name, (None, []))

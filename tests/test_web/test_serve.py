@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from mmseg_langseg.cli import _main
+from mmseg_langseg.cli.commands import _main
 from mmseg_langseg.web.listen import listen
 
 
