@@ -7,9 +7,15 @@ from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
 
-from . import check, import_masks, models, segment
+from . import check, import_masks, models, segment, serve
 
-COMMANDS = {'segment': segment, 'import': import_masks, 'models': models, 'check': check}
+COMMANDS = {
+    'segment': segment,
+    'serve': serve,
+    'import': import_masks,
+    'models': models,
+    'check': check,
+}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

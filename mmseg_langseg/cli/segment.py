@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from mmseg_langseg.apis.command_line import (
-    add_config_options,
-    add_trust_option,
-    device_name,
-    number_in,
-    positive_int,
-)
+from mmseg_langseg.apis.command_line import number_in, positive_int
 from mmseg_langseg.apis.export_run import export_results
-from mmseg_langseg.apis.inferencer import LangSegInferencer
 from mmseg_langseg.apis.texts import parse_texts
 from mmseg_langseg.export import EXPORTERS
+
+from .model_options import add_model_options, load_inferencer
 
 HELP = 'segment images by class names'
 
@@ -33,12 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--format', nargs='+', choices=list(EXPORTERS), default=['overlay'], help='output formats'
     )
-    parser.add_argument(
-        '--model',
-        default='clip-vit-b16',
-        help='short name (see "langseg models") or config file (default: clip-vit-b16)',
-    )
-    parser.add_argument('--weights', help='checkpoint; default: the untrained model')
+    add_model_options(parser, 'clip-vit-b16')
     parser.add_argument('--batch-size', type=positive_int, default=1, help='images per batch')
     parser.add_argument(
         '--tile-size',
@@ -58,19 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
-    parser.add_argument('--device', type=device_name, help='torch device (default: GPU, else CPU)')
-    add_config_options(parser, 'model.clip.pretrained=ViT-B-16.pt')
-    add_trust_option(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run ``langseg segment``."""
     parse_texts(args.texts)  # fails before the model is loaded
-    inferencer = LangSegInferencer(
-        args.model, args.weights, args.device, args.cfg_options, args.trust_checkpoint
-    )
     report = export_results(
-        inferencer,
+        load_inferencer(args),
         args.inputs if len(args.inputs) > 1 else args.inputs[0],
         args.texts,
         args.out,

@@ -4,10 +4,10 @@ from .annotation_exporter import AnnotationExporter
 from .class_colors import class_colors
 from .coco import COCOExporter
 from .cvat import CVATExporter
-from .draw_overlay import draw_overlay
+from .draw_overlay import class_shares, color_classes, draw_overlay
 from .exporter import Exporter
 from .geotiff import GeoTIFFExporter
-from .heat_maps import HeatMapExporter
+from .heat_maps import HeatMapExporter, draw_heat_map
 from .label_maps import LabelMapExporter
 from .label_png import encode_label_png
 from .label_studio import LabelStudioExporter
@@ -44,6 +44,9 @@ __all__ = [
     'SegmentationResult',
     'YOLOExporter',
     'class_colors',
+    'class_shares',
+    'color_classes',
+    'draw_heat_map',
     'draw_overlay',
     'encode_label_png',
     'save_results',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
@@ -28,19 +30,12 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
     Raises:
         ValueError: If ``opacity`` is outside 0 to 1.
     """
-    if not 0 <= opacity <= 1:
-        raise ValueError(f'opacity is {opacity}, expected a number from 0 to 1.')
+    picture = color_classes(result, opacity)
     colors = class_colors(result.classes)
-    image = np.ascontiguousarray(result.image)
-    picture = Image.fromarray(
-        cv2.addWeighted(image, 1 - opacity, colors[result.labels], opacity, 0)
-    )
-    share = np.bincount(result.labels.ravel(), minlength=len(result.classes)) / result.labels.size
-    found = [int(index) for index in np.argsort(-share, kind='stable') if share[index] > 0]
     legend = _draw_legend(
         [
-            (f'{_shortened(result.classes[i])} {share[i]:.1%}', tuple(colors[i].tolist()))
-            for i in found
+            (f'{_shortened(result.classes[i])} {share:.1%}', tuple(colors[i].tolist()))
+            for i, share in class_shares(result).items()
         ],
         picture.height,
     )
@@ -48,6 +43,41 @@ def draw_overlay(result: SegmentationResult, opacity: float = 0.55) -> Image.Ima
     canvas.paste(picture, (0, 0))
     canvas.paste(legend, (picture.width, 0))
     return canvas
+
+
+def color_classes(
+    result: SegmentationResult, opacity: float = 0.55, shown: Sequence[str] | None = None
+) -> Image.Image:
+    """Draw the class colors of a segmentation result over its image, without a legend.
+
+    Args:
+        result: Result of the inferencer, with its image uint8 ``(H, W, 3)``.
+        opacity: Opacity of the class colors, 0 (image only) to 1 (colors only).
+        shown: Classes to color; pixels of others show the image. None: all.
+
+    Raises:
+        ValueError: If ``opacity`` is outside 0 to 1.
+    """
+    if not 0 <= opacity <= 1:
+        raise ValueError(f'opacity is {opacity}, expected a number from 0 to 1.')
+    image = np.ascontiguousarray(result.image)
+    colors = class_colors(result.classes)[result.labels]
+    picture = cv2.addWeighted(image, 1 - opacity, colors, opacity, 0)
+    if shown is not None:
+        hidden = ~np.isin(result.classes, shown)[result.labels]
+        picture[hidden] = image[hidden]
+    return Image.fromarray(picture)
+
+
+def class_shares(result: SegmentationResult) -> dict[int, float]:
+    """Return the share of the pixels of each class that occurs, the largest first.
+
+    Returns:
+        Shares in (0, 1] by class index.
+    """
+    shares = np.bincount(result.labels.ravel(), minlength=len(result.classes)) / result.labels.size
+    order = np.argsort(-shares, kind='stable').tolist()
+    return {index: float(shares[index]) for index in order if shares[index] > 0}
 
 
 def _shortened(name: str) -> str:

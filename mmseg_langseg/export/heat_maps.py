@@ -112,11 +112,23 @@ def heat_map_file_name(index: int, name: str) -> str:
     return f'{index:03d}_{text}.png'
 
 
-def _encode(values: np.ndarray) -> bytes:
+def draw_heat_map(values: np.ndarray) -> Image.Image:
+    """Draw a heat map.
+
+    Args:
+        values: ``(H, W)`` floats; values outside 0 to 1 are clipped, NaN is 0.
+
+    Returns:
+        8-bit picture of ``round(255 * value)``, with a palette from dark blue to yellow.
+    """
     levels = (np.clip(np.nan_to_num(values.astype(np.float32)), 0, 1) * 255).round()
     picture = Image.fromarray(levels.astype(np.uint8))
     palette = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_VIRIDIS)
     picture.putpalette(palette.reshape(256, 3)[:, ::-1].tobytes())
+    return picture
+
+
+def _encode(values: np.ndarray) -> bytes:
     content = io.BytesIO()
-    picture.save(content, format='PNG')
+    draw_heat_map(values).save(content, format='PNG')
     return content.getvalue()

@@ -3,7 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmseg_langseg.export import SegmentationResult, class_colors, draw_overlay
+from mmseg_langseg.export import (
+    SegmentationResult,
+    class_colors,
+    class_shares,
+    color_classes,
+    draw_overlay,
+)
 
 
 def result(height=60, width=80):
@@ -57,3 +63,13 @@ def test_long_names_are_shortened():
         for length in (61, 10_000)
     ]
     assert widths[0] == widths[1] < 1000
+
+
+def test_hidden_classes_show_the_image():
+    given = result()
+    whole = np.asarray(color_classes(given))
+    assert np.array_equal(whole, np.asarray(draw_overlay(given))[:60, :80])
+    grass = np.asarray(color_classes(given, shown=['grass', 'dog']))
+    assert np.array_equal(grass[:, 20:], whole[:, 20:])
+    assert np.array_equal(grass[:, :20], given.image[:, :20])
+    assert class_shares(given) == {2: 0.75, 0: 0.25}

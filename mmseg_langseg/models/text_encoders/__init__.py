@@ -6,6 +6,7 @@ from .free_centroids import FreeCentroids
 from .open_clip_text_encoder import OpenCLIPTextEncoder
 from .templates import get_templates
 from .vocabulary import Vocabulary
+from .word_warnings import WordWarning
 
 __all__ = [
     'ClassPrompts',
@@ -13,5 +14,6 @@ __all__ = [
     'FreeCentroids',
     'OpenCLIPTextEncoder',
     'Vocabulary',
+    'WordWarning',
     'get_templates',
 ]

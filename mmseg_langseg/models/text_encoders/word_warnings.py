@@ -15,6 +15,10 @@ MOST = 5
 _CALLER = 4
 
 
+class WordWarning(LangSegWarning):
+    """Warning about class names, given when they are encoded."""
+
+
 def warn_of_cut_words(
     words: Sequence[str],
     templates: Sequence[str],
@@ -41,7 +45,7 @@ def warn_of_cut_words(
     if cut:
         warnings.warn(
             f'CLIP reads {context_length} tokens of a sentence: {_some(cut)}. Use shorter words.',
-            LangSegWarning,
+            WordWarning,
             stacklevel=_CALLER,
         )
 
@@ -76,7 +80,7 @@ def warn_of_unknown_words(
             f'{_some(unknown)}: results for them are meaningless. '
             'mmseg_langseg.synthetic.words lists the words that it knows; a pretrained CLIP knows '
             'all words.',
-            LangSegWarning,
+            WordWarning,
             stacklevel=_CALLER,
         )
 
