@@ -15,6 +15,7 @@ from mmengine.optim import build_optim_wrapper
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 
 from mmseg_langseg.apis.config_options import ConfigOptions
+from mmseg_langseg.models.backbones import READOUTS
 from mmseg_langseg.models.clusterers import ArgmaxClusterer
 from mmseg_langseg.models.text_encoders import FixedNames, FreeCentroids
 from tests.test_configs import tiny_model
@@ -150,7 +151,8 @@ def test_without_class_prompts_they_stay_what_they_are_at_the_start():
 
 
 def test_tower_lines_do_what_they_say():
-    assert build(line_with('readout'))[1].backbone.readout == 'value'
+    readout = build(line_with('readout'))[1].backbone.readout
+    assert type(readout) is READOUTS.get('value')
     _, model = build(line_with('trainable=none'))
     assert not any(p.requires_grad for p in model.backbone.parameters())
     _, model = build(line_with('trainable=all'))

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import cv2
 import mmengine
 from PIL import Image
+from tqdm import tqdm
 
 from mmseg_langseg.fileio import LangSegWarning
 
@@ -143,7 +144,7 @@ def _plain_warnings() -> Iterator[None]:
 
     def show_plainly(message: Warning | str, category: type[Warning], *args: Any) -> None:
         if issubclass(category, LangSegWarning):
-            print(f'warning: {message}', file=sys.stderr)
+            tqdm.write(f'warning: {message}', file=sys.stderr)  # clears a progress bar
         elif not str(message).startswith(_NOT_SHOWN):
             show(message, category, *args)
 

@@ -111,7 +111,7 @@ class CLIPVisionTransformer(CLIPTower):
 
 def _build_readout(readout: str | dict) -> DenseReadout:
     config = dict(type=readout) if isinstance(readout, str) else dict(readout)
-    if config.get('type', '') not in READOUTS:
+    if not config.get('type') or config['type'] not in READOUTS:
         raise ValueError(
             f'readout={readout!r}: expected one of {sorted(READOUTS.module_dict)}, or a dict with '
             'one of them as type.'

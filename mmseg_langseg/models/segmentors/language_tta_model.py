@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
+from mmseg.models import SegTTAModel
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+
+from mmseg_langseg.models.decode_heads import LanguageHead
 
 from .class_logits import ClassLogits
 from .compute_logits import compute_logits
@@ -15,11 +17,12 @@ from .pixel_prediction import predict_labels
 
 
 @MODELS.register_module()
-class LanguageTTAModel(BaseTTAModel):
+class LanguageTTAModel(SegTTAModel):
     """Averages the class probabilities of augmented images, as ``SegTTAModel`` does.
 
     It predicts the same labels, but never holds the logits of all classes at image size, and needs
-    no ``seg_logits`` in the predictions.
+    no ``seg_logits`` in the predictions. Models without a ``LanguageHead`` are tested as by
+    ``SegTTAModel``.
     """
 
     @torch.no_grad()
@@ -33,6 +36,8 @@ class LanguageTTAModel(BaseTTAModel):
         Returns:
             The samples of the first augmentation with ``pred_sem_seg`` ``(1, H, W)``.
         """
+        if not isinstance(self.module.decode_head, LanguageHead):
+            return super().test_step(data)
         views: list[list[ClassLogits]] = []
         samples = None
         for inputs, batch in zip(data['inputs'], data['data_samples'], strict=True):
@@ -43,11 +48,3 @@ class LanguageTTAModel(BaseTTAModel):
         for sample, logits in zip(samples, zip(*views, strict=True), strict=True):
             sample.pred_sem_seg = PixelData(data=predict_labels(MeanProbabilities(logits))[None])
         return samples
-
-    def merge_preds(self, data_samples_list: list) -> list:
-        """Not used: :meth:`test_step` merges logits before they become predictions.
-
-        Raises:
-            NotImplementedError: Always.
-        """
-        raise NotImplementedError('LanguageTTAModel.test_step() merges the augmentations itself.')
