@@ -126,18 +126,6 @@ def benchmark(*args):
 
 
 @pytest.mark.multiprocess
-def test_benchmark_of_a_config():
-    sizes = ['--image-size', 64, 64, '--mask-size', 32, 32, '--masks', 4, '--classes', 3]
-    done = benchmark(
-        CONFIG, '--batch-size', 1, '--steps', 1, '--device', 'cpu', *sizes, '--cfg-options',
-        'model.decode_head.decoder_channels=4,4',
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    for word in ('training step', 'inference', 'images/s', 'MiB', 'torch', 'random weights'):
-        assert word in done.stdout
-
-
-@pytest.mark.multiprocess
 def test_benchmark_of_pooling_agrees_and_saves_memory():
     sizes = ['--channels', 256, '--grid', 8, 8, '--mask-size', 256, 256, '--masks', 2]
     done = benchmark('--what', 'pooling', '--batch-size', 2, '--steps', 1, *sizes)
@@ -153,6 +141,21 @@ def test_benchmark_of_pooling_agrees_and_saves_memory():
 def benchmark_module(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / 'tools' / 'benchmarks')
     return load_script('tools/benchmarks/benchmark_training.py')
+
+
+def test_benchmark_of_a_config(benchmark_module):
+    sizes = ['--image-size', '64', '64', '--mask-size', '32', '32', '--masks', '4']
+    common = [str(CONFIG), '--batch-size', '1', '--steps', '1', '--device', 'cpu', '--classes', '3']
+    options = ['--cfg-options', 'model.decode_head.decoder_channels=4,4']
+    args = benchmark_module.parse_args([*common, *sizes, *options])
+    assert args.what == ['train', 'test']
+    for what, name in [('train', 'training step'), ('test', 'inference')]:
+        assert 'random weights' in benchmark_module.protocol(what, args)
+        figures = benchmark_module.run_one(what, name, args)
+        row = benchmark_module.format_row(name, figures)
+        assert row.split()[: len(name.split())] == name.split()
+        assert 'images/s' in row and 'MiB' in row
+    assert 'torch' in benchmark_module.machine('cpu')
 
 
 def test_benchmark_of_a_clips4_step_with_the_teacher_and_without(benchmark_module, tmp_path):
