@@ -2,7 +2,7 @@
 
 from mmseg_langseg.export import SegmentationResult, draw_overlay
 
-from .export_run import export_results
+from .export_run import ExportReport, export_results
 from .images import read_image, to_rgb
 from .inferencer import LangSegInferencer
 from .launch import launch_runner, leave_process_group
@@ -12,6 +12,7 @@ from .test import run_test
 from .train import run_training
 
 __all__ = [
+    'ExportReport',
     'LangSegInferencer',
     'SegmentationResult',
     'check_picture_path',

@@ -78,7 +78,7 @@ class LanguageSegmentor(EncoderDecoder):
 
     @property
     def logit_scale(self) -> float:
-        """Logit scale of probabilities: ``test_cfg.logit_scale``, or that of the CLIP."""
+        """Logit scale of probabilities, ``test_cfg.logit_scale`` or that of the CLIP."""
         return self.test_cfg.get('logit_scale', self.decode_head.text_encoder.logit_scale)
 
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:
