@@ -30,6 +30,7 @@ CONFIGS = sorted(
 )
 TOWERS = {'CLIPVisionTransformer': VIT, 'CLIPTimmTower': CONV, 'CLIPResNet': RESNET}
 METHODS = ('pixelclip', 'maskclip', 'clips4')
+TRAINING_FREE = ('sclip', 'clearclip', 'naclip')
 BENCHMARKS = {'voc': 20, 'context': 59, 'cocostuff': 171, 'ade': 150}
 
 
@@ -239,6 +240,17 @@ def test_metafile_lists_every_training_config(method):
     assert sorted(listed) == trained
     for model in content['Models']:
         assert model['Name'] == f'{method}_{Path(model["Config"]).stem}'
+
+
+def test_metafiles_list_every_training_free_method():
+    index = yaml.safe_load((ROOT.parent / 'model-index.yml').read_text(encoding='utf-8'))
+    files = [f'configs/{method}/metafile.yml' for method in (*METHODS, *TRAINING_FREE)]
+    assert sorted(index['Import']) == sorted(files)
+    for method in TRAINING_FREE:
+        content = yaml.safe_load((ROOT / method / 'metafile.yml').read_text(encoding='utf-8'))
+        listed = {model['Name']: model['Config'] for model in content['Models']}
+        configs = [name for name in CONFIGS if name.startswith(f'{method}/')]
+        assert listed == {f'{method}_{Path(name).stem}': f'configs/{name}' for name in configs}
 
 
 # Images per step: Sec. 4.1 of PixelCLIP, the official MaskCLIP+; our choice for CLIP-S4.

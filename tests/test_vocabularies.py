@@ -39,6 +39,8 @@ SPELLINGS = {
     'coco_object_sclip': {},
 }
 BACKGROUNDS = {'voc21_sclip': 26, 'coco_object_sclip': 25}
+CLEARCLIP = {name: dict(boat='ship', diningtable='table') for name in ('voc20', 'voc21')}
+WITHOUT_BLANKS = ('ade150', 'cityscapes', 'coco_stuff171', 'context59')
 
 
 def classes_of(name):
@@ -49,13 +51,16 @@ def test_every_shipped_file_is_tested():
     stems = {path.stem for path in SHIPPED.glob('*.json')}
     others = {stem for stem in stems if stem.endswith('_maskclip')} | {'context459_openseg'}
     assert {stem.removesuffix('_maskclip') for stem in others - {'context459_openseg'}} < stems
+    others |= {f'{name}_clearclip' for name in CLEARCLIP}
+    others |= {f'{name}_sclip' for name in WITHOUT_BLANKS}
     assert stems - others == {*BENCHMARKS, *SPELLINGS, 'contrast'}
 
 
 def test_every_file_has_the_schema_and_its_source():
     for path in SHIPPED.glob('*.json'):
         content = json.loads(path.read_text(encoding='utf-8'))
-        assert content['source'] and content.keys() <= {'source', 'classes', 'background'}, path
+        keys = {'source', 'classes', 'background', 'separate_synonyms'}
+        assert content['source'] and content.keys() <= keys, path
         Vocabulary.from_json(path.name)
 
 
@@ -125,6 +130,22 @@ def test_words_of_sclip_map_by_index(name):
         # Each background name is a row of class 0; 'background' itself has no row.
         assert vocabulary.row_classes[: rows + 1] == (0,) * rows + (1,)
         assert vocabulary.background[0] == ('sky',)
+    # SCLIP's rule: each word is a row of its own.
+    person = vocabulary.rows[vocabulary.row_classes.index(classes.index('person')) :][:2]
+    assert person == (('person',), ('person in shirt',))
+
+
+@pytest.mark.parametrize('name', CLEARCLIP)
+def test_words_of_clearclip_map_by_index(name):
+    vocabulary = Vocabulary.from_json(f'{name}_clearclip.json')
+    assert list(vocabulary.names) == [CLEARCLIP[name].get(c, c) for c in classes_of(name)]
+    assert len(vocabulary.rows) == vocabulary.num_classes
+
+
+@pytest.mark.parametrize('name', WITHOUT_BLANKS)
+def test_other_names_of_sclip_are_the_datasets_without_blanks(name):
+    names = Vocabulary.from_json(f'{name}_sclip.json').names
+    assert list(names) == [c.replace(' ', '') for c in classes_of(name)]
 
 
 def test_context459_is_openseg_without_blanks():

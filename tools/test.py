@@ -29,6 +29,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='folder for the log and the metrics')
     add_benchmark_option(parser)
     parser.add_argument(
+        '--protocol',
+        metavar='NAME',
+        help='test protocol of a method on this benchmark: sclip, clearclip, naclip or pixelclip '
+        '(files of configs/_base_/protocols)',
+    )
+    parser.add_argument(
         '--out',
         help='folder for the predicted label maps, PNGs in the folder tree of the images: class '
         'index, or the index plus 1 for datasets with labels from 1 (ADE20K); 16 bits for more '
@@ -79,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         texts=args.texts,
         known=args.known,
         benchmark=args.benchmark,
+        protocol=args.protocol,
         trust_checkpoint=args.trust_checkpoint,
     )
 

@@ -20,10 +20,10 @@ def use_benchmark(cfg: Config, benchmark: str) -> None:
 
     Args:
         cfg: Config of any segmentor.
-        benchmark: Name of a file in ``configs/_base_/datasets``, e.g. ``'ade20k'``, or path of a
-            config with a ``test_dataloader``, a ``test_evaluator`` and, optionally, the
-            ``vocabulary`` of its class prompts. Without a vocabulary, the class names of the
-            dataset are used.
+        benchmark: Name of a file in ``configs/_base_/datasets``, e.g. ``'ade20k'``, where the
+            prefix ``pascal_`` may be left out (``'voc20'``), or path of a config with a
+            ``test_dataloader``, a ``test_evaluator`` and, optionally, the ``vocabulary`` of its
+            class prompts. Without a vocabulary, the class names of the dataset are used.
 
     Raises:
         ValueError: The benchmark is unknown, or the file defines no test.
@@ -61,10 +61,16 @@ def list_benchmarks() -> list[str]:
     ]
 
 
+def benchmark_name(benchmark: str) -> str:
+    """Return the full name of a benchmark: ``'pascal_voc20'`` for ``'voc20'``."""
+    full = f'pascal_{benchmark}'
+    return full if (dataset_configs() / f'{full}.py').is_file() else benchmark
+
+
 def _find(benchmark: str) -> Path:
     if benchmark.endswith('.py'):
         return Path(benchmark)
-    path = dataset_configs() / f'{benchmark}.py'
+    path = dataset_configs() / f'{benchmark_name(benchmark)}.py'
     if not path.is_file() or path.parent != dataset_configs():
         raise ValueError(
             f'There is no benchmark {benchmark!r}; expected one of '

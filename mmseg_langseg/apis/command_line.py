@@ -100,7 +100,7 @@ def add_benchmark_option(parser: argparse.ArgumentParser) -> None:
         '--benchmark',
         metavar='NAME',
         help="test set instead of the config's: a file of configs/_base_/datasets, e.g. ade20k, "
-        'pascal_voc20, voc_known_unknown (the protocol of MaskCLIP), or your own config file',
+        'voc20, voc_known_unknown (the protocol of MaskCLIP), or your own config file',
     )
 
 

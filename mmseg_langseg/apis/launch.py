@@ -17,6 +17,7 @@ from .benchmark import use_benchmark
 from .command_runner import CommandRunner
 from .config_checks import check_output_folder
 from .config_file import merge_options, read_config
+from .protocol import use_protocol
 
 
 def load_config(
@@ -25,6 +26,7 @@ def load_config(
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
     benchmark: str | None = None,
+    protocol: str | None = None,
 ) -> Config:
     """Read a config and set its launcher and work directory.
 
@@ -36,6 +38,7 @@ def load_config(
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         benchmark: Test set instead of the config's, see :func:`use_benchmark`.
+        protocol: Test protocol of a method on this benchmark, see :func:`use_protocol`.
 
     Raises:
         FileNotFoundError: If the config file does not exist.
@@ -46,6 +49,12 @@ def load_config(
     cfg.launcher = launcher
     if benchmark is not None:
         use_benchmark(cfg, benchmark)
+    if protocol is not None:
+        if benchmark is None:
+            raise ValueError(
+                f'--protocol {protocol} needs --benchmark: its numbers differ between benchmarks.'
+            )
+        use_protocol(cfg, protocol, benchmark)
     if cfg_options:
         merge_options(cfg, cfg_options)
     if work_dir is not None:

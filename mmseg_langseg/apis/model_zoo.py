@@ -40,6 +40,9 @@ MODELS = {
     ),
     'maskclip-vit-b16': ZooModel('maskclip/vit-b16.py', 'MaskCLIP, ViT-B/16', 149.6, _VIT_B16),
     'maskclip-rn50': ZooModel('maskclip/rn50.py', 'MaskCLIP, ResNet-50', 102.0, 'OpenAI ResNet-50'),
+    'sclip-vit-b16': ZooModel('sclip/vit-b16.py', 'SCLIP, ViT-B/16', 149.6, _VIT_B16),
+    'clearclip-vit-b16': ZooModel('clearclip/vit-b16.py', 'ClearCLIP, ViT-B/16', 149.6, _VIT_B16),
+    'naclip-vit-b16': ZooModel('naclip/vit-b16.py', 'NACLIP, ViT-B/16', 149.6, _VIT_B16),
     'pixelclip-vit-b16': ZooModel(
         'pixelclip/vit-b16_coco.py', 'PixelCLIP, ViT-B/16', 149.6, _VIT_B16, is_trained=True
     ),

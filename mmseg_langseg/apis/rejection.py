@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ def add_contrast(vocabulary: Vocabulary, contrast: Sequence[str] | None = None) 
             'least one class name of what is to be found.'
         )
     if vocabulary.synonyms[0]:
-        shown = ', '.join(map(repr, vocabulary.rows[0]))
+        shown = ', '.join(map(repr, (vocabulary.names[0], *vocabulary.synonyms[0])))
         warnings.warn(
             f'{shown} are names of one class, as commas separate synonyms. Semicolons separate '
             'classes.',
@@ -58,7 +58,7 @@ def add_contrast(vocabulary: Vocabulary, contrast: Sequence[str] | None = None) 
             f'The class {vocabulary.names[0]!r} has no contrast word; give at least one other word.'
         )
     entries = Vocabulary.from_names(words).rows
-    return Vocabulary(vocabulary.names, vocabulary.synonyms, tuple(map(tuple, entries)))
+    return replace(vocabulary, background=tuple(map(tuple, entries)))
 
 
 @dataclass(frozen=True)

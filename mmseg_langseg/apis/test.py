@@ -35,6 +35,7 @@ def run_test(
     texts: str | None = None,
     known: str | None = None,
     benchmark: str | None = None,
+    protocol: str | None = None,
     trust_checkpoint: bool = False,
 ) -> dict[str, float]:
     """Evaluate the model of a config on its test data.
@@ -55,6 +56,7 @@ def run_test(
         texts: Test vocabulary, see ``set_texts``; default: that of the config or dataset.
         known: Known classes that the checkpoint was trained with, see ``set_known``.
         benchmark: Test set instead of the config's, see ``use_benchmark``.
+        protocol: Test protocol of a method on this benchmark, see ``use_protocol``.
         trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
             arbitrary code; only for files that you created yourself.
 
@@ -74,7 +76,9 @@ def run_test(
     for folder, option in ((out, '--out'), (show_dir, '--show-dir')):
         if folder is not None:
             check_output_folder(folder, option)
-    cfg = load_config(config, work_dir, cfg_options, launcher, benchmark)
+    if tta and protocol is not None:
+        raise ValueError(f'--tta is not part of the protocol {protocol!r}: leave one of them out.')
+    cfg = load_config(config, work_dir, cfg_options, launcher, benchmark, protocol)
     check_can_test(cfg)
     if texts is not None:
         set_texts(cfg, texts)

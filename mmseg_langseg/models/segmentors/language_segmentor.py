@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import torch.nn.functional as F
 from mmengine.structures import PixelData
@@ -11,13 +12,15 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmseg_langseg.fileio import LangSegWarning, show_value
 from mmseg_langseg.models.backbones import CLIPTower
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.text_encoders.vocabulary import BACKGROUND
 from mmseg_langseg.models.utils import set_model_vocabulary
 
 from .class_logits import ClassLogits
 from .compute_logits import compute_logits
-from .pixel_prediction import predict_labels, predict_pixels
+from .pixel_prediction import predict_labels, predict_pixels, small_classes
 
 
 @MODELS.register_module()
@@ -35,7 +38,8 @@ class LanguageSegmentor(EncoderDecoder):
     ``resize_directly=False``, logits are resized to the input first, also in ``whole`` mode;
     ``pamr=dict(dilations=(8, 16), steps=10)`` refines them by the image; with ``threshold``, pixels
     whose best probability is lower get class 0, the background, and ``logit_scale`` replaces CLIP's
-    own.
+    own. With ``area_threshold``, pixels of a class that covers at most this share of an image's
+    foreground get their next-best class, before the threshold applies (SCLIP).
 
     Args:
         backbone: Config of a CLIP tower, or of any backbone.
@@ -54,6 +58,7 @@ class LanguageSegmentor(EncoderDecoder):
         if _is_clip_tower(backbone):
             backbone = {**(clip or {}), **backbone}
         super().__init__(backbone=backbone, decode_head=decode_head, **kwargs)
+        self._thresholded: Vocabulary | None = None
         last = self.neck if self.with_neck else self.backbone
         self.check_embed_dim(last, 'neck' if self.with_neck else 'backbone')
 
@@ -113,10 +118,32 @@ class LanguageSegmentor(EncoderDecoder):
     def _labels(self, logits: ClassLogits) -> Tensor:
         """Return the label map ``(H, W)`` of an image."""
         threshold = self.test_cfg.get('threshold')
-        if threshold is None:
+        share = self.test_cfg.get('area_threshold')
+        if threshold is None and share is None:
             return predict_labels(logits)
-        predicted = predict_pixels(logits, self.logit_scale)
+        self._check_background()
+        small = None
+        if share is not None:
+            small = small_classes(predict_labels(logits), logits.num_classes, share)
+        predicted = predict_pixels(logits, self.logit_scale, excluded=small)
+        if threshold is None:
+            return predicted.labels
         return predicted.labels.masked_fill(predicted.scores < threshold, 0)
+
+    def _check_background(self) -> None:
+        """Warns once per vocabulary if class 0, which uncertain pixels get, is no background."""
+        vocabulary = self.decode_head.vocabulary
+        if vocabulary == self._thresholded:
+            return
+        self._thresholded = vocabulary
+        if vocabulary.names[0].lower() != BACKGROUND:
+            warnings.warn(
+                f'test_cfg has a threshold, below which pixels get class 0, and that class is '
+                f"{show_value(vocabulary.names[0])}: it needs 'background' as its first class. "
+                'Without one, remove test_cfg.threshold and test_cfg.area_threshold.',
+                LangSegWarning,
+                stacklevel=2,
+            )
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Computes logits of images ``(B, 3, H, W)``.

@@ -56,8 +56,29 @@ def predict_labels(logits: ClassLogits) -> Tensor:
     return torch.cat(bands)
 
 
+def small_classes(labels: Tensor, num_classes: int, share: float) -> Tensor:
+    """Return which classes cover only a small share of the foreground, all pixels not of class 0.
+
+    Args:
+        labels: ``(H, W)`` int64.
+        num_classes: Number of classes K.
+        share: Largest share that is small.
+
+    Returns:
+        ``(K,)`` bool; False for class 0.
+    """
+    pixels = labels.flatten().bincount(minlength=num_classes)
+    pixels[0] = 0
+    small = pixels <= share * pixels.sum()
+    small[0] = False
+    return small
+
+
 def predict_pixels(
-    logits: ClassLogits, scale: float, keep_probabilities: bool = False
+    logits: ClassLogits,
+    scale: float,
+    keep_probabilities: bool = False,
+    excluded: Tensor | None = None,
 ) -> PixelPrediction:
     """Predict labels, probabilities and margins; see :func:`predict_labels`.
 
@@ -66,6 +87,7 @@ def predict_pixels(
         scale: Logit scale of the softmax.
         keep_probabilities: Also return the probabilities of all classes, which need memory for
             each class.
+        excluded: ``(K,)`` bool, classes that no pixel gets; they still count in the softmax.
     """
     size = logits.size
     probabilities = None
@@ -73,7 +95,7 @@ def predict_pixels(
         probabilities = torch.empty((logits.num_classes, *size), dtype=torch.float16)
     bands = []
     for band in _bands(size):
-        labels, best, second, total = _two_best(logits, band, scale)
+        labels, best, second, total = _two_best(logits, band, scale, excluded)
         score = (scale * best - total).exp()
         bands.append((labels, score, score - (scale * second - total).exp()))
         if probabilities is None:
@@ -86,13 +108,15 @@ def predict_pixels(
 
 
 def _two_best(
-    logits: ClassLogits, band: tuple[int, int], scale: float
+    logits: ClassLogits, band: tuple[int, int], scale: float, excluded: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return labels, the two highest class logits, and the log-sum-exp over all rows."""
     best = None
     for start, scores, classes in logit_chunks(logits, band):
         total_here = (scale * scores).logsumexp(0)
         chunk = best_rows(scores, classes)
+        if excluded is not None:
+            chunk[excluded[start : start + len(chunk)]] = float('-inf')
         top, index = chunk.max(0)
         second_here = chunk.scatter_(0, index[None], float('-inf')).amax(0)
         if best is None:

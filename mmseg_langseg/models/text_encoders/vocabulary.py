@@ -22,16 +22,18 @@ MAX_BYTES = 16 * 2**20
 class Vocabulary:
     """Class names in index order, their synonyms, and background words.
 
-    Synonyms are averaged into one embedding. Background words describe what is not of interest:
-    each has its own embedding, and a pixel whose best match is one of them gets the class
-    ``background``. That is the class of this name, at any position in ``names``; if there is none,
-    it is appended. Its own name is then not encoded: to use it as well, add 'background' to the
-    background words.
+    Synonyms are averaged into one embedding, unless ``separate_synonyms`` is set: each then has its
+    own, and the score of a class is that of its best word (the rule of SCLIP, ClearCLIP and
+    NACLIP). Background words describe what is not of interest: each has its own embedding, and a
+    pixel whose best match is one of them gets the class ``background``. That is the class of this
+    name, at any position in ``names``; if there is none, it is appended. Its own name is then not
+    encoded: to use it as well, add 'background' to the background words.
 
     Args:
         names: One name per class.
         synonyms: Synonyms of each class, as many entries as ``names``; none by default.
         background: Words of each background entry: the first is its name, the others synonyms.
+        separate_synonyms: Whether each synonym has its own embedding.
 
     Raises:
         ValueError: If there is no name, one is empty, CLIP reads two words as the same (e.g. they
@@ -43,6 +45,7 @@ class Vocabulary:
     names: tuple[str, ...]
     synonyms: tuple[tuple[str, ...], ...] = ()
     background: tuple[tuple[str, ...], ...] = ()
+    separate_synonyms: bool = False
 
     def __post_init__(self) -> None:
         names = tuple(_clean(name) for name in self.names)
@@ -61,7 +64,12 @@ class Vocabulary:
         self._check_words()
 
     @classmethod
-    def from_names(cls, names: Iterable[str], background: Iterable[str] = ()) -> Vocabulary:
+    def from_names(
+        cls,
+        names: Iterable[str],
+        background: Iterable[str] = (),
+        separate_synonyms: bool = False,
+    ) -> Vocabulary:
         """Creates a vocabulary from one string per class, such as a ``metainfo['classes']``.
 
         Commas separate synonyms: ``'dog, puppy'``. Surrounding blanks are removed.
@@ -78,6 +86,7 @@ class Vocabulary:
             tuple(words[0] for words in entries),
             tuple(words[1:] for words in entries),
             tuple(background),
+            separate_synonyms,
         )
 
     @classmethod
@@ -93,9 +102,10 @@ class Vocabulary:
     def from_json(cls, path: str | os.PathLike) -> Vocabulary:
         """Reads a JSON file ``{"classes": ["cat", "dog, puppy"], "background": ["grass"]}``.
 
-        ``background`` is optional, and so is ``source``, which may say where the names come from. A
-        bare file name that is not in the working folder is looked up among the bundled files, one
-        per benchmark and some with a paper's names (``voc20.json``, ``voc20_maskclip.json``...).
+        ``background`` is optional, and so are ``"separate_synonyms": true`` and ``source``, which
+        may say where the names come from. A bare file name that is not in the working folder is
+        looked up among the bundled files, one per benchmark and some with a paper's names
+        (``voc20.json``, ``voc20_maskclip.json``...).
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -113,8 +123,12 @@ class Vocabulary:
             if path.stat().st_size > MAX_BYTES:
                 raise ValueError(f'larger than {MAX_BYTES // 2**20} MiB, the size limit.')
             content = json.loads(path.read_text(encoding='utf-8-sig'))
-            names, background = _check_schema(content)
-            return cls.from_names(names, background)
+            _check_schema(content)
+            return cls.from_names(
+                content['classes'],
+                content.get('background', []),
+                content.get('separate_synonyms', False),
+            )
         except RecursionError as error:
             raise ValueError(f"Vocabulary file '{path}': nested too deeply.") from error
         except ValueError as error:  # JSON and UTF-8 errors are among them
@@ -138,7 +152,7 @@ class Vocabulary:
 
     @property
     def rows(self) -> tuple[tuple[str, ...], ...]:
-        """Words of each embedding row; synonyms share a row, background words do not."""
+        """Words of each embedding row: of a class with its synonyms, or of a background entry."""
         return tuple(words for _, words in self._class_rows())
 
     @property
@@ -167,6 +181,8 @@ class Vocabulary:
                 rows += [(index, words) for words in self.background]
             else:
                 rows.append((index, (name, *synonyms)))
+        if self.separate_synonyms:
+            return [(index, (word,)) for index, words in rows for word in words]
         return rows
 
     def _check_words(self) -> None:
@@ -224,13 +240,16 @@ def _split(entry: str, position: int) -> tuple[str, ...]:
     return words
 
 
-def _check_schema(content) -> tuple[list, list]:
+def _check_schema(content: object) -> None:
     if not isinstance(content, dict) or not isinstance(content.get('classes'), list):
         raise ValueError('expected an object with a list "classes".')
-    unknown = set(content) - {'classes', 'background', 'source'}
-    if unknown or not isinstance(content.get('background', []), list):
+    unknown = set(content) - {'classes', 'background', 'separate_synonyms', 'source'}
+    if (
+        unknown
+        or not isinstance(content.get('background', []), list)
+        or not isinstance(content.get('separate_synonyms', False), bool)
+    ):
         raise ValueError(
-            'expected the keys "classes" (list), "background" (list, may be missing) and "source" '
-            f'(may be missing), got {reprlib.repr(sorted(content))}.'
+            'expected the keys "classes" (list), and optionally "background" (list), '
+            f'"separate_synonyms" (true or false) and "source", got {reprlib.repr(content)}.'
         )
-    return content['classes'], content.get('background', [])

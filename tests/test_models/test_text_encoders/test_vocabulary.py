@@ -35,6 +35,19 @@ def test_class_named_background_is_an_ordinary_word_without_background_words():
     assert Vocabulary.from_names(['background', 'cat']).rows == (('background',), ('cat',))
 
 
+def test_separate_synonyms_have_rows_of_their_own():
+    names = ['Background', 'dog, puppy', 'cat']
+    vocabulary = Vocabulary.from_names(names, ['sky', 'wall, brick wall'], separate_synonyms=True)
+    assert vocabulary.rows == (
+        ('sky',), ('wall',), ('brick wall',), ('dog',), ('puppy',), ('cat',),
+    )  # fmt: skip
+    assert vocabulary.row_classes == (0, 0, 0, 1, 1, 2)
+    assert vocabulary.names == ('Background', 'dog', 'cat')
+    assert vocabulary != Vocabulary.from_names(names, ['sky', 'wall, brick wall'])
+    with pytest.raises(ValueError, match="'dog' occurs twice"):
+        Vocabulary.from_names(['dog, dog'], separate_synonyms=True)
+
+
 @pytest.mark.parametrize(
     ('names', 'background', 'message'),
     [
@@ -160,6 +173,8 @@ def test_json(tmp_path):
     assert Vocabulary.from_json(path) == Vocabulary.parse(str(path)) == expected
     path.rename(tmp_path / 'mine.JSON')
     assert Vocabulary.parse(str(tmp_path / 'mine.JSON')) == expected
+    path.write_text(json.dumps({'classes': ['cat', 'dog, puppy'], 'separate_synonyms': True}))
+    assert Vocabulary.from_json(path).rows == (('cat',), ('dog',), ('puppy',))
 
 
 @pytest.mark.parametrize(
@@ -170,6 +185,7 @@ def test_json(tmp_path):
         ('{"classes": "a"}', 'expected an object'),
         ('{"classes": ["a"], "backgruond": []}', 'backgruond'),
         ('{"classes": ["a", "a"]}', "mine.json.*'a' occurs twice"),
+        ('{"classes": ["a"], "separate_synonyms": "yes"}', 'mine.json.*true or false.*yes'),
         ('{"classes": [NaN]}', 'mine.json.*Entry 1.*nan, is no string'),
         ('{"classes": ["a", ["b"]]}', r"mine.json.*Entry 2.*\['b'\], is no string"),
         ('[' * 100_000, 'mine.json.*nested too deeply'),
