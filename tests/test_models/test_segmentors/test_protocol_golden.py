@@ -40,7 +40,8 @@ def build(weights, **test_cfg):
         )
     ).eval()
     head = model.decode_head
-    head._set_classes(Vocabulary.from_names([f'c{i}' for i in range(6)]))
+    names = ['background', *(f'c{i}' for i in range(1, 6))]
+    head._set_classes(Vocabulary.from_names(names))
     head.text_rows = torch.from_numpy(arrays['rows_embedding'])
     head.row_class = golden.tensor('protocol', 'query_idx')
     return model
