@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from tests.scripts import ROOT, load_script, tool_path
+from tests.scripts import load_script, tool_path
 from tests.test_configs import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
