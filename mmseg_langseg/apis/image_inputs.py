@@ -43,6 +43,26 @@ def is_single_image(inputs: Inputs) -> bool:
     return not isinstance(inputs, (list, tuple, Iterator))
 
 
+def number_of_images(inputs: Inputs) -> int | None:
+    """Return the number of images; None for iterators and videos, which are read only once.
+
+    Args:
+        inputs: See :func:`image_inputs`.
+
+    Raises:
+        FileNotFoundError: See :func:`image_inputs`.
+        ValueError: Likewise.
+    """
+    if isinstance(inputs, (list, tuple)):
+        counts = [number_of_images(entry) for entry in inputs]
+        return None if None in counts else sum(counts)
+    if isinstance(inputs, Iterator):
+        return None
+    if not isinstance(inputs, (str, os.PathLike)) or is_single_image(inputs):
+        return 1
+    return None if _is_video(Path(inputs)) else len(open_image_source(inputs).names)
+
+
 def image_inputs(inputs: Inputs, exclude: str | os.PathLike | None = None) -> Iterator[ImageInput]:
     """Iterate over images without loading them; a folder needs constant memory.
 

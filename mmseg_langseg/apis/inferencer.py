@@ -18,6 +18,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from torch import nn
+from tqdm import tqdm
 
 from mmseg_langseg.export import SegmentationResult, save_results
 from mmseg_langseg.fileio import LangSegWarning, raise_machine_fault, trusted_checkpoint
@@ -36,7 +37,7 @@ from mmseg_langseg.models.utils import (
 )
 
 from .device import check_device
-from .image_inputs import Inputs, image_inputs, is_single_image
+from .image_inputs import Inputs, image_inputs, is_single_image, number_of_images
 from .launch import check_checkpoint, load_config
 from .model_zoo import model_config
 from .rejection import Rejection, add_contrast
@@ -101,6 +102,7 @@ class LangSegInferencer:
         out_dir: str | os.PathLike | None = None,
         formats: Sequence[str] = ('overlay',),
         overwrite: bool = False,
+        show_progress: bool = True,
         **options: Any,
     ) -> SegmentationResult | list[SegmentationResult]:
         """Segment one image or several.
@@ -115,6 +117,8 @@ class LangSegInferencer:
             out_dir: Folder to save the results to, see ``save_results``; None saves nothing.
             formats: Formats to save, e.g. ``['overlay', 'labels', 'coco']``.
             overwrite: Replace files that exist.
+            show_progress: Show a progress bar with rate and time left for several images, if
+                stderr is a terminal.
             **options: See :meth:`stream`.
 
         Returns:
@@ -129,7 +133,13 @@ class LangSegInferencer:
         """
         if out_dir is not None and 'heatmaps' in formats:
             options['probabilities'] = True
-        results = list(self.stream(inputs, texts, batch_size, **options))
+        bar = tqdm(
+            self.stream(inputs, texts, batch_size, **options),
+            total=number_of_images(inputs),
+            unit='image',
+            disable=None if show_progress and not is_single_image(inputs) else True,
+        )
+        results = list(bar)
         if out_dir is not None:
             save_results(results, out_dir, formats, overwrite)
         return results[0] if is_single_image(inputs) else results
@@ -165,7 +175,8 @@ class LangSegInferencer:
                 ``contrast.json``; pixels where they win get the class ``'other'``.
             probabilities: Keep the probabilities of all classes in the results.
             on_bad_image: Called with name and error of an image that cannot be read, which is then
-                skipped; None raises the error.
+                skipped. None: a single image raises the error; of several, it is skipped with a
+                warning, so tell results apart by their names.
             tile_size: Segment images with a longer side in square tiles of so many pixels, each
                 preprocessed as an image of its own. A quarter of neighboring tiles overlaps, where
                 logits are averaged. None: images are segmented as a whole, whatever their size.
@@ -174,7 +185,7 @@ class LangSegInferencer:
             Results in the order of the inputs.
 
         Raises:
-            ValueError: See :meth:`__call__`.
+            ValueError: See :meth:`__call__`, or no image can be read.
         """
         rejection = Rejection(threshold, min_margin)
         check_integer('batch_size', batch_size, 1)
@@ -183,6 +194,7 @@ class LangSegInferencer:
         scale = self.model.decode_head.text_encoder.logit_scale
         run = _Run(rejection, probabilities)
         batch: list[_Loaded] = []
+        first_error, is_empty = None, True
         for image, given in pair_vocabularies(image_inputs(inputs), texts):
             try:
                 rgb = image.load()
@@ -190,10 +202,15 @@ class LangSegInferencer:
                 loaded = _Loaded(image.name, rgb, self._prepare(rgb[:tile_size, :tile_size]))
             except (OSError, TypeError, ValueError) as error:
                 raise_machine_fault(error)
-                if on_bad_image is None:
+                if on_bad_image is not None:
+                    on_bad_image(image.name, error)
+                    continue
+                if is_single_image(inputs) or isinstance(error, TypeError):
                     raise
-                on_bad_image(image.name, error)
+                warnings.warn(f'skipped: {error}', LangSegWarning, stacklevel=2)
+                first_error = first_error or error
                 continue
+            is_empty = False
             if batch and (tiled or given != run.given or not self._fits(batch, loaded)):
                 yield from self._segment(batch, run)
                 batch = []
@@ -210,6 +227,8 @@ class LangSegInferencer:
                 batch = []
         if batch:
             yield from self._segment(batch, run)
+        if first_error is not None and is_empty:
+            raise ValueError(f'No image can be read; the first: {first_error}') from first_error
 
     def _prepare(self, rgb: np.ndarray) -> dict:
         try:

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer
-from mmseg_langseg.apis.image_inputs import image_inputs
+from mmseg_langseg.apis.image_inputs import image_inputs, number_of_images
 from mmseg_langseg.apis.rejection import OTHER, Rejection, add_contrast
 from mmseg_langseg.fileio import LangSegWarning
 from mmseg_langseg.models.text_encoders import Vocabulary
@@ -95,8 +95,15 @@ def test_streams_of_one_inferencer_do_not_mix(inferencer, folder):
 
 def test_a_bad_image_is_reported_and_costs_nothing_else(inferencer, folder):
     (folder / 'b/1.jpg').write_bytes(b'no image')
-    with pytest.raises(ValueError, match=r"'b/1.jpg' cannot be decoded"):
-        inferencer(folder, TEXTS)
+    with pytest.warns(LangSegWarning, match=r"skipped: 'b/1.jpg' cannot be decoded"):
+        assert len(inferencer(folder, TEXTS)) == 5
+    with pytest.raises(ValueError, match=r"b/1.jpg' cannot be decoded"):
+        inferencer(folder / 'b/1.jpg', TEXTS)
+    with (
+        pytest.warns(LangSegWarning, match='skipped'),
+        pytest.raises(ValueError, match=r"No image can be read.*b/1.jpg'"),
+    ):
+        inferencer([folder / 'b/1.jpg'] * 2, TEXTS)
     bad = []
     results = inferencer(folder, TEXTS, on_bad_image=lambda *args: bad.append(args))
     assert len(results) == 5 and [name for name, _ in bad] == ['b/1.jpg']
@@ -108,8 +115,8 @@ def test_images_are_loaded_one_after_another(inferencer, folder):
     for path in folder.rglob('b/*.png'):
         path.unlink()
     next(stream)
-    with pytest.raises(FileNotFoundError):
-        next(stream)
+    with pytest.warns(LangSegWarning, match=r'skipped: .*b/0.png'):
+        assert not list(stream)
 
 
 class EndsEarly:
@@ -254,3 +261,19 @@ def test_results_are_saved_on_request(squared, folder, tmp_path):
     assert len(list((out / 'heatmaps').rglob('*_*.png'))) == 3 * len(results)
     single = squared(folder / 'b/0.png', TEXTS, out_dir=tmp_path / 'one')
     assert single.name == '0.png' and (tmp_path / 'one/overlays/0.png').is_file()
+
+
+def test_progress_counts_the_images(inferencer, folder, capsys, monkeypatch, tmp_path):
+    assert number_of_images(folder) == 5
+    assert number_of_images([folder, folder / 'b/0.png', np.zeros((2, 2), np.uint8)]) == 7
+    assert number_of_images(iter([folder])) is None
+    assert number_of_images([folder, str(tmp_path / 'a.mp4')]) is None
+    inferencer(folder, TEXTS)
+    assert not capsys.readouterr().err  # not a terminal
+    monkeypatch.setattr('sys.stderr.isatty', lambda: True, raising=False)
+    inferencer(folder / 'b/0.png', TEXTS)
+    assert not capsys.readouterr().err
+    inferencer(folder, TEXTS)
+    assert '5/5' in capsys.readouterr().err
+    inferencer(folder, TEXTS, show_progress=False)
+    assert not capsys.readouterr().err
