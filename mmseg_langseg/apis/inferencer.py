@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from torch import nn
 from tqdm import tqdm
 
 from mmseg_langseg.export import SegmentationResult, save_results
@@ -38,8 +36,9 @@ from mmseg_langseg.models.utils import (
 
 from .device import check_device
 from .image_inputs import Inputs, image_inputs, is_single_image, number_of_images
+from .image_pipeline import ImagePipeline
 from .launch import check_checkpoint, load_config
-from .model_zoo import model_config
+from .model_zoo import model_config, warn_of_small_clip
 from .rejection import Rejection, add_contrast
 from .stored_weights import build_model
 from .texts import Texts, pair_vocabularies
@@ -87,11 +86,11 @@ class LangSegInferencer:
         with trusted_checkpoint(weights if trust_checkpoint else None):
             self.model = build_model(cfg, weights)
         check_language_head(self.model, type(self).__name__)
-        _warn_of_small_clip(self.model.decode_head.text_encoder)
+        warn_of_small_clip(self.model.decode_head.text_encoder)
         self.model.to(device).eval()
-        self._pipeline = Compose([dict(type='LoadImageFromNDArray'), *_test_steps(cfg)])
+        self._prepare = ImagePipeline(cfg)
         self._vocabulary: Vocabulary | None = None
-        model = hashlib.sha256(repr((cfg.model, _test_steps(cfg))).encode()).hexdigest()
+        model = hashlib.sha256(repr((cfg.model, self._prepare.steps)).encode()).hexdigest()
         self.settings = dict(model=model, weights=weights and os.path.abspath(weights))
 
     def __call__(
@@ -230,17 +229,6 @@ class LangSegInferencer:
         if first_error is not None and is_empty:
             raise ValueError(f'No image can be read; the first: {first_error}') from first_error
 
-    def _prepare(self, rgb: np.ndarray) -> dict:
-        try:
-            # The pipeline expects BGR, as loaded by MMSegmentation.
-            return self._pipeline(dict(img=np.ascontiguousarray(rgb[..., ::-1])))
-        except (cv2.error, ValueError) as error:
-            height, width = rgb.shape[:2]
-            raise ValueError(
-                f"An image of {width}x{height} pixels fails in the config's test pipeline "
-                f'({error}); use an image that is less narrow.'
-            ) from error
-
     def _fits(self, batch: list[_Loaded], loaded: _Loaded) -> bool:
         """Return whether a sample can share a batch, without padding."""
         squared = getattr(self.model.data_preprocessor, 'input_size', None) is not None
@@ -307,27 +295,3 @@ class _Run:
     given: Vocabulary | None = None
     vocabulary: Vocabulary | None = None
     classes: tuple[str, ...] = ()
-
-
-def _warn_of_small_clip(text_encoder: nn.Module) -> None:
-    """Warn that a CLIP of the bundled kind is not for photos."""
-    if getattr(text_encoder, 'trained_token_ids', None) is not None:
-        warnings.warn(
-            f"The small CLIP '{text_encoder.pretrained}' knows only shapes and textures of "
-            'rendered scenes: results on photos are meaningless. For photos, add --model '
-            'clip-vit-b16 to langseg, or use the config pixelclip/vit-b16_coco: this downloads a '
-            'pretrained CLIP.',
-            LangSegWarning,
-            stacklevel=3,
-        )
-
-
-def _test_steps(cfg: Config) -> list[dict]:
-    """Return the steps of the config's test pipeline without those that load files."""
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    pipeline = dataset.get('pipeline') or cfg.get('test_pipeline') or [dict(type='PackSegInputs')]
-    return [step for step in pipeline if not _name(step['type']).startswith('Load')]
-
-
-def _name(kind: str | type) -> str:
-    return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+
+from torch import nn
+
+from mmseg_langseg.fileio import LangSegWarning
 
 from .resources import resource_folder
 
@@ -81,3 +86,20 @@ def model_config(model: str, weights: str | None) -> str:
             f'training, use {model.replace("pixelclip", "clip")!r}.'
         )
     return str(resource_folder('configs') / entry.config)
+
+
+def warn_of_small_clip(text_encoder: nn.Module) -> None:
+    """Warn that a CLIP of the bundled kind is not for photos.
+
+    Args:
+        text_encoder: Text encoder of the model.
+    """
+    if getattr(text_encoder, 'trained_token_ids', None) is not None:
+        warnings.warn(
+            f"The small CLIP '{text_encoder.pretrained}' knows only shapes and textures of "
+            'rendered scenes: results on photos are meaningless. For photos, add --model '
+            'clip-vit-b16 to langseg, or use the config pixelclip/vit-b16_coco: this downloads a '
+            'pretrained CLIP.',
+            LangSegWarning,
+            stacklevel=3,
+        )
