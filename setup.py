@@ -20,7 +20,7 @@ RESOURCES = {
     'configs': ('.md', '.py', '.yml'),
     'tools': ('.py', '.sh'),
     'demo': ('.ipynb', '.py'),
-    'docs': ('.md',),
+    'docs': ('.json', '.md'),
 }
 INDEX = 'model-index.yml'
 

@@ -29,6 +29,7 @@ MISSING = {
     'coco_masks': ['gone.json', 'out'],
     'pascal_context459': ['gone', 'out'],
     'pixelclip2mmseg': ['gone.pth', 'out.pth'],
+    'eval_all': ['--models', 'gone.py', '--benchmarks', 'voc20', '--out', 'out'],
     'evaluate_clip': ['gone.pth'],
     'generate_masks': ['gone', 'out'],
     'halve_sa1b': ['gone', 'out'],

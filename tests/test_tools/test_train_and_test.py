@@ -149,7 +149,8 @@ def test_two_processes_train_and_test_the_bundled_config(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh']
+    'script',
+    ['dist_train.sh', 'dist_test.sh', 'dist_eval_all.sh', 'slurm_train.sh', 'slurm_test.sh'],
 )
 def test_scripts_without_arguments_print_their_usage(script):
     done = run_script(script)

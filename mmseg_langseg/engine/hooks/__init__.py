@@ -9,6 +9,7 @@ from .main_process_logger_hook import MainProcessLoggerHook
 from .mask_clustering_hook import MaskClusteringHook
 from .matmul_precision_hook import MatmulPrecisionHook
 from .progress_bar_hook import ProgressBarHook
+from .test_record_hook import TestRecordHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     'MaskClusteringHook',
     'MatmulPrecisionHook',
     'ProgressBarHook',
+    'TestRecordHook',
     'WholeCheckpointHook',
 ]
