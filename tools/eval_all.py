@@ -38,6 +38,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _say(line: str) -> None:
+    # The process group does not exist before the first test.
+    if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
+        print(line, flush=True)
+
+
 def main(argv: Sequence[str] | None = None) -> list[dict]:
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -49,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict]:
         args.protocol,
         args.cfg_options,
         args.launcher,
-        say=lambda line: print(line, flush=True),
+        say=_say,
     )
     if is_main_process():
         print(write_tables(records, args.out, published))

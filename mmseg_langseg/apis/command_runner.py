@@ -9,10 +9,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from mmengine.device import get_device
 from mmengine.dist import master_only
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
+from torch import nn
 
 from mmseg_langseg._toolbox import without_known_noise
 from mmseg_langseg.fileio import write_whole_file
@@ -56,6 +58,15 @@ class CommandRunner(Runner):
                 handler.addFilter(lambda record: not _holds(record, _LOG_FILE_ONLY))
         logger.info(f'Environment, config and hooks are in {logger.log_file}')
         return logger
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Wrap the model for several processes, unless nothing in it is trained.
+
+        torch refuses to wrap a model without trained parameters, such as MaskCLIP in a test.
+        """
+        if self.distributed and not any(p.requires_grad for p in model.parameters()):
+            return model.to(get_device())
+        return super().wrap_model(model_wrapper_cfg, model)
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> OptimWrapper | OptimWrapperDict:
         """Build the optimizer wrapper and log the number of trained parameters."""

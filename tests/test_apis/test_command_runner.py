@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from torch import nn
 
 from mmseg_langseg.apis import run_test, run_training
 from mmseg_langseg.apis.command_runner import CommandRunner
@@ -97,3 +98,11 @@ def test_a_work_folder_whose_name_is_no_text_is_logged(config, tmp_path, capfd):
     assert 'Logging error' not in capfd.readouterr().err
     (log,) = Path(folder).rglob('*.log')
     assert r'\udcff' in log.read_text(encoding='utf-8')
+
+
+def test_a_model_without_trained_parameters_is_not_wrapped():
+    """As torch refuses it: MaskCLIP could not be tested in several processes."""
+    runner = CommandRunner.__new__(CommandRunner)
+    runner._distributed = True
+    model = nn.Linear(2, 2).requires_grad_(False)
+    assert runner.wrap_model(None, model) is model
