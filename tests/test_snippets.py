@@ -130,8 +130,8 @@ def test_the_method_of_the_page_is_trained_and_used(tmp_path, monkeypatch):
         'val_dataloader.dataset.num_scenes': 2,
     }
     work = tmp_path / 'work'
-    run_training(tmp_path / 'resnet_synthetic.py', work_dir=work, cfg_options=options)
-    segment = LangSegInferencer(tmp_path / 'resnet_synthetic.py', str(work / 'iter_2.pth'), 'cpu')
+    run_training(tmp_path / 'distill_synthetic.py', work_dir=work, cfg_options=options)
+    segment = LangSegInferencer(tmp_path / 'distill_synthetic.py', str(work / 'iter_2.pth'), 'cpu')
     assert type(segment.model).__name__ == 'MaskDistillation'
     before = LangSegInferencer('embedded', device='cpu').model.backbone.state_dict()
     after = segment.model.backbone.state_dict()

@@ -42,12 +42,14 @@ CONFIG_ERRORS = (AssertionError, AttributeError, LookupError, TypeError)
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in a shell."""
 
-# MMEngine's choices of threads and of torch's options in distributed runs, and advice of
-# MMSegmentation about losses and heads that no user of a command chose.
+# MMEngine's choices of threads and of torch's options in distributed runs, workers of our configs
+# beyond the CPU cores, and advice of MMSegmentation about losses and heads that no user of a
+# command chose.
 _NOT_SHOWN = (
     '`broadcast_buffers` is deprecated',
     'Setting OMP_NUM_THREADS',
     'Setting MKL_NUM_THREADS',
+    'This DataLoader will create',
     'Default ``avg_non_ignore`` is False',
     'For binary segmentation, we suggest using`out_channels = 1`',
 )

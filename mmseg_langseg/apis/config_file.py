@@ -61,6 +61,9 @@ def read_config(path: str | Path) -> Config:
 def _reason(error: BaseException) -> str:
     if isinstance(error, ImportError) and error.__cause__ is not None:
         error = error.__cause__  # MMEngine adds the whole of sys.path
+        if isinstance(error.__context__, ImportError):  # why a custom import failed
+            reason = f'{error}: {error.__context__}'
+            return f'{reason}. To import a file of your own, put its folder into PYTHONPATH.'
     if isinstance(error, SyntaxError):
         return f'{error.msg}, line {error.lineno}.'
     return f'{type(error).__name__}: {error}'

@@ -70,4 +70,5 @@ def run(args: argparse.Namespace) -> None:
         print(f'skipped {name}: {error}')
     resumed = f', {report.resumed} were complete' if report.resumed else ''
     skipped = f', {len(report.bad)} could not be read' if report.bad else ''
-    print(f'{report.written} images segmented{resumed}{skipped}; results in {args.out}')
+    images = 'image' if report.written == 1 else 'images'
+    print(f'{report.written} {images} segmented{resumed}{skipped}; results in {args.out}')

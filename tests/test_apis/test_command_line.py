@@ -7,6 +7,7 @@ import pytest
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from mmseg_langseg.apis.command_line import (
     command_parser,
@@ -84,6 +85,7 @@ def warn_of_all():
     warnings.warn('the word is long', LangSegWarning, stacklevel=2)
     warnings.warn('Default ``avg_non_ignore`` is False, if you', stacklevel=2)
     MODELS.build(dict(type='FCNHead', in_channels=3, channels=2, num_classes=2))
+    DataLoader(range(2), num_workers=1000)
     warnings.warn('Default of another', stacklevel=2)
 
 
@@ -99,6 +101,7 @@ def test_warnings_of_this_package_are_plain_lines(capsys):
     assert said.err == 'warning: the word is long\n'
     assert 'shown: Default of another' in said.out
     assert 'avg_non_ignore' not in said.out and 'out_channels' not in said.out
+    assert 'DataLoader' not in said.out
     assert warnings.showwarning is before
 
 

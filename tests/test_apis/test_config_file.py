@@ -160,6 +160,11 @@ def test_a_list_element_is_replaced(cfg):
         ('a.py', 'x = (', r"a\.py' cannot be read: .*line 1"),
         ('a.py', '\nx = y', r"a\.py' cannot be read: NameError.*'y'"),
         ('a.py', 'raise SystemExit(3)', r"a\.py' cannot be read: SystemExit: 3"),
+        (
+            'a.py',
+            'custom_imports = dict(imports=["not_there"], allow_failed_imports=False)',
+            r"a\.py' cannot be read: Failed to import not_there: No module .* into PYTHONPATH\.$",
+        ),
         ('a.py', b'\0\xff', r"a\.py' cannot be read"),
         ('a.json', '{', r"a\.json' cannot be read"),
         ('a.txt', 'x = 1', r"a\.txt' has the suffix '.txt'"),
