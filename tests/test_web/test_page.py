@@ -85,7 +85,11 @@ def serving(folder):
     (folder / 'temporary').mkdir()
     log = folder / 'connections.txt'
     (folder / 'site' / 'sitecustomize.py').write_text(AUDIT)
-    command = 'import sys; sys.argv[0] = "langseg"; from mmseg_langseg.cli import main; main()'
+    # Processes that a shell started in the background ignore SIGINT, and so do their children.
+    command = (
+        'import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); '
+        'sys.argv[0] = "langseg"; from mmseg_langseg.cli import main; main()'
+    )
     process = subprocess.Popen(
         [sys.executable, '-c', command, 'serve', '--port', '0', '--device', 'cpu'],
         cwd=folder,
