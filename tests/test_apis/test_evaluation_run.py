@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from mmseg_langseg.apis import evaluation_run, run_test
+from mmseg_langseg.apis import evaluation_run
 from mmseg_langseg.apis.evaluation_run import EvaluatedModel, evaluate_all
 from mmseg_langseg.apis.evaluation_table import markdown_table, read_published, write_tables
 from mmseg_langseg.engine.hooks.test_record_hook import peak_memory, reset_peak_memory
+from mmseg_langseg.fileio import write_whole_file
 from tests.scripts import ROOT, load_script
 from tests.test_configs import load, tiny_model
 from tests.test_datasets.test_benchmark_datasets import BENCHMARKS, write_benchmark
@@ -52,13 +53,16 @@ def test_each_pair_is_tested_once_and_a_killed_run_resumes(configs, tmp_path, mo
     models = [EvaluatedModel.parse(path) for path in configs]
     tested = []
 
-    def stopped(cfg, *args, **kwargs):
+    def fake_test(cfg, weights, work_dir, launcher):
+        """Write the record that the hook would write, or die in the fourth test."""
         if len(tested) == 3:
             raise KeyboardInterrupt
         tested.append(cfg)
-        return run_test(cfg, *args, **kwargs)
+        hook = cfg.custom_hooks[-1]
+        assert hook['type'] == 'TestRecordHook'
+        write_whole_file(hook['path'], json.dumps(dict(hook['record'], metrics={})).encode())
 
-    monkeypatch.setattr(evaluation_run, 'run_test', stopped)
+    monkeypatch.setattr(evaluation_run, 'run_test', fake_test)
     said = []
     arguments = (models, NAMES, 'out', None, OPTIONS)
     with pytest.raises(KeyboardInterrupt):
@@ -70,11 +74,6 @@ def test_each_pair_is_tested_once_and_a_killed_run_resumes(configs, tmp_path, mo
     assert [(r['name'], r['benchmark']) for r in records] == [
         (name, benchmark) for name in ('pixelclip', 'naclip') for benchmark in NAMES
     ]
-    for record in records:
-        assert 0 <= record['metrics']['mIoU'] <= 100 and record['num_images'] == 2
-        assert record['images_per_second'] > 0 and record['peak_memory_mib'] > 100
-    assert [r['num_classes'] for r in records] == [20, 19] * 2
-    assert records[0]['vocabulary'] == records[2]['vocabulary'] != records[1]['vocabulary']
     assert 'naclip' in str(records[2]['readout']) and records[0]['test_cfg'] == {'mode': 'whole'}
     # Another setting is another test.
     tested.clear()
@@ -91,6 +90,9 @@ def test_the_command(configs, tmp_path, capsys):
     command = ['--models', f'ours:{configs[0]}', '--benchmarks', 'voc20', '--out', 'out']
     (record,) = tool.main([*command, '--compare', 'paper.json', '--cfg-options', *options])
     assert record['name'] == 'ours' and record['benchmark'] == 'pascal_voc20'
+    assert 0 <= record['metrics']['mIoU'] <= 100 and record['num_images'] == 2
+    assert record['images_per_second'] > 0 and record['peak_memory_mib'] > 100
+    assert record['num_classes'] == 20 and len(record['vocabulary']) == 12
     printed = capsys.readouterr().out
     assert f'| ours | {record["metrics"]["mIoU"]:.1f} |' in printed
     assert '| Method (published: its paper) | 12.3 |' in printed
