@@ -16,6 +16,7 @@ from mmseg_langseg.datasets import check_labels, dataset_parts
 from mmseg_langseg.evaluation import label_map_path
 from mmseg_langseg.fileio import remove_leftovers
 from mmseg_langseg.masks.runs import GenerationManifest
+from mmseg_langseg.synthetic import SyntheticScenesDataset
 
 from .config_checks import check_folders, datasets_of
 
@@ -125,9 +126,15 @@ def check_drawable(folder: str, dataset: BaseDataset | None) -> None:
     OpenCV kills the process by a signal if a file name is not valid UTF-8.
 
     Raises:
-        ValueError: The name of the folder or of an image is not valid UTF-8.
+        ValueError: The name of the folder or of an image is not valid UTF-8, or the images are
+            not files.
     """
     parts = [] if dataset is None else dataset_parts(dataset)
+    if any(isinstance(part, SyntheticScenesDataset) for part in parts):
+        raise ValueError(
+            '--show and --show-dir draw on image files, but the scenes of SyntheticScenesDataset '
+            'are rendered: test without them; tools/quickstart.py draws such scenes'
+        )
     paths = (part.get_data_info(i).get('img_path', '') for part in parts for i in range(len(part)))
     for name in itertools.chain([os.path.abspath(folder)], map(os.path.basename, paths)):
         if name != name.encode(errors='replace').decode():

@@ -277,6 +277,14 @@ def test_names_that_opencv_cannot_write_are_refused_before_drawing(photos, monke
         run_test(config(photos, label_mapping={11: 255}), show_dir=str(shown))
 
 
+def test_rendered_scenes_are_refused_before_drawing(tmp_path, monkeypatch):
+    """MMSegmentation's hook reads the image files again."""
+    monkeypatch.setattr(test_api, 'launch_runner', lambda cfg: pytest.fail('too late'))
+    with pytest.raises(ValueError, match=r'--show-dir draw on image files, but .* are rendered'):
+        run_test('pixelclip/resnet_synthetic', work_dir=tmp_path, show_dir=str(tmp_path / 'shown'))
+    assert not list(tmp_path.iterdir())
+
+
 def test_datasets_joined_into_one_keep_their_folders(photos):
     parts = [config(photos, ignore_index=11).test_dataloader.dataset for _ in range(2)]
     parts[0].data_prefix = dict(img_path='val/images/day', seg_map_path='val/labels/day')
