@@ -146,7 +146,7 @@ def test_wheel_has_all_files_and_no_others(wheel):
         modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
     resources = {n.partition('/.mim/')[2] for n in modes if '/.mim/' in n}
     expected = files_of('configs', ('.md', '.py', '.yml')) | files_of('tools', ('.py', '.sh'))
-    expected |= files_of('demo', ('.ipynb', '.py')) | files_of('docs', ('.md',))
+    expected |= files_of('demo', ('.ipynb', '.py')) | files_of('docs', ('.json', '.md'))
     expected.add('model-index.yml')
     assert resources == expected
     for name in resources:

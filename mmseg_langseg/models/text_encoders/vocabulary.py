@@ -152,7 +152,7 @@ class Vocabulary:
 
     @property
     def rows(self) -> tuple[tuple[str, ...], ...]:
-        """Words of each embedding row: of a class with its synonyms, or of a background entry."""
+        """Words of each embedding row, a class with its synonyms or a background entry."""
         return tuple(words for _, words in self._class_rows())
 
     @property
