@@ -93,20 +93,17 @@ def build_page(
                 api_visibility='private',
                 show_progress_on=[status, views['picture']],
             )
-        views['classes'].input(
-            lambda found, classes: found.picture(classes) if found else gr.skip(),
-            [result, views['classes']],
-            views['picture'],
-            api_visibility='private',
-            show_progress='hidden',
-        )
-        views['heat_class'].input(
-            lambda found, name: found.heat_map(name) if found else gr.skip(),
-            [result, views['heat_class']],
-            views['heat_map'],
-            api_visibility='private',
-            show_progress='hidden',
-        )
+        for control, view, draw in (
+            ('classes', 'picture', PageResult.picture),
+            ('heat_class', 'heat_map', PageResult.heat_map),
+        ):
+            views[control].input(
+                lambda found, value, draw=draw: draw(found, value) if found else gr.skip(),
+                [result, views[control]],
+                views[view],
+                api_visibility='private',
+                show_progress='hidden',
+            )
     return page
 
 

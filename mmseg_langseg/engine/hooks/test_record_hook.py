@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -115,5 +114,7 @@ def peak_memory() -> float:
         for line in status.read_text().splitlines():
             if line.startswith('VmHWM:'):
                 return int(line.split()[1]) / 2**10
+    import resource  # not on Windows, where the package is imported as well
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (_MIB if sys.platform == 'darwin' else 2**10)

@@ -93,11 +93,12 @@ class PixelLogits(ClassLogits):
     @cached_property
     def _kept(self) -> list[Tensor] | None:
         """Scores of all windows on their grids, if they are small."""
-        first = self.head.scores(self._windows[0].features)[0]
-        if not self._keep_scores or first.nbytes * len(self._windows) > _KEPT_BYTES:
+        if not self._keep_scores:
             return None
-        others = [self.head.scores(window.features)[0] for window in self._windows[1:]]
-        return [first, *others]
+        row = self.head.scores(self._windows[0].features, 0, 1)
+        if row.nbytes * len(self.score_classes) * len(self._windows) > _KEPT_BYTES:
+            return None
+        return [self.head.scores(window.features)[0] for window in self._windows]
 
     def _grid(self, window: int, start: int, stop: int) -> Tensor:
         if self._kept is not None:
