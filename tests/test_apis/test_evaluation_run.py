@@ -9,7 +9,7 @@ import pytest
 from mmseg_langseg.apis import evaluation_run
 from mmseg_langseg.apis.evaluation_run import EvaluatedModel, evaluate_all
 from mmseg_langseg.apis.evaluation_table import markdown_table, read_published, write_tables
-from mmseg_langseg.engine.hooks.test_record_hook import peak_memory, reset_peak_memory
+from mmseg_langseg.engine.peak_memory import peak_memory, reset_peak_memory
 from mmseg_langseg.fileio import write_whole_file
 from tests.scripts import ROOT, load_script
 from tests.test_configs import load, tiny_model
@@ -154,8 +154,8 @@ def test_published_numbers(tmp_path):
 def test_peak_memory_starts_again():
     array = np.ones(2**26, np.uint8)
     del array
-    reset_peak_memory()
-    before = peak_memory()
+    reset_peak_memory('cpu')
+    before = peak_memory('cpu')
     array = np.ones(2**27, np.uint8)
-    assert 100 < peak_memory() - before < 400
+    assert 100 < peak_memory('cpu') - before < 400
     assert array.any()

@@ -1,11 +1,10 @@
 """Timing and component benchmarks for tools/benchmarks/benchmark_training.py."""
 
 import argparse
-import resource
-import sys
 import time
 from collections.abc import Callable
 
+from mmseg_langseg.engine.peak_memory import peak_memory
 from mmseg_langseg.masks.generators import felzenszwalb_regions
 from mmseg_langseg.models.decode_heads import LanguageHead
 from mmseg_langseg.models.losses import pixel_segment_contrast
@@ -26,16 +25,6 @@ import torch.nn.functional as F
 WARM_UP = 1
 WINDOW, STRIDE, PATCH = 336, 112, 16
 NUM_VIEWS = 2
-
-
-def peak_memory(device: str) -> float:
-    """Return the peak memory of this process in MiB: on the GPU, or the resident set on a CPU."""
-    if device.startswith('cuda'):
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    # In KiB on Linux, in bytes on macOS.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        2**20 if sys.platform == 'darwin' else 2**10
-    )
 
 
 def measure(step: Callable[[], object], images: int, steps: int, device: str) -> dict[str, float]:

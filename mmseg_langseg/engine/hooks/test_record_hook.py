@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.device import get_device
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from mmseg_langseg.engine.peak_memory import peak_memory, reset_peak_memory
 from mmseg_langseg.fileio import write_whole_file
 
 from .unwrap import unwrap_model
-
-_CLEAR_PEAK = Path('/proc/self/clear_refs')
-_MIB = 2**20
 
 
 @HOOKS.register_module()
@@ -51,7 +47,7 @@ class TestRecordHook(Hook):
     def before_test_epoch(self, runner: Runner) -> None:
         """Start measuring."""
         self._images = 0
-        reset_peak_memory()
+        reset_peak_memory(get_device())
         self._start = time.perf_counter()
 
     def after_test_iter(
@@ -73,7 +69,7 @@ class TestRecordHook(Hook):
             num_images=int(images),
             seconds=seconds,
             images_per_second=float(images) / seconds,
-            peak_memory_mib=peak_memory(),
+            peak_memory_mib=peak_memory(get_device()),
             **_words(runner),
         )
         write_whole_file(self.path, json.dumps(record, indent=2).encode())
@@ -94,27 +90,3 @@ def _words(runner: Runner) -> dict[str, Any]:
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
-
-
-def reset_peak_memory() -> None:
-    """Set the peak memory of this process to its present use, where the system can."""
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    elif _CLEAR_PEAK.exists():
-        with contextlib.suppress(OSError):  # then the peak is that since the start
-            _CLEAR_PEAK.write_text('5')
-
-
-def peak_memory() -> float:
-    """Return the peak memory in MiB: allocated on the GPU, or resident in this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / _MIB
-    status = Path('/proc/self/status')
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith('VmHWM:'):
-                return int(line.split()[1]) / 2**10
-    import resource  # not on Windows, where the package is imported as well
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (_MIB if sys.platform == 'darwin' else 2**10)

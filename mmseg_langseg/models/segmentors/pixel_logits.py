@@ -95,8 +95,9 @@ class PixelLogits(ClassLogits):
         """Scores of all windows on their grids, if they are small."""
         if not self._keep_scores:
             return None
-        row = self.head.scores(self._windows[0].features, 0, 1)
-        if row.nbytes * len(self.score_classes) * len(self._windows) > _KEPT_BYTES:
+        height, width = self.head.feature_size or self._windows[0].features[-1].shape[2:]
+        pixels = height * width * len(self._windows)
+        if 4 * pixels * len(self.score_classes) > _KEPT_BYTES:
             return None
         return [self.head.scores(window.features)[0] for window in self._windows]
 
