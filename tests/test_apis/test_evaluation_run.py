@@ -3,13 +3,11 @@
 import csv
 import json
 
-import numpy as np
 import pytest
 
 from mmseg_langseg.apis import evaluation_run
 from mmseg_langseg.apis.evaluation_run import EvaluatedModel, evaluate_all
 from mmseg_langseg.apis.evaluation_table import markdown_table, read_published, write_tables
-from mmseg_langseg.engine.peak_memory import peak_memory, reset_peak_memory
 from mmseg_langseg.fileio import write_whole_file
 from tests.scripts import ROOT, load_script
 from tests.test_configs import load, tiny_model
@@ -149,13 +147,3 @@ def test_published_numbers(tmp_path):
         (tmp_path / 'bad.json').write_text(bad)
         with pytest.raises(ValueError, match='expected a list'):
             read_published(tmp_path / 'bad.json')
-
-
-def test_peak_memory_starts_again():
-    array = np.ones(2**26, np.uint8)
-    del array
-    reset_peak_memory('cpu')
-    before = peak_memory('cpu')
-    array = np.ones(2**27, np.uint8)
-    assert 100 < peak_memory('cpu') - before < 400
-    assert array.any()
