@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 import huggingface_hub
 from filelock import FileLock
 from huggingface_hub import constants
+from huggingface_hub.errors import EntryNotFoundError
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 
 from mmseg_langseg.fileio import host_obstacle
 
+HUB = 'hf-hub:'
 _HUB_FILES = ('open_clip_model.safetensors', 'open_clip_pytorch_model.bin')
 
 
@@ -72,6 +74,50 @@ def download_clip(arch: str, base: str, tag: str) -> str:
         raise RuntimeError(
             f'{name}, and the download failed ({type(error).__name__}: {error}).\n'
             f'{_way_out(config)}'
+        ) from error
+
+
+def download_hub_weights(repository: str) -> str:
+    """Return the path of the open_clip weights of a repository, downloading them if not cached.
+
+    Raises:
+        RuntimeError: They are not in the cache and cannot be downloaded.
+    """
+    for name in _HUB_FILES:
+        found = huggingface_hub.try_to_load_from_cache(repository, name)
+        if isinstance(found, str):
+            return found
+    try:
+        return download_hub_file(repository, _HUB_FILES[0])
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, EntryNotFoundError):
+            raise
+    return download_hub_file(repository, _HUB_FILES[1])
+
+
+def download_hub_file(repository: str, name: str) -> str:
+    """Return the path of a file of a Hugging Face repository, downloading it if not cached.
+
+    Raises:
+        RuntimeError: The file is not in the cache and cannot be downloaded.
+    """
+    found = huggingface_hub.try_to_load_from_cache(repository, name)
+    if isinstance(found, str):
+        return found
+    place = f"'{name}' of the repository '{HUB}{repository}' is not on this machine"
+    advice = (
+        f'Fetch {constants.ENDPOINT}/{repository}/resolve/main/{name} on another machine, copy it '
+        'to this one, and give the path of its folder instead of the repository.'
+    )
+    offline = constants.HF_HUB_OFFLINE
+    obstacle = 'HF_HUB_OFFLINE is set' if offline else host_obstacle(constants.ENDPOINT)
+    if obstacle:
+        raise RuntimeError(f'{place} and cannot be downloaded: {obstacle}.\n{advice}')
+    try:
+        return huggingface_hub.hf_hub_download(repository, name)
+    except Exception as error:
+        raise RuntimeError(
+            f'{place}, and the download failed ({type(error).__name__}: {error}).\n{advice}'
         ) from error
 
 

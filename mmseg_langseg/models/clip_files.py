@@ -14,6 +14,8 @@ from mmseg_langseg.fileio import read_checkpoint
 PIXELCLIP_PREFIX = 'sem_seg_head.predictor.clip_model.'
 _OPENAI_EXTRAS = ('input_resolution', 'context_length', 'vocab_size')
 _TOKENS = 'token_embedding.weight'
+# Files with an exponential moving average only have the last ones.
+_WRAPPERS = ('model', 'state_dict', 'state_dict_ema', 'model_ema', 'ema_state_dict', 'ema')
 
 
 @dataclass
@@ -32,7 +34,7 @@ class ClipFile:
     arch: dict | None = None
     token_embedding: dict | None = None
 
-    def state_dict(self, token_shape: torch.Size) -> dict[str, Tensor]:
+    def state_dict(self, token_shape: torch.Size | None) -> dict[str, Tensor]:
         """Return all weights in float32; ``token_shape`` is (vocabulary, width)."""
         weights = {k: v.float() if v.is_floating_point() else v for k, v in self.weights.items()}
         if self.token_embedding is not None:
@@ -44,7 +46,8 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
     """Read a CLIP weight file in one of these formats.
 
     - OpenAI's TorchScript archive, or its state dict;
-    - an open_clip state dict, bare or under ``'state_dict'``, or as ``.safetensors``;
+    - an open_clip state dict of any precision, bare or under ``'state_dict'`` or a usual name of an
+      exponential moving average, or as ``.safetensors``;
     - an official PixelCLIP checkpoint (the CLIP under ``sem_seg_head.predictor.clip_model``);
     - a compact file ``dict(arch, state_dict, token_embedding=dict(ids, rows, seed, std))``: token
       rows that are not in ``ids`` are ``torch.randn`` from ``seed`` times ``std``.
@@ -66,7 +69,7 @@ def read_clip_file(path: str | os.PathLike) -> ClipFile:
             )
         weights = _from_tensors(content['state_dict'], path).weights
         return ClipFile(weights, arch.get('quick_gelu') is True, arch, tokens)
-    for key in ('model', 'state_dict'):
+    for key in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
             break

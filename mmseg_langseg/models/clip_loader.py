@@ -1,38 +1,56 @@
-"""Load CLIP models from an open_clip tag, a local file, or with random weights."""
+"""Load image-text models from an open_clip tag, a local file, or with random weights."""
 
-import difflib
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 
 import open_clip
 import torch
-from open_clip.model import CLIPTextCfg, CLIPVisionCfg
+from open_clip.convert import convert_state_dict
+from open_clip.model import CLIPTextCfg, CLIPVisionCfg, convert_to_custom_text_state_dict
 from open_clip.pretrained import list_pretrained_tags_by_model
 from torch import Tensor, nn
 
-from .clip_download import download_clip
+from .clip_arch import QUICK, arch_config, is_stored, library
+from .clip_download import HUB, download_clip, download_hub_weights
 from .clip_files import ClipFile, read_clip_file
 
-QUICK = '-quickgelu'
 EMBEDDED = 'embedded:'
 ASSETS = Path(__file__).parents[1] / 'synthetic' / 'assets'
 _FILE_SUFFIXES = {'.pt', '.pth', '.bin', '.ckpt', '.safetensors'}
-_ARCH_KEYS = {'embed_dim', 'vision_cfg', 'text_cfg', 'quick_gelu'}
+# In the order in which open_clip looks for them.
+_FOLDER_FILES = (
+    'open_clip_model.safetensors',
+    'open_clip_pytorch_model.safetensors',
+    'open_clip_pytorch_model.bin',
+    'open_clip_pytorch_model.pth',
+    'model.safetensors',
+    'pytorch_model.bin',
+)
+
+# The caption decoder of CoCa, and an entry of files by older versions of transformers.
+_UNUSED = ('text_decoder.', 'text.transformer.embeddings.position_ids')
 
 
-def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) -> open_clip.CLIP:
-    """Build an open_clip CLIP model and load its weights.
+def load_clip(
+    arch: str | Mapping, pretrained: str | os.PathLike | None = None
+) -> open_clip.CustomTextCLIP:
+    """Build an image-text model of open_clip and load its weights.
+
+    Models of all kinds get the same structure, ``visual`` and ``text``: CLIP, SigLIP, EVA, PE,
+    MobileCLIP, those with a text tower of Hugging Face, and CoCa, without its caption decoder.
 
     Args:
-        arch: A model name of open_clip (``'ViT-B-16-quickgelu'``, ``'convnext_base_w_320'``), or
-            ``dict(embed_dim, vision_cfg, text_cfg, quick_gelu)`` as ``open_clip.CLIP`` takes it.
+        arch: See :func:`~mmseg_langseg.models.clip_arch.arch_config`: a model name of open_clip
+            (``'ViT-B-16-quickgelu'``, ``'ViT-B-16-SigLIP2'``), ``'hf-hub:OWNER/NAME'``, a folder,
+            or ``dict(embed_dim, vision_cfg, text_cfg, ...)`` as ``open_clip.CustomTextCLIP`` takes
+            it.
         pretrained: ``None`` (random weights), a tag that open_clip lists for the name (downloaded
-            and cached by open_clip), or a local file: OpenAI's archive or state dict, an open_clip
-            state dict (also ``.safetensors``), an official PixelCLIP checkpoint, or a compact file
+            and cached by open_clip), ``'hf-hub:OWNER/NAME'``, a folder with such weights, or a
+            local file: OpenAI's archive or state dict, an open_clip state dict (also
+            ``.safetensors``), an official PixelCLIP checkpoint, or a compact file
             (see ``clip_files.read_clip_file``); ``'embedded:NAME'`` is a compact file bundled with
             the package.
 
@@ -44,19 +62,19 @@ def load_clip(arch: str | Mapping, pretrained: str | os.PathLike | None = None) 
         ValueError: Unknown name or tag, GELU where the weights need QuickGELU (or the reverse),
             or a file without weights of ``arch``.
         FileNotFoundError: The local file is missing.
-        RuntimeError: The download failed.
+        RuntimeError: A download failed, or a package is missing.
 
     A bare local state dict does not record its activation: OpenAI's weights are recognized only
     in OpenAI's archive format or by its extra entries.
     """
-    config = _arch_config(arch)
+    config = arch_config(arch)
     path, source = _locate(arch, pretrained)
     file = None
     if path is not None:
         file = read_clip_file(path)
         _check_activation(arch, config, file, source)
         _check_compact_arch(config, file, source)
-    model = open_clip.CLIP(**config).float().eval()
+    model = _build(config).float().eval()
     model.trained_token_ids = None
     if file is not None:
         _load(model, file, arch, source)
@@ -76,51 +94,20 @@ def weights_fingerprint(module: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _library() -> str:
-    return f'open_clip {version("open_clip_torch")}'
-
-
-def _arch_config(arch: str | Mapping) -> dict:
-    """Return the keyword arguments of ``open_clip.CLIP``."""
-    if isinstance(arch, Mapping):
-        return _dict_config(arch)
-    if not isinstance(arch, str):
-        raise ValueError(f'arch must be an open_clip model name or a dict, got {arch!r}')
-    config = open_clip.get_model_config(arch) if arch in open_clip.list_models() else None
-    if config is None and arch.endswith(QUICK):
-        # older open_clip lacks some of the -quickgelu names
-        base = arch.removesuffix(QUICK)
-        if base in open_clip.list_models():
-            config = {**open_clip.get_model_config(base), 'quick_gelu': True}
-    if config is None:
-        near = difflib.get_close_matches(arch.replace('/', '-'), open_clip.list_models(), 5, 0.5)
-        hint = f'Did you mean one of {near}?' if near else 'See open_clip.list_models().'
-        raise ValueError(f"{_library()} has no model '{arch}'. {hint}")
-    custom = config.pop('custom_text', False) or 'hf_model_name' in config['text_cfg']
-    if custom or 'multimodal_cfg' in config:
-        raise ValueError(
-            f"'{arch}' has a custom text tower (open_clip.CustomTextCLIP); only models of the "
-            'class open_clip.CLIP are supported, such as ViT-B-16-quickgelu, RN50-quickgelu or '
-            'convnext_base_w_320'
-        )
-    return config
-
-
-def _dict_config(arch: Mapping) -> dict:
-    config = _plain(arch)
-    given, needed = set(config), _ARCH_KEYS - {'quick_gelu'}
-    if not needed <= given <= _ARCH_KEYS:
-        raise ValueError(f'arch must have the keys {sorted(_ARCH_KEYS)}, got {sorted(given)}')
-    for key, cls in (('vision_cfg', CLIPVisionCfg), ('text_cfg', CLIPTextCfg)):
-        unknown = set(config[key]) - {field.name for field in fields(cls)}
-        if unknown:
-            raise ValueError(f'arch.{key}: open_clip does not know {sorted(unknown)}')
-    return config
-
-
-def _plain(value):
-    """Convert ConfigDict and other mappings to plain dicts."""
-    return {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+def _build(config: dict) -> open_clip.CustomTextCLIP:
+    name = config['text_cfg'].get('hf_model_name')
+    try:
+        return open_clip.CustomTextCLIP(**config)
+    except (OSError, RuntimeError) as error:
+        if name is None:
+            raise
+        raise RuntimeError(
+            f"The text tower '{name}' is a model of Hugging Face and could not be built "
+            f'({type(error).__name__}: {str(error).splitlines()[0]}). It needs the package '
+            "transformers (pip install 'mmseg_langseg[transformers]') and its config.json: fetch "
+            f"{name} on a machine with network, and give the folder as arch's "
+            'text_cfg.hf_model_name.'
+        ) from error
 
 
 def _locate(arch, pretrained) -> tuple[str | None, str]:
@@ -128,11 +115,13 @@ def _locate(arch, pretrained) -> tuple[str | None, str]:
     if pretrained is None:
         return None, 'random weights'
     text = os.fspath(pretrained)
+    if text.startswith(HUB):
+        return download_hub_weights(text.removeprefix(HUB)), f"the repository '{text}'"
     if text.startswith(EMBEDDED):
         return _embedded(text), f"the bundled '{text.removeprefix(EMBEDDED)}'"
     source = f"the file '{text}'"
     tag = text.lower().replace('-', '_')
-    if isinstance(arch, str):
+    if isinstance(arch, str) and not is_stored(arch):
         base = arch.removesuffix(QUICK)
         quick = set(list_pretrained_tags_by_model(base + QUICK))
         plain = set(list_pretrained_tags_by_model(base))
@@ -143,19 +132,33 @@ def _locate(arch, pretrained) -> tuple[str | None, str]:
             return download_clip(arch, base, tag), f"open_clip's '{text}'"
     if os.path.isfile(text):
         return text, source
-    if os.path.isdir(text):
-        raise FileNotFoundError(f"pretrained='{text}' is a folder; give the weight file in it")
+    folder = os.path.expanduser(text.removeprefix('local-dir:'))
+    if os.path.isdir(folder):
+        return _file_in(folder), source
     if os.path.dirname(text) or Path(text).suffix in _FILE_SUFFIXES:
         folder = os.path.dirname(os.path.abspath(text))
         raise FileNotFoundError(f"pretrained='{text}': no such file (looked in '{folder}')")
-    if not isinstance(arch, str):
+    if not isinstance(arch, str) or is_stored(arch):
+        kind = 'as a dict' if not isinstance(arch, str) else f"as '{arch}'"
         raise ValueError(
-            f"pretrained='{text}': with an arch given as a dict it must be an existing file or None"
+            f"pretrained='{text}': with an arch given {kind} it must be an existing file, a "
+            "folder, 'hf-hub:OWNER/NAME' or None"
         )
     tags = sorted(quick if arch.endswith(QUICK) else plain)
     raise ValueError(
         f"pretrained='{text}' is neither a file nor a tag of '{arch}'. "
-        f'{_library()} lists {tags or "no tags"} for it.'
+        f'{library()} lists {tags or "no tags"} for it.'
+    )
+
+
+def _file_in(folder: str) -> str:
+    """Return the weights in a folder of Hugging Face's layout."""
+    for name in _FOLDER_FILES:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            return path
+    raise FileNotFoundError(
+        f"pretrained='{folder}' is a folder without {', '.join(_FOLDER_FILES)}: give the file."
     )
 
 
@@ -195,7 +198,7 @@ def _check_compact_arch(config: dict, file: ClipFile, source: str) -> None:
     """Check what tensor shapes do not show, such as the number of heads and the pooling."""
     if file.arch is None:
         return
-    want, got = _full_config(config), _full_config(_dict_config(file.arch))
+    want, got = _full_config(config), _full_config(arch_config(file.arch))
     diff = [k for k in want if want[k] != got[k]]
     if diff:
         lines = ', '.join(f'{k}: file {got[k]!r}, config {want[k]!r}' for k in diff[:5])
@@ -212,11 +215,15 @@ def _full_config(config: dict) -> dict:
     return {'embed_dim': config['embed_dim'], **flat}
 
 
-def _load(model: open_clip.CLIP, file: ClipFile, arch, source: str) -> None:
-    state = file.state_dict(model.token_embedding.weight.shape)
+def _load(model: open_clip.CustomTextCLIP, file: ClipFile, arch, source: str) -> None:
+    shape = model.text.token_embedding.weight.shape if file.token_embedding else None
     own = model.state_dict()
-    if 'logit_scale' in state and state['logit_scale'].numel() == 1:
-        state['logit_scale'] = state['logit_scale'].reshape(own['logit_scale'].shape)
+    state = convert_state_dict(model, file.state_dict(shape))
+    state = convert_to_custom_text_state_dict(state)
+    for name in ('logit_scale', 'logit_bias'):
+        if name in state and name in own and state[name].numel() == 1:
+            state[name] = state[name].reshape(own[name].shape)
+    state = {k: v for k, v in state.items() if not k.startswith(_UNUSED)}
     _check_keys(own, state, arch, source)
     model.load_state_dict(state)
 

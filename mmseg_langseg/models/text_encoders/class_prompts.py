@@ -54,8 +54,9 @@ class ClassPrompts(nn.Module):
         else:
             known = text_encoder.word_ids(words)
             ids = known[initial_positions(len(known), num_clusters, length, seed)]
-        table = text_encoder.token_embedding.weight
-        self.tokens = nn.Parameter(table.detach()[ids.to(table.device)].clone())
+        table = text_encoder.token_embedding
+        # Some towers of Hugging Face scale what they look up.
+        self.tokens = nn.Parameter(table(ids.to(table.weight.device)).detach().clone())
         with torch.no_grad():  # fails now, not in the first step, if a prompt is too long
             text_encoder.encode_prompts(self.tokens[:1], self.templates)
 

@@ -1,39 +1,34 @@
-"""CLIP text encoder: text embeddings of class names, sentences and learnable prompts."""
+"""Text encoder: text embeddings of class names, sentences and learnable prompts."""
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import open_clip
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
+from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 
 from ..clip_loader import load_clip, weights_fingerprint
 from .embedding_cache import EmbeddingCache
 from .templates import get_templates
+from .tokenizers import load_tokenizer, sentence_layout, word_ids
 from .vocabulary import Vocabulary
 from .word_warnings import warn_of_cut_words, warn_of_unknown_words
-
-BPE_SIZE = 49408
-
-
-@functools.cache
-def _tokenizer() -> open_clip.SimpleTokenizer:
-    # Reading its BPE merges takes longer than building a small model.
-    return open_clip.SimpleTokenizer()
 
 
 @MODELS.register_module()
 class OpenCLIPTextEncoder(nn.Module):
-    """Text tower of an ``open_clip.CLIP``: frozen, always in eval mode, always in float32.
+    """Text tower of an open_clip model: frozen, always in eval mode, always in float32.
 
-    Gradients flow through it to learnable prompts. Public weights are not saved in checkpoints;
-    random weights (``pretrained=None``) are, as they could not be rebuilt.
+    Any of its text towers: CLIP's, those of SigLIP, EVA, PE, MobileCLIP and CoCa, and models of
+    Hugging Face. Gradients flow through it to learnable prompts. Public weights are not saved in
+    checkpoints; random weights (``pretrained=None``) are, as they could not be rebuilt.
 
     Args:
         arch: See :func:`~mmseg_langseg.models.load_clip`.
@@ -47,12 +42,11 @@ class OpenCLIPTextEncoder(nn.Module):
         token_width: d_e, width of a token embedding.
         vocab_size: Number of tokens.
         context_length: Maximum number of tokens per sentence.
-        logit_scale: CLIP's learned inverse temperature, after ``exp``.
+        logit_scale: The model's learned inverse temperature, after ``exp``.
+        logit_bias: The bias of models trained with a sigmoid (SigLIP), None for others. It is the
+            same for all classes, so that neither labels nor softmax probabilities depend on it.
         trained_token_ids: Ids of the tokens that a small, bundled CLIP was trained on; None if
             it was trained on all.
-
-    Raises:
-        ValueError: If the model does not read CLIP's own 49408 BPE tokens with causal attention.
     """
 
     def __init__(
@@ -66,25 +60,29 @@ class OpenCLIPTextEncoder(nn.Module):
         if batch_size < 1:
             raise ValueError(f'batch_size={batch_size}: expected at least 1.')
         clip = load_clip(arch, pretrained)
-        _check_text_tower(clip, arch)
         self.arch, self.pretrained, self.batch_size = arch, pretrained, batch_size
         self.cache = None if cache_dir is None else EmbeddingCache(cache_dir)
-        self.transformer = clip.transformer
-        self.token_embedding = clip.token_embedding
-        self.positional_embedding = clip.positional_embedding
-        self.ln_final = clip.ln_final
-        self.text_projection = clip.text_projection
-        self.register_buffer('attn_mask', clip.attn_mask, persistent=False)
-        self.vocab_size, self.token_width = clip.token_embedding.weight.shape
-        self.context_length = len(clip.positional_embedding)
-        self.embed_dim = _projected_width(clip.text_projection, self.token_width)
+        self.text = clip.text
+        self.tokenizer = load_tokenizer(arch)
+        self.context_length = self.tokenizer.context_length
+        self.vocab_size = self.token_embedding.num_embeddings
+        self.token_width = self.token_embedding.embedding_dim
+        self.embed_dim = _output_width(clip.text)
         self.logit_scale = math.exp(clip.logit_scale.item())
-        self.tokenizer = _tokenizer()
+        self.logit_bias = None if clip.logit_bias is None else clip.logit_bias.item()
         ids = clip.trained_token_ids
         self.trained_token_ids = None if ids is None else frozenset(ids.tolist())
+        self._layouts: dict[tuple[str, int], tuple[Tensor, int]] = {}
         self.requires_grad_(False)
         self.eval()
         self._register_state_dict_hook(_drop_public_weights)
+
+    @property
+    def token_embedding(self) -> nn.Embedding:
+        """Table of token embeddings."""
+        if isinstance(self.text, TextTransformer):
+            return self.text.token_embedding
+        return self.text.transformer.get_input_embeddings()
 
     def train(self, mode: bool = True) -> OpenCLIPTextEncoder:
         """Stays in evaluation mode."""
@@ -98,7 +96,7 @@ class OpenCLIPTextEncoder(nn.Module):
             ``(N, D)`` float32, unit rows. Sentences longer than the context are truncated.
         """
         tokens = self.tokenizer(list(texts), context_length=self.context_length)
-        rows = [self._encode_tokens(batch) for batch in tokens.split(self.batch_size)]
+        rows = [self._encode_ids(batch) for batch in tokens.split(self.batch_size)]
         return F.normalize(torch.cat(rows), dim=-1)
 
     @torch.no_grad()
@@ -126,6 +124,7 @@ class OpenCLIPTextEncoder(nn.Module):
             'weights': weights_fingerprint(self),
             # the weights do not show the number of heads and the activation
             'arch': self.arch,
+            'tokens': self._token_digest([*words, *(t.replace('{}', 'x') for t in templates)]),
             'templates': templates,
             'words': vocabulary.rows,
             'dtype': 'float32',
@@ -135,7 +134,7 @@ class OpenCLIPTextEncoder(nn.Module):
         if rows is None:
             rows = self._encode_rows(vocabulary.rows, templates)
             self.cache.put(key, rows)
-        return rows.to(self.positional_embedding.device)
+        return rows.to(self.token_embedding.weight.device)
 
     def encode_prompts(self, prompts: Tensor, templates: str | Sequence[str] = 'single') -> Tensor:
         """Computes text embeddings of learnable prompts (PixelCLIP Sec. 3.3: ``f_C = E_L(P*, C)``).
@@ -181,50 +180,43 @@ class OpenCLIPTextEncoder(nn.Module):
         return F.normalize(means.mean(1), dim=-1)
 
     def _encode_in(self, prompts: Tensor, template: str) -> Tensor:
-        before, after = (self._word_ids(part) for part in template.split('{}'))
-        length = len(before) + prompts.shape[1] + len(after) + 2
-        if length > self.context_length:
-            raise ValueError(
-                f'{template!r} with prompts of {prompts.shape[1]} tokens needs {length} tokens, '
-                f'but the text tower takes {self.context_length}: use shorter prompts.'
+        length = prompts.shape[1]
+        if (template, length) not in self._layouts:
+            self._layouts[template, length] = sentence_layout(
+                self.tokenizer, template, length, self.context_length
             )
-        head = self._embed([self.tokenizer.sot_token_id, *before])
-        tail = self._embed([*after, self.tokenizer.eot_token_id])
-        count = len(prompts)
-        sequence = (head.expand(count, -1, -1), prompts.float(), tail.expand(count, -1, -1))
-        ends = torch.full((count,), length - 1, device=prompts.device)
-        return self._transform(torch.cat(sequence, 1), ends)
+        ids, start = self._layouts[template, length]
+        with self._prompts_at(start, prompts.float()):
+            return self._encode_ids(ids.expand(len(prompts), -1))
+
+    @contextlib.contextmanager
+    def _prompts_at(self, start: int, prompts: Tensor) -> Iterator[None]:
+        """Puts prompts in the place of token embeddings, in any kind of text tower."""
+
+        def replace(module: nn.Module, inputs: tuple, tokens: Tensor) -> Tensor:
+            parts = tokens[:, :start], prompts.to(tokens), tokens[:, start + prompts.shape[1] :]
+            return torch.cat(parts, 1)
+
+        handle = self.token_embedding.register_forward_hook(replace)
+        try:
+            yield
+        finally:
+            handle.remove()
 
     def _word_ids(self, text: str) -> list[int]:
-        row = self.tokenizer([text], context_length=4 * len(text) + 2)[0].tolist()
-        return row[1 : row.index(self.tokenizer.eot_token_id)]
+        return word_ids(self.tokenizer, text)
 
-    def _embed(self, ids: list[int]) -> Tensor:
-        device = self.token_embedding.weight.device
-        return self.token_embedding(torch.tensor(ids, device=device))[None]
+    def _token_digest(self, texts: Sequence[str]) -> str:
+        """Returns a hash of what the tokenizer makes of texts."""
+        ids = self.tokenizer(list(texts), context_length=self.context_length)
+        return hashlib.sha256(ids.numpy().tobytes()).hexdigest()[:16]
 
-    def _encode_tokens(self, tokens: Tensor) -> Tensor:
-        tokens = tokens.to(self.token_embedding.weight.device)
-        ends = tokens.argmax(1)  # the end token has the largest id
-        return self._transform(self.token_embedding(tokens[:, : int(ends.max()) + 1]), ends)
-
-    def _transform(self, x: Tensor, ends: Tensor) -> Tensor:
-        """Encodes token embeddings ``(N, L, d_e)``; the output is that at position ``ends`` (N,).
-
-        Attention is causal, so positions after the end need not be computed.
-        """
-        length = x.shape[1]
-        with torch.autocast(x.device.type, enabled=False):
-            x = x + self.positional_embedding[:length]
-            mask = self.attn_mask[:length, :length]
-            if hasattr(self.transformer, 'batch_first'):
-                x = self.transformer(x, attn_mask=mask)
-            else:  # open_clip up to 2.24
-                x = self.transformer(x.transpose(0, 1), attn_mask=mask).transpose(0, 1)
-            x = self.ln_final(x[torch.arange(len(x), device=x.device), ends])
-            if isinstance(self.text_projection, nn.Linear):
-                return self.text_projection(x)
-            return x if self.text_projection is None else x @ self.text_projection
+    def _encode_ids(self, ids: Tensor) -> Tensor:
+        """Encodes token ids ``(N, L)``; returns ``(N, D)``, not normalized."""
+        ids = _shorten(ids, self.text).to(self.token_embedding.weight.device)
+        with torch.autocast(ids.device.type, enabled=False), _mask_for(self.text, ids.shape[1]):
+            output = self.text(ids)
+        return output[0] if isinstance(output, tuple) else output
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         if self.pretrained is not None:
@@ -242,18 +234,39 @@ def _drop_public_weights(
             del state_dict[key]
 
 
-def _check_text_tower(clip: nn.Module, arch) -> None:
-    pool = getattr(clip, 'text_pool_type', 'argmax')
-    if clip.vocab_size != BPE_SIZE or clip.attn_mask is None or pool != 'argmax':
-        raise ValueError(
-            f'The text tower of {arch!r} is not supported: it has '
-            f'{clip.vocab_size} tokens, pooling {pool!r} and '
-            f'{"no " if clip.attn_mask is None else "a "}causal mask; expected {BPE_SIZE}, '
-            "'argmax' and a causal mask, as in CLIP."
-        )
+def _shorten(ids: Tensor, text: nn.Module) -> Tensor:
+    """Cuts columns that cannot change the output: those after the token that is read.
+
+    This needs causal attention, or a mask of the padding. Other towers read the whole context.
+    """
+    if not isinstance(text, TextTransformer):  # of Hugging Face, which masks the padding
+        used = (ids != text.config.pad_token_id).nonzero()[:, 1]
+    elif text.attn_mask is None or text.cls_emb is not None:
+        return ids
+    elif text.pool_type == 'argmax':
+        used = ids.argmax(1)
+    elif text.pool_type == 'eos':
+        used = (ids == text.eos_id).int().argmax(1)
+    else:
+        return ids
+    return ids[:, : int(used.max()) + 1]
 
 
-def _projected_width(projection: nn.Linear | Tensor | None, width: int) -> int:
-    if isinstance(projection, nn.Linear):
-        return projection.out_features
-    return width if projection is None else projection.shape[1]
+@contextlib.contextmanager
+def _mask_for(text: nn.Module, length: int) -> Iterator[None]:
+    """Cuts the causal mask to a length, which open_clip's text tower does not do itself."""
+    mask = getattr(text, 'attn_mask', None)
+    if mask is None or text.cls_emb is not None:
+        yield
+        return
+    text.attn_mask = mask[:length, :length]
+    try:
+        yield
+    finally:
+        text.attn_mask = mask
+
+
+def _output_width(text: nn.Module) -> int:
+    if isinstance(text, TextTransformer) and text.text_projection is None:
+        return text.width
+    return text.output_dim

@@ -6,9 +6,11 @@ import reprlib
 import warnings
 from collections.abc import Callable, Collection, Sequence
 
-import open_clip
+from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
 from mmseg_langseg.fileio import LangSegWarning
+
+from .tokenizers import decode_ids, num_special_tokens, word_ids
 
 MOST = 5
 # The functions here are called by a method that torch.no_grad() wraps.
@@ -22,7 +24,7 @@ class WordWarning(LangSegWarning):
 def warn_of_cut_words(
     words: Sequence[str],
     templates: Sequence[str],
-    tokenizer: open_clip.SimpleTokenizer,
+    tokenizer: SimpleTokenizer | HFTokenizer,
     context_length: int,
 ) -> None:
     """Warn about words that, in a template, exceed the text encoder's context.
@@ -30,21 +32,23 @@ def warn_of_cut_words(
     Args:
         words: Words of a vocabulary.
         templates: Sentences with one ``{}`` each.
-        tokenizer: CLIP's tokenizer.
+        tokenizer: The model's tokenizer.
         context_length: Maximum number of tokens, including start and end.
     """
-    room = context_length - 2
+    special = num_special_tokens(tokenizer)
+    room = context_length - special
     cut = []
     for word in words:
         long = [t for t in templates if not _is_short(t + word, room + 2)]
         longest = max(long, key=lambda t: _count(tokenizer, t, word), default=None)
         if longest is not None and _count(tokenizer, longest, word) > room:
-            left = tokenizer.decode(tokenizer.encode(longest.replace('{}', word))[:room])
-            count = _count(tokenizer, longest, word) + 2
+            left = decode_ids(tokenizer, word_ids(tokenizer, longest.replace('{}', word))[:room])
+            count = _count(tokenizer, longest, word) + special
             cut.append(f'{_short(word)} in {longest!r} has {count}, and only {left!r} is read')
     if cut:
         warnings.warn(
-            f'CLIP reads {context_length} tokens of a sentence: {_some(cut)}. Use shorter words.',
+            f'The text encoder reads {context_length} tokens of a sentence: {_some(cut)}. Use '
+            'shorter words.',
             WordWarning,
             stacklevel=_CALLER,
         )
@@ -55,8 +59,8 @@ def _is_short(text: str, limit: int) -> bool:
     return len(text) <= limit and text.isascii()
 
 
-def _count(tokenizer: open_clip.SimpleTokenizer, template: str, word: str) -> int:
-    return len(tokenizer.encode(template.replace('{}', word)))
+def _count(tokenizer: SimpleTokenizer | HFTokenizer, template: str, word: str) -> int:
+    return len(word_ids(tokenizer, template.replace('{}', word)))
 
 
 def warn_of_unknown_words(
