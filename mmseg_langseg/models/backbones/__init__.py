@@ -1,7 +1,8 @@
-"""CLIP image towers of open_clip as backbones, with dense feature extraction."""
+"""Image towers of open_clip as backbones, with dense feature extraction."""
 
 from .clip_resnet import CLIPResNet
 from .clip_timm_tower import CLIPTimmTower
+from .clip_timm_vision_transformer import CLIPTimmVisionTransformer
 from .clip_tower import CLIPTower
 from .clip_vision_transformer import CLIPVisionTransformer
 from .readouts import READOUTS, DenseReadout
@@ -9,6 +10,7 @@ from .readouts import READOUTS, DenseReadout
 __all__ = [
     'CLIPResNet',
     'CLIPTimmTower',
+    'CLIPTimmVisionTransformer',
     'CLIPTower',
     'CLIPVisionTransformer',
     'DenseReadout',

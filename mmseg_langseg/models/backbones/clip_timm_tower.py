@@ -1,21 +1,23 @@
-"""CLIP image towers with a convolutional timm trunk (ConvNeXt and others)."""
+"""Image towers with a timm trunk that returns feature maps (ConvNeXt, FastViT)."""
 
 from __future__ import annotations
 
+import torch
 from mmseg.registry import MODELS
 from open_clip.timm_model import TimmModel
 from timm.layers import DropPath
-from torch import Tensor, nn
+from torch import Tensor
 
 from .clip_tower import CLIPTower
 
 
 @MODELS.register_module()
 class CLIPTimmTower(CLIPTower):
-    """A convolutional timm trunk of open_clip as a dense tower.
+    """A timm trunk of open_clip that returns feature maps, as a dense tower.
 
-    CLIP's pooled path is: features, global average pooling, norm, projection. Here the pooling is
-    omitted and the rest is applied to every pixel (as official PixelCLIP does for ConvNeXt):
+    Its pooled path is: feature map, global average pooling, and a head (normalization, projection)
+    in the trunk, in open_clip, or in both. Here each pixel is pooled alone and goes through all of
+    the head (as official PixelCLIP does for ConvNeXt):
     ``(B, 3, H, W) -> ((B, D, H/stride, W/stride),)``.
 
     Args:
@@ -28,7 +30,8 @@ class CLIPTimmTower(CLIPTower):
             teacher too.
 
     Raises:
-        ValueError: If the trunk does not return feature maps, or pools by attention.
+        ValueError: If the trunk does not return feature maps, pools by attention, or has windows
+            of fixed size (Swin).
     """
 
     visual_type = TimmModel
@@ -45,15 +48,16 @@ class CLIPTimmTower(CLIPTower):
         super().__init__(arch, pretrained, trainable, norm_eval, init_cfg)
         if 'pool' in self.visual.head._modules:
             raise ValueError(f'{arch!r} pools by attention: it has no per-pixel projection.')
-        self.embed_dim = self._projection_width()
+        if hasattr(self.visual.trunk, 'num_prefix_tokens'):
+            raise ValueError(f'{arch!r} has a ViT as its trunk: use CLIPTimmVisionTransformer.')
+        if getattr(self.visual.trunk, 'output_fmt', 'NCHW') != 'NCHW':
+            raise ValueError(f'{arch!r} has windows of fixed size: its dense features are unknown.')
+        with torch.no_grad():
+            self.embed_dim = self._project(torch.zeros(1, 1, 1, self.visual.trunk.num_features)).shape[-1]
         if drop_path is not None:
             for module in self.modules():
                 if isinstance(module, DropPath):
                     module.drop_prob = drop_path
-
-    def _projection_width(self) -> int:
-        linear = [m for m in self.visual.head.modules() if isinstance(m, nn.Linear)]
-        return linear[-1].out_features if linear else self.visual.trunk.num_features
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
         """Computes dense features.
@@ -63,18 +67,12 @@ class CLIPTimmTower(CLIPTower):
 
         Returns:
             ``((B, D, h, w),)``, not normalized.
-
-        Raises:
-            ValueError: If the trunk returns tokens instead of a feature map.
         """
-        trunk = self.visual.trunk
-        features = trunk.forward_features(images)
-        if features.ndim != 4:
-            raise ValueError(
-                f'The trunk {type(trunk).__name__} returned features of shape '
-                f'{tuple(features.shape)}, expected (B, C, h, w): use a convolutional model.'
-            )
-        norm = getattr(getattr(trunk, 'head', None), 'norm', None)
-        features = features if norm is None else norm(features)
-        dense = self.visual.head(features.permute(0, 2, 3, 1))
+        features = self.visual.trunk.forward_features(images)
+        dense = self._project(features.permute(0, 2, 3, 1))
         return (dense.permute(0, 3, 1, 2),)
+
+    def _project(self, pixels: Tensor) -> Tensor:
+        """Applies the heads of trunk and model to each pixel, ``(B, h, w, C) -> (B, h, w, D)``."""
+        alone = self.visual.trunk.forward_head(pixels.flatten(0, 2)[:, :, None, None])
+        return self.visual.head(alone).unflatten(0, pixels.shape[:3])

@@ -1,4 +1,4 @@
-"""Base class of CLIP image towers: loading, freezing, and checkpoints of trained weights only."""
+"""Base class of image towers: loading, freezing, and checkpoints of trained weights only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmseg_langseg.models.clip_loader import load_clip
 
+_ATTENTION = ('attn', 'position', 'pos_embed')
 TRAINABLE = ('none', 'attention', 'all')
 
 
@@ -25,8 +26,8 @@ class CLIPTower(BaseModule):
     Args:
         arch: open_clip model name, or the keyword arguments of ``open_clip.CLIP`` as a dict.
         pretrained: open_clip tag, path of a local weight file, or None for random weights.
-        trainable: ``'none'``, ``'attention'`` (parameters whose name contains ``attn`` or
-            ``position``, as official PixelCLIP trains a ViT) or ``'all'``.
+        trainable: ``'none'``, ``'attention'`` (parameters whose name contains ``attn``, ``position``
+            or ``pos_embed``, as official PixelCLIP trains a ViT) or ``'all'``.
         norm_eval: Keep batch normalization layers in evaluation mode during training.
 
     Raises:
@@ -50,8 +51,8 @@ class CLIPTower(BaseModule):
         if not isinstance(clip.visual, self.visual_type):
             raise ValueError(
                 f'{type(self).__name__} cannot hold {arch!r}: its image tower is a '
-                f'{type(clip.visual).__name__}, expected {self.visual_type.__name__}. Use the '
-                'backbone of that kind (CLIPVisionTransformer, CLIPTimmTower or CLIPResNet).'
+                f'{type(clip.visual).__name__}, expected {self.visual_type.__name__}. Use '
+                "type='CLIPImageTower', which takes the class of the model."
             )
         self.visual = clip.visual
         self.norm_eval = norm_eval
@@ -63,7 +64,7 @@ class CLIPTower(BaseModule):
         trained = set()
         for name, parameter in self.named_parameters():
             learns = trainable == 'all' or (
-                trainable == 'attention' and ('attn' in name or 'position' in name)
+                trainable == 'attention' and any(part in name for part in _ATTENTION)
             )
             parameter.requires_grad_(learns)
             if learns:

@@ -6,15 +6,19 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from open_clip.transformer import VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
+from .blocks import OpenCLIPBlock
 from .clip_tower import CLIPTower, project_tokens
-from .readouts import READOUTS, DenseReadout, key_projection
+from .readouts import build_readout
 
 
 @MODELS.register_module()
 class CLIPVisionTransformer(CLIPTower):
-    """Any ViT of open_clip as a dense tower: ``(B, 3, H, W) -> ((B, D, H//p, W//p),)``.
+    """Any ViT of open_clip's own as a dense tower: ``(B, 3, H, W) -> ((B, D, H//p, W//p),)``.
+
+    A ViT that pools by attention (CoCa) gives for each patch what its pool gives for that patch
+    alone. For ViTs of timm (SigLIP, EVA, PE) see :class:`CLIPTimmVisionTransformer`.
 
     Position embeddings are resized to the grid of the input in every forward pass, so any aspect
     ratio works and the stored parameter keeps its shape: bicubic, by size (MaskCLIP, PixelCLIP) or
@@ -30,7 +34,7 @@ class CLIPVisionTransformer(CLIPTower):
         with_keys: Also return the keys of the last block (for MaskCLIP's key smoothing).
 
     Raises:
-        ValueError: If ``readout`` is unknown, or the ViT pools by attention.
+        ValueError: If ``readout`` is unknown, or the ViT pools by attention twice.
     """
 
     visual_type = VisionTransformer
@@ -44,10 +48,10 @@ class CLIPVisionTransformer(CLIPTower):
         with_keys: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        self.readout = _build_readout(readout)
+        self.readout = build_readout(readout)
         super().__init__(arch, pretrained, trainable, init_cfg=init_cfg)
-        if self.visual.attn_pool is not None:
-            raise ValueError(f'{arch!r} pools by attention: it has no class token to read out.')
+        if getattr(self.visual, 'attn_pool_contrastive', None) is not None:
+            raise ValueError(f'{arch!r} pools by attention twice: its dense features are unknown.')
         self.with_keys = with_keys
         self.embed_dim = int(self.visual.output_dim)
 
@@ -65,11 +69,15 @@ class CLIPVisionTransformer(CLIPTower):
         height, width = patches.shape[-2:]
         tokens = self._embed(patches)
         *blocks, last = visual.transformer.resblocks
-        tokens = self._run(blocks, tokens)
-        out = self.readout(last, tokens, (height, width))
-        maps = [project_tokens(visual.ln_post(out[:, 1:]), visual.proj)]
+        for block in blocks:
+            tokens = block(tokens)
+        last = OpenCLIPBlock(last)
+        out = self.readout(last, tokens, (height, width))[:, 1:]
+        if visual.attn_pool is not None:
+            out = pool_alone(visual.attn_pool, out)
+        maps = [project_tokens(visual.ln_post(out), visual.proj)]
         if self.with_keys:
-            maps.insert(0, key_projection(last, tokens)[:, 1:])
+            maps.insert(0, last.keys(tokens)[:, 1:])
         return tuple(m.transpose(1, 2).unflatten(2, (height, width)) for m in maps)
 
     def _embed(self, patches: Tensor) -> Tensor:
@@ -100,20 +108,16 @@ class CLIPVisionTransformer(CLIPTower):
         grid = F.interpolate(grid, **target, mode='bicubic', align_corners=False)
         return torch.cat([embedding[:1], grid[0].flatten(1).T])
 
-    def _run(self, blocks: list, tokens: Tensor) -> Tensor:
-        # The blocks of open_clip up to 2.24 expect the sequence dimension first.
-        batch_first = getattr(self.visual.transformer, 'batch_first', False)
-        tokens = tokens if batch_first else tokens.transpose(0, 1)
-        for block in blocks:
-            tokens = block(tokens)
-        return tokens if batch_first else tokens.transpose(0, 1)
 
+def pool_alone(pool: nn.Module, tokens: Tensor) -> Tensor:
+    """Compute what an ``AttentionalPooler`` of open_clip gives for each token alone.
 
-def _build_readout(readout: str | dict) -> DenseReadout:
-    config = dict(type=readout) if isinstance(readout, str) else dict(readout)
-    if not config.get('type') or config['type'] not in READOUTS:
-        raise ValueError(
-            f'readout={readout!r}: expected one of {sorted(READOUTS.module_dict)}, or a dict with '
-            'one of them as type.'
-        )
-    return READOUTS.build(config)
+    The softmax over one key is 1, so the queries do not matter: ``(B, N, C) -> (B, N, D)``.
+    """
+    attention = pool.attn
+    if attention.in_proj_weight is None:  # keys and values have another width than queries
+        weight = attention.v_proj_weight
+    else:
+        weight = attention.in_proj_weight.chunk(3)[2]
+    values = F.linear(pool.ln_k(tokens), weight, attention.in_proj_bias.chunk(3)[2])
+    return attention.out_proj(values)

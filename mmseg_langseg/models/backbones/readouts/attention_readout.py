@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .dense_readout import READOUTS, DenseReadout, add_mlp, input_projection, output_projection
+from ..blocks import AttentionBlock
+from .dense_readout import READOUTS, DenseReadout
 
 
 @READOUTS.register_module(name='attention')
@@ -33,28 +34,23 @@ class AttentionReadout(DenseReadout):
         self.terms = tuple(terms)
         self.residual = residual
 
-    def __call__(self, block: nn.Module, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    def __call__(self, block: AttentionBlock, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Compute the output of the block, see :class:`DenseReadout`."""
-        heads = block.attn.num_heads
-        parts = {
-            name: input_projection(block, tokens, part).unflatten(2, (heads, -1)).transpose(1, 2)
-            for part, name in enumerate('qkv')
-        }
-        scale = parts['v'].shape[-1] ** -0.5
+        parts = dict(zip('qkv', block.heads(tokens), strict=True))
         bias = self.bias(grid, tokens)
         attended = torch.zeros_like(parts['v']) if self.terms else parts['v']
         for first, second in self.terms:
-            logits = scale * parts[first] @ parts[second].transpose(-2, -1)
+            logits = block.scale * parts[first] @ parts[second].transpose(-2, -1)
             weights = (logits if bias is None else logits + bias).softmax(-1)
             attended = attended + weights @ parts['v']
-        out = output_projection(block, attended.transpose(1, 2).flatten(2))
-        return add_mlp(block, tokens + out) if self.residual else out
+        out = block.project(attended.transpose(1, 2).flatten(2))
+        return block.add_mlp(tokens + out) if self.residual else out
 
     def bias(self, grid: tuple[int, int], tokens: Tensor) -> Tensor | None:
-        """Return what is added to the attention logits ``(1 + h*w, 1 + h*w)``, or None.
+        """Return what is added to the attention logits ``(P + h*w, P + h*w)``, or None.
 
         Args:
             grid: (h, w).
-            tokens: Input of the block, for its type and device.
+            tokens: Input of the block ``(B, P + h*w, C)``.
         """
         return None

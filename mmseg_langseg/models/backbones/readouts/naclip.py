@@ -28,13 +28,14 @@ class NACLIPReadout(AttentionReadout):
         self.std = std
 
     def bias(self, grid: tuple[int, int], tokens: Tensor) -> Tensor:
-        """Return ``(1 + h*w, 1 + h*w)``, see :meth:`AttentionReadout.bias`."""
+        """Return ``(P + h*w, P + h*w)``, see :meth:`AttentionReadout.bias`."""
         # A product of one Gaussian per axis.
         rows, columns = (
             torch.exp(-((i[:, None] - i) ** 2) / (2 * self.std**2))
             for i in (torch.arange(side, device=tokens.device, dtype=tokens.dtype) for side in grid)
         )
         patches = grid[0] * grid[1]
-        bias = tokens.new_zeros(1 + patches, 1 + patches)
-        bias[1:, 1:] = torch.einsum('ik,jl->ijkl', rows, columns).reshape(patches, patches)
+        prefix = tokens.shape[1] - patches
+        bias = tokens.new_zeros(tokens.shape[1], tokens.shape[1])
+        bias[prefix:, prefix:] = torch.einsum('ik,jl->ijkl', rows, columns).reshape(patches, patches)
         return bias

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..blocks import AttentionBlock
 from .dense_readout import READOUTS, DenseReadout
 
 
@@ -11,8 +12,6 @@ from .dense_readout import READOUTS, DenseReadout
 class TokensReadout(DenseReadout):
     """Runs the last block as trained."""
 
-    def __call__(self, block: nn.Module, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    def __call__(self, block: AttentionBlock, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Compute the output of the block, see :class:`DenseReadout`."""
-        if getattr(block.attn, 'batch_first', False):
-            return block(tokens)
-        return block(tokens.transpose(0, 1)).transpose(0, 1)
+        return block(tokens)

@@ -16,6 +16,8 @@ class ValueClassReadout(ValueReadout):
     token's own residual, and its results depend on that.
     """
 
+    needs_class_token = True
+
     def residual(self, tokens: Tensor) -> Tensor:
         """Return the input of the class token, ``(B, 1, C)``."""
         return tokens[:, :1]

@@ -1,0 +1,50 @@
+"""Blocks of open_clip's own ViT."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attention_block import AttentionBlock
+
+
+class OpenCLIPBlock(AttentionBlock):
+    """An open_clip ``ResidualAttentionBlock``."""
+
+    @property
+    def scale(self) -> float:
+        """Factor of the attention logits."""
+        return self.block.attn.head_dim**-0.5
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""
+        return self.block(tokens)
+
+    def heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, see :class:`AttentionBlock`."""
+        normed, count = self.block.ln_1(tokens), self.block.attn.num_heads
+        parts = (self._input(normed, part).unflatten(2, (count, -1)) for part in range(3))
+        queries, keys, values = (part.transpose(1, 2) for part in parts)
+        return queries, keys, values
+
+    def values(self, tokens: Tensor) -> Tensor:
+        """Return the values, see :class:`AttentionBlock`."""
+        return self._input(self.block.ln_1(tokens), 2)
+
+    def keys(self, tokens: Tensor) -> Tensor:
+        """Return the keys, see :class:`AttentionBlock`."""
+        return self._input(self.block.ln_1(tokens), 1)
+
+    def project(self, attended: Tensor) -> Tensor:
+        """Apply the output projection, see :class:`AttentionBlock`."""
+        return self.block.ls_1(self.block.attn.out_proj(attended))
+
+    def add_mlp(self, tokens: Tensor) -> Tensor:
+        """Apply the MLP with its residual, see :class:`AttentionBlock`."""
+        return tokens + self.block.ls_2(self.block.mlp(self.block.ln_2(tokens)))
+
+    def _input(self, normed: Tensor, part: int) -> Tensor:
+        """Return queries (0), keys (1) or values (2), ``(B, N, C)``."""
+        attention = self.block.attn
+        rows = slice(part * attention.embed_dim, (part + 1) * attention.embed_dim)
+        return F.linear(normed, attention.in_proj_weight[rows], attention.in_proj_bias[rows])
