@@ -16,11 +16,13 @@ from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 from torch import nn
 
 from mmseg_langseg.apis.benchmark import use_benchmark
+from mmseg_langseg.models.backbones import tower_class
 from mmseg_langseg.models.clip_loader import ASSETS, EMBEDDED
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import CLASSES
 from tests import golden
 from tests.tiny import CONV, RESNET, VIT
+from tests.tiny_timm import SIGLIP
 
 ROOT = Path(__file__).resolve().parents[1] / 'configs'
 CONFIGS = sorted(
@@ -28,7 +30,12 @@ CONFIGS = sorted(
     for path in ROOT.rglob('*.py')
     if not {'_base_', 'transfer'} & set(path.parts)  # transfer: tests/test_evaluation
 )
-TOWERS = {'CLIPVisionTransformer': VIT, 'CLIPTimmTower': CONV, 'CLIPResNet': RESNET}
+TOWERS = {
+    'CLIPVisionTransformer': VIT,
+    'CLIPTimmVisionTransformer': SIGLIP,
+    'CLIPTimmTower': CONV,
+    'CLIPResNet': RESNET,
+}
 METHODS = ('pixelclip', 'maskclip', 'clips4')
 TRAINING_FREE = ('sclip', 'clearclip', 'naclip')
 BENCHMARKS = {'voc': 20, 'context': 59, 'cocostuff': 171, 'ade': 150}
@@ -54,7 +61,10 @@ def tiny_model(cfg, arch=None):
         if not (ASSETS / f'{clip.pretrained.removeprefix(EMBEDDED)}.pth').is_file():
             clip.pretrained = None
     else:
-        clip.arch, clip.pretrained = arch or TOWERS[tower.type], None
+        kind = tower.type
+        if kind == 'CLIPImageTower':
+            kind = tower_class(clip.arch).__name__
+        clip.arch, clip.pretrained = arch or TOWERS[kind], None
         text_encoder = model.decode_head.text_encoder
         if text_encoder.get('arch'):
             text_encoder.update(arch=clip.arch, pretrained=None)

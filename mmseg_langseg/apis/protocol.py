@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmseg_langseg.models.backbones import tower_class
+
 from .benchmark import benchmark_name
 from .config_file import read_config
 from .resources import resource_folder
@@ -81,7 +83,10 @@ def _check_model(cfg: Config, protocol: str) -> None:
 
 
 def _input_size(cfg: Config, protocol: str, sizes: dict) -> tuple[int, int]:
-    tower = cfg.model.backbone.type
+    backbone = cfg.model.backbone
+    tower = backbone.type
+    if tower == 'CLIPImageTower':
+        tower = tower_class(backbone.get('arch') or cfg.model.clip.arch).__name__
     if tower not in sizes:
         raise ValueError(
             f'The protocol {protocol!r} defines no input size for a {tower}, the backbone of '

@@ -5,7 +5,7 @@ model = dict(
     type='LanguageSegmentor',
     clip=clip,
     data_preprocessor=dict(type='CLIPDataPreProcessor'),
-    backbone=dict(type='CLIPVisionTransformer', readout=dict(type='clearclip')),
+    backbone=dict(type='CLIPImageTower', readout=dict(type='clearclip')),
     decode_head=dict(
         type='LanguageHead',
         text_encoder=dict(type='OpenCLIPTextEncoder', cache_dir='~/.cache/mmseg_langseg'),

@@ -35,6 +35,6 @@ model = dict(
             norm_cfg=norm_cfg,
         ),
     ),
-    teacher=dict(type='CLIPVisionTransformer', readout='value'),
+    teacher=dict(type='CLIPImageTower', readout='value'),
     test_cfg=dict(mode='whole'),
 )

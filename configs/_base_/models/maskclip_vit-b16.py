@@ -11,7 +11,7 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         size_divisor=16,  # whole patches, as in the official code
     ),
-    backbone=dict(type='CLIPVisionTransformer', readout='value', with_keys=True),
+    backbone=dict(type='CLIPImageTower', readout='value', with_keys=True),
     decode_head=dict(
         type='MaskCLIPHead',
         text_encoder=dict(type='OpenCLIPTextEncoder', cache_dir='~/.cache/mmseg_langseg'),

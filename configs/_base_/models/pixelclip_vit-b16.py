@@ -5,8 +5,9 @@ model = dict(
     type='PixelCLIP',
     clip=clip,
     data_preprocessor=dict(type='CLIPDataPreProcessor', input_size=(320, 320)),
-    # Attention and position embedding are trained (code; the paper says "image encoder").
-    backbone=dict(type='CLIPVisionTransformer', readout='value_cls', trainable='attention'),
+    # Attention and position embedding are trained (code; the paper says "image encoder"). For CLIP
+    # the read-out is 'value_cls' (code; the paper says MaskCLIP, 'value').
+    backbone=dict(type='CLIPImageTower', trainable='attention'),
     momentum=0.999,  # gamma, Table 6(a); None: no teacher, Table 3(a)
     decode_head=dict(
         type='PixelCLIPHead',

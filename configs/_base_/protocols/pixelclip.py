@@ -7,7 +7,12 @@ model = dict(
     test_cfg=dict(mode='whole'),
 )
 # Input of the image tower; it defines none for other towers.
-input_sizes = dict(CLIPVisionTransformer=(320, 320), CLIPTimmTower=(640, 640))
+# The paper does not give that of SigLIP; here it is that of the other ViTs.
+input_sizes = dict(
+    CLIPVisionTransformer=(320, 320),
+    CLIPTimmVisionTransformer=(320, 320),
+    CLIPTimmTower=(640, 640),
+)
 benchmarks = dict(
     pascal_voc20=dict(),
     pascal_voc21=dict(),

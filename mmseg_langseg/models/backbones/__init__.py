@@ -1,5 +1,6 @@
 """Image towers of open_clip as backbones, with dense feature extraction."""
 
+from .clip_image_tower import CLIPImageTower, tower_class
 from .clip_resnet import CLIPResNet
 from .clip_timm_tower import CLIPTimmTower
 from .clip_timm_vision_transformer import CLIPTimmVisionTransformer
@@ -8,6 +9,7 @@ from .clip_vision_transformer import CLIPVisionTransformer
 from .readouts import READOUTS, DenseReadout
 
 __all__ = [
+    'CLIPImageTower',
     'CLIPResNet',
     'CLIPTimmTower',
     'CLIPTimmVisionTransformer',
@@ -15,4 +17,5 @@ __all__ = [
     'CLIPVisionTransformer',
     'DenseReadout',
     'READOUTS',
+    'tower_class',
 ]

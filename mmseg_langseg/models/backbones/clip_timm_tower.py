@@ -6,7 +6,7 @@ import torch
 from mmseg.registry import MODELS
 from open_clip.timm_model import TimmModel
 from timm.layers import DropPath
-from torch import Tensor
+from torch import Tensor, nn
 
 from .clip_tower import CLIPTower
 
@@ -48,16 +48,27 @@ class CLIPTimmTower(CLIPTower):
         super().__init__(arch, pretrained, trainable, norm_eval, init_cfg)
         if 'pool' in self.visual.head._modules:
             raise ValueError(f'{arch!r} pools by attention: it has no per-pixel projection.')
-        if hasattr(self.visual.trunk, 'num_prefix_tokens'):
-            raise ValueError(f'{arch!r} has a ViT as its trunk: use CLIPTimmVisionTransformer.')
-        if getattr(self.visual.trunk, 'output_fmt', 'NCHW') != 'NCHW':
-            raise ValueError(f'{arch!r} has windows of fixed size: its dense features are unknown.')
+        self.check_trunk(self.visual.trunk, arch)
         with torch.no_grad():
-            self.embed_dim = self._project(torch.zeros(1, 1, 1, self.visual.trunk.num_features)).shape[-1]
+            self.embed_dim = self._project(
+                torch.zeros(1, 1, 1, self.visual.trunk.num_features)
+            ).shape[-1]
         if drop_path is not None:
             for module in self.modules():
                 if isinstance(module, DropPath):
                     module.drop_prob = drop_path
+
+    @staticmethod
+    def check_trunk(trunk: nn.Module, arch: str | dict) -> None:
+        """Checks that the dense features of a trunk are known.
+
+        Raises:
+            ValueError: If they are not.
+        """
+        if hasattr(trunk, 'num_prefix_tokens'):
+            raise ValueError(f'{arch!r} has a ViT as its trunk: use CLIPTimmVisionTransformer.')
+        if getattr(trunk, 'output_fmt', 'NCHW') != 'NCHW':
+            raise ValueError(f'{arch!r} has windows of fixed size: its dense features are unknown.')
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
         """Computes dense features.

@@ -50,22 +50,28 @@ class CLIPTimmVisionTransformer(CLIPTower):
     ) -> None:
         super().__init__(arch, pretrained, trainable, init_cfg=init_cfg)
         trunk = self.visual.trunk
+        self.check_trunk(trunk, arch)
+        self.readout = build_readout(readout or ('value' if self._reads_class else 'tokens'))
+        if self.readout.needs_class_token and trunk.cls_token is None:
+            raise ValueError(f'readout={readout!r} needs a class token, which {arch!r} has not.')
+        self.with_keys = with_keys
+        _accept_any_size(trunk)
+        with torch.no_grad():
+            self.embed_dim = self._pool_alone(torch.zeros(1, 1, trunk.embed_dim)).shape[-1]
+
+    @staticmethod
+    def check_trunk(trunk: nn.Module, arch: str | dict) -> None:
+        """Checks that the dense features of a trunk are known.
+
+        Raises:
+            ValueError: If they are not.
+        """
         if not isinstance(trunk, (VisionTransformer, Eva)):
             raise ValueError(
                 f'{arch!r} has a {type(trunk).__name__} as its trunk: its dense features are '
                 'unknown. Known are the classes VisionTransformer and Eva of timm, and those that '
                 'return feature maps (CLIPTimmTower).'
             )
-        self.readout = build_readout(readout or ('value' if self._reads_class else 'tokens'))
-        if self.readout.needs_class_token and trunk.cls_token is None:
-            raise ValueError(f'readout={readout!r} needs a class token, which {arch!r} has not.')
-        self.with_keys = with_keys
-        _accept_any_size(trunk)
-        head = self.visual.head
-        self.embed_dim = next(
-            (m.out_features for m in reversed([*head.modules()]) if hasattr(m, 'out_features')),
-            trunk.num_classes or trunk.num_features,
-        )
 
     @property
     def _reads_class(self) -> bool:
@@ -76,13 +82,16 @@ class CLIPTimmVisionTransformer(CLIPTower):
         """Computes dense features.
 
         Args:
-            images: Normalized images ``(B, 3, H, W)``, each side at least one patch.
+            images: Normalized images ``(B, 3, H, W)``, each side at least one patch. Pixels after
+                the last whole patch are not read, as in CLIP's own ViT.
 
         Returns:
             ``((B, D, h, w),)``, not normalized; with keys ``((B, C, h, w), (B, D, h, w))``.
         """
         trunk = self.visual.trunk
-        grid = tuple(trunk.patch_embed.dynamic_feat_size(tuple(images.shape[2:])))
+        patch = trunk.patch_embed.feat_ratio(as_scalar=False)
+        grid = images.shape[2] // patch[0], images.shape[3] // patch[1]
+        images = images[:, :, : grid[0] * patch[0], : grid[1] * patch[1]]
         rope = getattr(trunk, 'rope', None)
         if rope is not None:
             rope.update_feat_shape(list(grid))

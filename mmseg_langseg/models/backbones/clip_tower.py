@@ -24,14 +24,15 @@ class CLIPTower(BaseModule):
     from their source; if ``pretrained`` is None (random weights), everything is stored.
 
     Args:
-        arch: open_clip model name, or the keyword arguments of ``open_clip.CLIP`` as a dict.
-        pretrained: open_clip tag, path of a local weight file, or None for random weights.
-        trainable: ``'none'``, ``'attention'`` (parameters whose name contains ``attn``, ``position``
-            or ``pos_embed``, as official PixelCLIP trains a ViT) or ``'all'``.
+        arch: See :func:`~mmseg_langseg.models.load_clip`.
+        pretrained: See there; None for random weights.
+        trainable: ``'none'``, ``'attention'`` (parameters whose name contains ``attn``,
+            ``position`` or ``pos_embed``, as official PixelCLIP trains a ViT) or ``'all'``.
         norm_eval: Keep batch normalization layers in evaluation mode during training.
 
     Raises:
-        ValueError: If ``trainable`` is unknown or the tower's type does not match the subclass.
+        ValueError: If ``trainable`` is unknown or matches nothing, or the tower's type does not
+            match the subclass.
     """
 
     visual_type: type[nn.Module]
@@ -69,6 +70,11 @@ class CLIPTower(BaseModule):
             parameter.requires_grad_(learns)
             if learns:
                 trained.add(name)
+        if trainable == 'attention' and not trained:
+            raise ValueError(
+                f"trainable='attention': the tower {type(self.visual).__name__} has no attention; "
+                "use 'all' or 'none'."
+            )
         if trainable == 'all':
             trained.update(name for name, _ in self.named_buffers())
         # Stored, not read from requires_grad later: in a momentum copy it is always False.

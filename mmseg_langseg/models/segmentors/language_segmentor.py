@@ -13,7 +13,8 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmseg_langseg.fileio import LangSegWarning, show_value
-from mmseg_langseg.models.backbones import CLIPTower
+from mmseg_langseg.models.backbones import CLIPImageTower, CLIPTower
+from mmseg_langseg.models.clip_preprocessing import clip_preprocessing
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.text_encoders.vocabulary import BACKGROUND
 from mmseg_langseg.models.utils import set_model_vocabulary
@@ -44,8 +45,9 @@ class LanguageSegmentor(EncoderDecoder):
     Args:
         backbone: Config of a CLIP tower, or of any backbone.
         decode_head: Config of a ``LanguageHead``.
-        clip: ``dict(arch=..., pretrained=...)``: default for all CLIP towers and the text encoder,
-            so that one line of a config changes them all.
+        clip: ``dict(arch=..., pretrained=...)``: default for all image towers and the text encoder,
+            so that one line of a config changes them all. A ``CLIPDataPreProcessor`` without
+            ``mean`` and ``std`` gets those that the model was trained with.
         **kwargs: See ``EncoderDecoder``.
     """
 
@@ -55,9 +57,12 @@ class LanguageSegmentor(EncoderDecoder):
         backbone, decode_head = copy.deepcopy(backbone), copy.deepcopy(decode_head)
         encoder = decode_head.get('text_encoder', dict(type='OpenCLIPTextEncoder'))
         decode_head['text_encoder'] = {**(clip or {}), **encoder}
-        if _is_clip_tower(backbone):
+        if is_clip_tower(backbone):
             backbone = {**(clip or {}), **backbone}
-        super().__init__(backbone=backbone, decode_head=decode_head, **kwargs)
+        preprocessor = _normalized_for(clip, kwargs.pop('data_preprocessor', None))
+        super().__init__(
+            backbone=backbone, decode_head=decode_head, data_preprocessor=preprocessor, **kwargs
+        )
         self._thresholded: Vocabulary | None = None
         last = self.neck if self.with_neck else self.backbone
         self.check_embed_dim(last, 'neck' if self.with_neck else 'backbone')
@@ -161,7 +166,26 @@ class LanguageSegmentor(EncoderDecoder):
         return logits
 
 
-def _is_clip_tower(config: dict) -> bool:
+def is_clip_tower(config: dict) -> bool:
+    """Return whether a config is that of an image tower of an image-text model."""
     kind = config.get('type')
     kind = MODELS.get(kind) if isinstance(kind, str) else kind
-    return isinstance(kind, type) and issubclass(kind, CLIPTower)
+    return kind is CLIPImageTower or (isinstance(kind, type) and issubclass(kind, CLIPTower))
+
+
+def _normalized_for(clip: dict | None, preprocessor: dict | None) -> dict | None:
+    """Fill in the normalization that the image-text model was trained with."""
+    if not clip or not isinstance(preprocessor, dict):
+        return preprocessor
+    if preprocessor.get('type') != 'CLIPDataPreProcessor':
+        return preprocessor
+    own = clip_preprocessing(**clip)
+    ratio = max(preprocessor.get('std', own.std)) / max(own.std)
+    if not 0.67 < ratio < 1.5:
+        warnings.warn(
+            f'data_preprocessor.std={preprocessor["std"]}, but {clip["arch"]!r} was trained with '
+            f'{list(own.std)}: remove mean and std from the config to use its own.',
+            LangSegWarning,
+            stacklevel=3,
+        )
+    return {'mean': own.mean, 'std': own.std, **preprocessor}

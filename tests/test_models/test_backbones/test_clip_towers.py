@@ -169,7 +169,7 @@ def test_stochastic_depth_switch():
 @pytest.mark.parametrize(
     'cfg, message',
     [
-        (dict(type='CLIPVisionTransformer', arch=RN_ARCH), 'ModifiedResNet.*CLIPResNet'),
+        (dict(type='CLIPVisionTransformer', arch=RN_ARCH), 'ModifiedResNet.*CLIPImageTower'),
         (dict(type='CLIPVisionTransformer', readout='csa'), "'csa'.*value_cls"),
         (dict(type='CLIPResNet', arch=RN_ARCH, trainable='some'), "'some'.*attention"),
     ],

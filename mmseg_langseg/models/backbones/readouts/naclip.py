@@ -37,5 +37,7 @@ class NACLIPReadout(AttentionReadout):
         patches = grid[0] * grid[1]
         prefix = tokens.shape[1] - patches
         bias = tokens.new_zeros(tokens.shape[1], tokens.shape[1])
-        bias[prefix:, prefix:] = torch.einsum('ik,jl->ijkl', rows, columns).reshape(patches, patches)
+        bias[prefix:, prefix:] = torch.einsum('ik,jl->ijkl', rows, columns).reshape(
+            patches, patches
+        )
         return bias
