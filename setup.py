@@ -27,14 +27,15 @@ INDEX = 'model-index.yml'
 BASE = [
     'filelock>=3.10',
     'numpy>=1.26',
-    'open_clip_torch>=2.24',
+    # 3.2 is the first with all models of docs/image_text_models.md; 4 will have another API.
+    'open_clip_torch>=3.2,<4',
     'opencv-python>=4.8',
     'packaging>=22',
     'pillow>=10.1',
     'pycocotools>=2.0.7',
     'scikit-image>=0.22',
     'scipy>=1.11',
-    'timm>=1.0.9',
+    'timm>=1.0.17',
     'torch>=2.1',
     'torchvision>=0.16',
     'tqdm>=4.60',
@@ -71,10 +72,13 @@ EXTRAS = {
         'ruff==0.17.6',
         'segment-anything>=1.0',
         'setuptools>=70.1',  # builds wheels without another package
+        'transformers>=4.48',
     ],
     'docs': ['furo>=2025.7', 'myst-nb>=1.3', 'sphinx>=8.1'],
     'geo': ['rasterio>=1.3'],
     'sam': ['segment-anything>=1.0'],
+    # Tokenizers of SigLIP and others, and text towers of Hugging Face.
+    'transformers': ['transformers>=4.48'],
     'web': ['gradio>=6.31,<7'],
 }
 

@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
+from mmseg_langseg.engine.image_text_model import check_image_text_model
 from mmseg_langseg.fileio import read_checkpoint
 
 TEXT_ENCODER = 'decode_head.text_encoder.'
@@ -61,6 +62,7 @@ def build_model(cfg: Config, weights: str | None) -> nn.Module:
         skip_public_weights(cfg.model, checkpoint.get('state_dict', checkpoint))
     model = MODELS.build(cfg.model)
     check_checkpoint_fit(model, checkpoint, weights, trained=True)
+    check_image_text_model(model, checkpoint, weights)
     _load_checkpoint_to_model(model, checkpoint)
     return model
 

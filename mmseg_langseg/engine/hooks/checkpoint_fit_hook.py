@@ -1,4 +1,4 @@
-"""Reject checkpoints that do not fit the model."""
+"""Reject checkpoints that do not fit the model, and store what later ones must fit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from mmseg_langseg.engine.checkpoint_fit import check_checkpoint_fit
+from mmseg_langseg.engine.image_text_model import (
+    KEY,
+    check_image_text_model,
+    describe_image_text_model,
+)
 from mmseg_langseg.engine.pretrained_fit import PretrainedWatch
 
 
@@ -20,10 +25,12 @@ class CheckpointFitHook(Hook):
     MMEngine loads the tensors that fit and logs the others, even if none fits. With this hook,
     tests and resumed trainings need all trained tensors of the model. ``load_from`` of a training,
     which may come from another task, needs at least one, and so does each ``init_cfg`` of type
-    ``Pretrained``.
+    ``Pretrained``. Checkpoints name the image-text model that they were trained from; tests and
+    resumed trainings with another one are refused.
     """
 
     _watch: PretrainedWatch | None = None
+    _description: dict | None = None
 
     def before_run(self, runner: Runner) -> None:
         """Watch the weight initialization of a training, which follows; tests have none.
@@ -53,7 +60,8 @@ class CheckpointFitHook(Hook):
             checkpoint: Content of the file.
 
         Raises:
-            ValueError: The checkpoint does not fit, or one named by an ``init_cfg`` did not.
+            ValueError: The checkpoint does not fit or was trained from another image-text model, or
+                one named by an ``init_cfg`` did not fit.
         """
         # The checkpoint is loaded into the watched modules, too.
         self._end_watch()
@@ -63,10 +71,24 @@ class CheckpointFitHook(Hook):
         fitting, total = check_checkpoint_fit(
             runner.model, checkpoint, source, trained=resume or not training
         )
+        if resume or not training:
+            check_image_text_model(runner.model, checkpoint, source)
         if fitting < total:
             runner.logger.info(
                 f"{fitting} of the {total} tensors of '{source}' fit and are loaded."
             )
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Store which image-text model the training started from.
+
+        Args:
+            runner: Runner.
+            checkpoint: Content of the file to be written.
+        """
+        if self._description is None:
+            self._description = describe_image_text_model(runner.model)
+        if self._description is not None:
+            checkpoint['meta'][KEY] = self._description
 
     def _end_watch(self) -> None:
         watch, self._watch = self._watch, None

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
-from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 
 from ..clip_loader import load_clip, weights_fingerprint
 from .embedding_cache import EmbeddingCache
 from .templates import get_templates
+from .text_tower import encode_ids, output_width, token_table
 from .tokenizers import load_tokenizer, sentence_layout, word_ids
 from .vocabulary import Vocabulary
 from .word_warnings import warn_of_cut_words, warn_of_unknown_words
@@ -67,7 +67,7 @@ class OpenCLIPTextEncoder(nn.Module):
         self.context_length = self.tokenizer.context_length
         self.vocab_size = self.token_embedding.num_embeddings
         self.token_width = self.token_embedding.embedding_dim
-        self.embed_dim = _output_width(clip.text)
+        self.embed_dim = output_width(clip.text)
         self.logit_scale = math.exp(clip.logit_scale.item())
         self.logit_bias = None if clip.logit_bias is None else clip.logit_bias.item()
         ids = clip.trained_token_ids
@@ -80,9 +80,7 @@ class OpenCLIPTextEncoder(nn.Module):
     @property
     def token_embedding(self) -> nn.Embedding:
         """Table of token embeddings."""
-        if isinstance(self.text, TextTransformer):
-            return self.text.token_embedding
-        return self.text.transformer.get_input_embeddings()
+        return token_table(self.text)
 
     def train(self, mode: bool = True) -> OpenCLIPTextEncoder:
         """Stays in evaluation mode."""
@@ -96,7 +94,7 @@ class OpenCLIPTextEncoder(nn.Module):
             ``(N, D)`` float32, unit rows. Sentences longer than the context are truncated.
         """
         tokens = self.tokenizer(list(texts), context_length=self.context_length)
-        rows = [self._encode_ids(batch) for batch in tokens.split(self.batch_size)]
+        rows = [encode_ids(self.text, batch) for batch in tokens.split(self.batch_size)]
         return F.normalize(torch.cat(rows), dim=-1)
 
     @torch.no_grad()
@@ -187,7 +185,7 @@ class OpenCLIPTextEncoder(nn.Module):
             )
         ids, start = self._layouts[template, length]
         with self._prompts_at(start, prompts.float()):
-            return self._encode_ids(ids.expand(len(prompts), -1))
+            return encode_ids(self.text, ids.expand(len(prompts), -1))
 
     @contextlib.contextmanager
     def _prompts_at(self, start: int, prompts: Tensor) -> Iterator[None]:
@@ -211,13 +209,6 @@ class OpenCLIPTextEncoder(nn.Module):
         ids = self.tokenizer(list(texts), context_length=self.context_length)
         return hashlib.sha256(ids.numpy().tobytes()).hexdigest()[:16]
 
-    def _encode_ids(self, ids: Tensor) -> Tensor:
-        """Encodes token ids ``(N, L)``; returns ``(N, D)``, not normalized."""
-        ids = _shorten(ids, self.text).to(self.token_embedding.weight.device)
-        with torch.autocast(ids.device.type, enabled=False), _mask_for(self.text, ids.shape[1]):
-            output = self.text(ids)
-        return output[0] if isinstance(output, tuple) else output
-
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         if self.pretrained is not None:
             for name, value in self.named_parameters():
@@ -232,41 +223,3 @@ def _drop_public_weights(
     if module.pretrained is not None:
         for key in [key for key in state_dict if key.startswith(prefix)]:
             del state_dict[key]
-
-
-def _shorten(ids: Tensor, text: nn.Module) -> Tensor:
-    """Cuts columns that cannot change the output: those after the token that is read.
-
-    This needs causal attention, or a mask of the padding. Other towers read the whole context.
-    """
-    if not isinstance(text, TextTransformer):  # of Hugging Face, which masks the padding
-        used = (ids != text.config.pad_token_id).nonzero()[:, 1]
-    elif text.attn_mask is None or text.cls_emb is not None:
-        return ids
-    elif text.pool_type == 'argmax':
-        used = ids.argmax(1)
-    elif text.pool_type == 'eos':
-        used = (ids == text.eos_id).int().argmax(1)
-    else:
-        return ids
-    return ids[:, : int(used.max()) + 1]
-
-
-@contextlib.contextmanager
-def _mask_for(text: nn.Module, length: int) -> Iterator[None]:
-    """Cuts the causal mask to a length, which open_clip's text tower does not do itself."""
-    mask = getattr(text, 'attn_mask', None)
-    if mask is None or text.cls_emb is not None:
-        yield
-        return
-    text.attn_mask = mask[:length, :length]
-    try:
-        yield
-    finally:
-        text.attn_mask = mask
-
-
-def _output_width(text: nn.Module) -> int:
-    if isinstance(text, TextTransformer) and text.text_projection is None:
-        return text.width
-    return text.output_dim
