@@ -72,7 +72,6 @@ EXTRAS = {
         'ruff==0.17.6',
         'segment-anything>=1.0',
         'setuptools>=70.1',  # builds wheels without another package
-        'transformers>=4.48',
     ],
     'docs': ['furo>=2025.7', 'myst-nb>=1.3', 'sphinx>=8.1'],
     'geo': ['rasterio>=1.3'],

@@ -278,7 +278,8 @@ def test_eight_processes_train_at_the_global_batch(method):
             continue
         assert cfg.auto_scale_lr.base_batch_size == listed == STEP[method]
         # The configs for your own photos use fewer processes.
-        processes = {'pixelclip_vit-b16_photos': 4, 'clips4_r50_photos': 1}.get(model['Name'], 8)
+        photos = {'pixelclip': 4, 'clips4': 1} if model['Name'].endswith('_photos') else {}
+        processes = photos.get(method, 8)
         assert processes * batch == STEP[method], model['Name']
 
 

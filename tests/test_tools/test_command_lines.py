@@ -24,6 +24,7 @@ MISSING = {
     'benchmark_sam': ['--checkpoint', 'gone.pth', '--images', '1', '--size', '32', '32'],
     'browse_dataset': ['gone.py', 'out.jpg'],
     'browse_masks': ['gone', 'gone', 'out.jpg'],
+    'check_image_text_models': ['--models', 'gone', '--out', 'out'],
     'compare': ['gone.py'],
     'ade20k_full': ['gone', 'out'],
     'coco_masks': ['gone.json', 'out'],

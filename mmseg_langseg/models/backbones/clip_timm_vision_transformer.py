@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from mmseg.registry import MODELS
 from open_clip.timm_model import TimmModel
@@ -54,6 +56,7 @@ class CLIPTimmVisionTransformer(CLIPTower):
         self.readout = build_readout(readout or ('value' if self._reads_class else 'tokens'))
         if self.readout.needs_class_token and trunk.cls_token is None:
             raise ValueError(f'readout={readout!r} needs a class token, which {arch!r} has not.')
+        self._freeze_unused(TimmBlock(trunk.blocks[-1]), self.readout)
         self.with_keys = with_keys
         _accept_any_size(trunk)
         with torch.no_grad():
@@ -92,11 +95,9 @@ class CLIPTimmVisionTransformer(CLIPTower):
         patch = trunk.patch_embed.feat_ratio(as_scalar=False)
         grid = images.shape[2] // patch[0], images.shape[3] // patch[1]
         images = images[:, :, : grid[0] * patch[0], : grid[1] * patch[1]]
-        rope = getattr(trunk, 'rope', None)
-        if rope is not None:
-            rope.update_feat_shape(list(grid))
         tokens = self._run_all_but_last(images)
-        last = TimmBlock(trunk.blocks[-1], None if rope is None else rope.get_embed())
+        rope = getattr(trunk, 'rope', None)
+        last = TimmBlock(trunk.blocks[-1], None if rope is None else rope.get_embed(shape=grid))
         out = trunk.norm(self.readout(last, tokens, grid)[:, trunk.num_prefix_tokens :])
         maps = [self._pool_alone(out)]
         if self.with_keys:
@@ -126,7 +127,12 @@ class CLIPTimmVisionTransformer(CLIPTower):
 
 
 def _accept_any_size(trunk: nn.Module) -> None:
-    """Lets a trunk that was built for one image size resize its positions in each forward pass."""
+    """Lets a trunk that was built for one image size compute its positions in each forward pass."""
     trunk.dynamic_img_size = True
     patches = trunk.patch_embed
     patches.strict_img_size, patches.flatten, patches.output_fmt = False, False, Format.NHWC
+    rope = getattr(trunk, 'rope', None)
+    if rope is not None:  # without a size, it is not computed in advance
+        names = inspect.signature(type(rope)).parameters
+        settings = {name: getattr(rope, name) for name in names if hasattr(rope, name)}
+        trunk.rope = type(rope)(**{**settings, 'feat_shape': None})

@@ -9,6 +9,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmseg_langseg.models.clip_loader import load_clip
 
+from .blocks import AttentionBlock
+from .readouts import DenseReadout
+
 _ATTENTION = ('attn', 'position', 'pos_embed')
 TRAINABLE = ('none', 'attention', 'all')
 
@@ -79,6 +82,14 @@ class CLIPTower(BaseModule):
             trained.update(name for name, _ in self.named_buffers())
         # Stored, not read from requires_grad later: in a momentum copy it is always False.
         self.trained_names = frozenset(trained)
+
+    def _freeze_unused(self, block: AttentionBlock, readout: DenseReadout) -> None:
+        """Freezes the parts of the last block that a read-out leaves out."""
+        unused = {id(p) for part in readout.unused for p in block.parameters(part)}
+        names = {name for name, p in self.named_parameters() if id(p) in unused}
+        for name in names:
+            self.get_parameter(name).requires_grad_(False)
+        self.trained_names -= names
 
     def train(self, mode: bool = True) -> CLIPTower:
         """Sets the mode; batch normalization stays in evaluation mode if ``norm_eval``."""

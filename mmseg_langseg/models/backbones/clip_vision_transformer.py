@@ -52,6 +52,8 @@ class CLIPVisionTransformer(CLIPTower):
         super().__init__(arch, pretrained, trainable, init_cfg=init_cfg)
         if getattr(self.visual, 'attn_pool_contrastive', None) is not None:
             raise ValueError(f'{arch!r} pools by attention twice: its dense features are unknown.')
+        last = OpenCLIPBlock(self.visual.transformer.resblocks[-1])
+        self._freeze_unused(last, self.readout)
         self.with_keys = with_keys
         self.embed_dim = int(self.visual.output_dim)
 

@@ -25,6 +25,10 @@ class AttentionBlock(ABC):
         """Factor of the attention logits."""
 
     @abstractmethod
+    def parameters(self, part: str) -> list[nn.Parameter]:
+        """Return the parameters of only the ``'queries'``, the ``'keys'`` or the ``'mlp'``."""
+
+    @abstractmethod
     def __call__(self, tokens: Tensor) -> Tensor:
         """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from .attention_block import AttentionBlock
 
@@ -15,6 +15,13 @@ class OpenCLIPBlock(AttentionBlock):
     def scale(self) -> float:
         """Factor of the attention logits."""
         return self.block.attn.head_dim**-0.5
+
+    def parameters(self, part: str) -> list[nn.Parameter]:
+        """Return the parameters of a part; queries, keys and values share one tensor."""
+        if part != 'mlp':
+            return []
+        modules = nn.ModuleList([self.block.ln_2, self.block.mlp, self.block.ls_2])
+        return list(modules.parameters())
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 import torch.nn.functional as F
 from timm.layers import AttentionRope, apply_rot_embed_cat
@@ -43,6 +45,15 @@ class TimmBlock(AttentionBlock):
     def scale(self) -> float:
         """Factor of the attention logits."""
         return self.block.attn.scale
+
+    def parameters(self, part: str) -> list[nn.Parameter]:
+        """Return the parameters of only a part, see :class:`AttentionBlock`."""
+        if part == 'mlp':
+            names = r'norm2\.|mlp\.|ls2\.|gamma_2$'
+        else:
+            letter = part[0]
+            names = rf'attn\.{letter}_(proj|norm|bias)'
+        return [p for name, p in self.block.named_parameters() if re.match(names, name)]
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""

@@ -33,6 +33,9 @@ class AttentionReadout(DenseReadout):
             )
         self.terms = tuple(terms)
         self.residual = residual
+        used = set(''.join(self.terms))
+        self.unused = tuple(part for part in ('queries', 'keys') if part[0] not in used)
+        self.unused += () if residual else ('mlp',)
 
     def __call__(self, block: AttentionBlock, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Compute the output of the block, see :class:`DenseReadout`."""

@@ -22,10 +22,13 @@ class DenseReadout:
         positions: How position embeddings are resized to another grid, see
             ``CLIPVisionTransformer``: ``'size'`` or ``'scale'``.
         needs_class_token: Whether it reads the class token, which some ViTs do not have.
+        unused: Parts of the block that it leaves out, of ``'queries'``, ``'keys'`` and ``'mlp'``.
+            They are not trained: distributed training needs a gradient for each trained parameter.
     """
 
     positions = 'size'
     needs_class_token = False
+    unused: tuple[str, ...] = ()
 
     def __call__(self, block: AttentionBlock, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Compute the output of the block.

@@ -12,6 +12,8 @@ from .dense_readout import READOUTS, DenseReadout
 class ValueReadout(DenseReadout):
     """MaskCLIP's features: the value path plus the token's residual (ECCV 2022, Sec. 3.2)."""
 
+    unused = ('queries', 'keys')
+
     def __call__(self, block: AttentionBlock, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Compute the output of the block, see :class:`DenseReadout`."""
         values = block.project(block.values(tokens))
