@@ -1,6 +1,6 @@
 """Pictures of a trained model: class prompts among words, and masks by cluster."""
 
-from .assign_masks import assign_masks, sample_clusters
+from .assign_masks import assign_masks, mask_tower, sample_clusters
 from .cluster_sample import ClusterSample
 from .contact_sheet import ContactSheet
 from .draw_prompt_map import draw_prompt_map
@@ -9,7 +9,14 @@ from .mask_labels import MaskLabels
 from .nearest_words import NearWord, nearest_words
 from .prompt_map import PromptMap
 from .report_files import ReportFiles
-from .trained_prompts import embed_prompts, embed_words, load_clustering_model
+from .trained_prompts import (
+    embed_prompts,
+    embed_words,
+    find_words,
+    is_embedding_file,
+    load_prompt_config,
+    load_prompt_model,
+)
 from .word_embeddings import WordEmbeddings
 
 __all__ = [
@@ -25,7 +32,11 @@ __all__ = [
     'draw_prompt_map',
     'embed_prompts',
     'embed_words',
-    'load_clustering_model',
+    'find_words',
+    'is_embedding_file',
+    'load_prompt_config',
+    'load_prompt_model',
+    'mask_tower',
     'nearest_words',
     'sample_clusters',
 ]

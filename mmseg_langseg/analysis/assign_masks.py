@@ -15,12 +15,23 @@ from .mask_crop import crop_mask
 from .mask_labels import MaskLabels
 
 
+def mask_tower(model: nn.Module) -> tuple[nn.Module, str]:
+    """Return the image tower whose features training pools over the masks, and its name.
+
+    That is the momentum teacher, which copies the student in the first training step: before that,
+    or with a checkpoint without teacher, it is the student, and so it is in a model without one.
+    """
+    if model.teacher is None or int(model.teacher.steps) == 0:
+        return model.backbone, 'student'
+    return model.teacher, 'momentum teacher'
+
+
 @torch.no_grad()
 def assign_masks(model: nn.Module, batch: dict) -> tuple[Tensor, Tensor, Tensor]:
     """Assign the masks of a batch as a training step does.
 
-    The features are those of the momentum teacher on the weak view (of the student, if there is no
-    teacher); the clusterer assigns all masks of the batch at once, as Sinkhorn balances them.
+    The features are those of :func:`mask_tower` on the weak view. The clusterer assigns all masks
+    of the batch at once, as Sinkhorn balances them.
 
     Args:
         model: PixelCLIP with class prompts.
@@ -32,11 +43,11 @@ def assign_masks(model: nn.Module, batch: dict) -> tuple[Tensor, Tensor, Tensor]
     """
     data = model.data_preprocessor(batch, True)
     head = model.decode_head
-    teacher = (model.teacher or model.backbone)(data['inputs']['weak'])[-1]
+    features = mask_tower(model)[0](data['inputs']['weak'])[-1]
     masks, image_index = model.gather_masks(**data)
     keep = masks.flatten(1).sum(1) > 1
     masks, image_index = masks[keep], image_index[keep]
-    pooled = head.pooled_masks(teacher, masks, image_index)
+    pooled = head.pooled_masks(features, masks, image_index)
     return masks, image_index, head.clusterer.assign(pooled, head.prompts(head.text_encoder))
 
 
@@ -52,6 +63,8 @@ def sample_clusters(
 ) -> ClusterSample:
     """Assign the masks of random images, and keep random crops of each cluster.
 
+    Python's, numpy's and torch's global random states are seeded anew.
+
     Args:
         model: PixelCLIP with class prompts, in evaluation mode.
         dataset: Training data; its pipeline ends in ``PackMaskInputs``.
@@ -60,30 +73,28 @@ def sample_clusters(
         crops: Crops per cluster.
         side: Longest side of a crop in pixels.
         seed: Seed of the choice of images and crops, and of the augmentations.
-        labels: Labels of the masks, if known.
+        labels: Labels of the masks, if known; the samples then need the metainfo that
+            :class:`MaskLabels` reads.
 
     Raises:
         BadFileError: A file cannot be used.
     """
-    num_classes = 0 if labels is None else len(labels.classes)
-    sample = ClusterSample(model.decode_head.prompts.num_clusters, crops, num_classes, seed)
+    num_labels = 0 if labels is None else len(labels.classes)
+    sample = ClusterSample(model.decode_head.prompts.num_clusters, crops, num_labels, seed)
     bgr = model.data_preprocessor.bgr_to_rgb
     for batch in _batches(dataset, batch_size, max_images, seed):
         masks, image_index, ids = (part.cpu() for part in assign_masks(model, batch))
-        samples = zip(batch['inputs']['weak'], batch['data_samples'], strict=True)
-        for number, (view, data_sample) in enumerate(samples):
+        views = zip(batch['inputs']['weak'], batch['data_samples'], strict=True)
+        for number, (view, data_sample) in enumerate(views):
             own = image_index == number
-            image = view.numpy().transpose(1, 2, 0)[..., :: -1 if bgr else 1]
             known = np.full(int(own.sum()), -1)
             if labels is not None and own.any():
                 known = labels.of_masks(masks[own], data_sample.metainfo)
-            image = np.ascontiguousarray(image)
-            for mask, cluster, label in zip(
-                masks[own].numpy(), ids[own].tolist(), known.tolist(), strict=True
-            ):
-                place = sample.place(cluster, label)
+            rgb = (view.flip(0) if bgr else view).permute(1, 2, 0).numpy()
+            for mask, cluster, label in zip(masks[own].numpy(), ids[own], known, strict=True):
+                place = sample.place(int(cluster), int(label))
                 if place is not None:
-                    sample.keep(cluster, place, crop_mask(image, mask, side))
+                    sample.keep(int(cluster), place, crop_mask(rgb, mask, side))
     return sample
 
 

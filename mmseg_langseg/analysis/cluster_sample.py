@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 
-@dataclass
 class ClusterSample:
     """Counts and a random sample of the masks of each cluster, in bounded memory.
 
     Args:
         num_clusters: Number of clusters K.
         size: Number of crops to keep per cluster, each with the same probability.
-        num_classes: Number of labels; 0 if labels are unknown.
+        num_labels: Number of labels; 0 if labels are unknown.
         seed: Seed of the sample.
 
     Attributes:
-        masks: Number of masks, ``(K,)``.
-        labels: Number of masks by label, ``(K, num_classes)``.
+        masks: Number of masks, ``(K,)`` int64.
+        labels: Number of masks by label, ``(K, num_labels)`` int64.
         crops: Crops of each cluster, uint8 ``(h, w, 3)`` RGB.
     """
 
-    num_clusters: int
-    size: int
-    num_classes: int = 0
-    seed: int = 0
-    masks: np.ndarray = field(init=False)
-    labels: np.ndarray = field(init=False)
-    crops: list[list[np.ndarray]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.masks = np.zeros(self.num_clusters, np.int64)
-        self.labels = np.zeros((self.num_clusters, self.num_classes), np.int64)
-        self.crops = [[] for _ in range(self.num_clusters)]
-        self._rng = np.random.default_rng(self.seed)
+    def __init__(self, num_clusters: int, size: int, num_labels: int = 0, seed: int = 0) -> None:
+        self.size = size
+        self.masks = np.zeros(num_clusters, np.int64)
+        self.labels = np.zeros((num_clusters, num_labels), np.int64)
+        self.crops: list[list[np.ndarray]] = [[] for _ in range(num_clusters)]
+        self._rng = np.random.default_rng(seed)
 
     def place(self, cluster: int, label: int = -1) -> int | None:
         """Count a mask and draw whether it is kept (reservoir sampling).

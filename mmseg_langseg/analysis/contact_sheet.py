@@ -115,7 +115,7 @@ class ContactSheet:
                         if count
                     },
                 )
-                for index in range(self.sample.num_clusters)
+                for index in range(len(self.nearest))
             ],
         )
 

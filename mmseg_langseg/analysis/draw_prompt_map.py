@@ -16,8 +16,8 @@ from .prompt_map import PromptMap
 SIZE = (1280, 960)
 _MARGIN, _FOOT = 48, 36
 _TEXT, _NUMBER = 15, 13
-_DOT, _RADIUS, _SMALLEST = 3.5, 19.0, 10.0
-_INK, _MUTED = (25, 25, 25), (110, 110, 110)
+_DOT, _RADIUS, _SMALLEST, _PADDING = 3.5, 20.0, 9.0, 2
+_INK, _MUTED, _UNNAMED = (25, 25, 25), (110, 110, 110), (185, 185, 185)
 # Drawn larger and reduced, as Pillow's circles are not smooth.
 _SCALE = 2
 
@@ -26,18 +26,19 @@ def draw_prompt_map(prompt_map: PromptMap) -> tuple[Image.Image, int]:
     """Draw prompts as numbered circles and words as labeled dots.
 
     The area of a circle is proportional to the number of its masks, above a minimum. A prompt has
-    the color of its nearest word; words of one class share a color. Where there is no place for
-    the labels of all words, those near a prompt come first.
+    the color of the class of its nearest word; words that are nearest to no prompt, and their
+    synonyms, are gray. Where there is no place for the labels of all words, those near a prompt
+    come first.
 
     Returns:
-        RGB picture, and the number of labeled words.
+        Picture with a palette, and the number of labeled words.
     """
     points = _to_picture(np.concatenate([prompt_map.prompts, prompt_map.places]))
     prompts, words = np.split(points, [len(prompt_map.prompts)])
     radii = _radii(prompt_map)
     picture = Image.new('RGB', SIZE, 'white').resize((SIZE[0] * _SCALE, SIZE[1] * _SCALE))
     draw = ImageDraw.Draw(picture)
-    colors = index_colors(max(prompt_map.words.classes) + 1)[list(prompt_map.words.classes)]
+    colors = _word_colors(prompt_map)
     for point, color in zip(words, colors, strict=True):
         _circle(draw, point, _DOT, tuple(color))
     shown = _draw_labels(draw, prompt_map, prompts, words, radii)
@@ -46,7 +47,17 @@ def draw_prompt_map(prompt_map: PromptMap) -> tuple[Image.Image, int]:
         _circle(draw, prompts[index], radii[index], tuple(color), outline=_INK)
         _draw_number(draw, prompts[index], int(index), color)
     _draw_foot(draw, prompt_map, shown)
-    return picture.resize(SIZE, Image.Resampling.LANCZOS), shown
+    picture = picture.resize(SIZE, Image.Resampling.LANCZOS)
+    # A palette makes a PNG several times smaller.
+    return picture.quantize(256, dither=Image.Dither.NONE), shown
+
+
+def _word_colors(prompt_map: PromptMap) -> np.ndarray:
+    """Return uint8 ``(N, 3)``."""
+    classes = prompt_map.words.classes
+    near = sorted({classes[nearest[0].index] for nearest in prompt_map.nearest})
+    color_of = dict(zip(near, index_colors(len(near)), strict=True))
+    return np.array([color_of.get(index, _UNNAMED) for index in classes], np.uint8)
 
 
 def _to_picture(positions: np.ndarray) -> np.ndarray:
@@ -75,13 +86,13 @@ def _draw_labels(
     order = list(_by_priority(prompt_map))
     font = legend_font(''.join(names), _TEXT * _SCALE)
     boxes = [font.getbbox(names[i]) for i in order]
-    sizes = np.array([(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes]) / _SCALE + 2
+    sizes = np.array([(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes]) / _SCALE + 2 * _PADDING
     blocked = np.hstack([prompts - radii[:, None], prompts + radii[:, None]])
     area = (SIZE[0], SIZE[1] - _FOOT)
-    corners = place_labels(words[order], sizes, blocked, area, gap=_DOT + 1)
+    corners = place_labels(words[order], sizes, blocked, area, gap=_DOT)
     for i, box, corner in zip(order, boxes, corners, strict=True):
         if corner is not None:
-            x, y = ((value + 1) * _SCALE for value in corner)
+            x, y = ((value + _PADDING) * _SCALE for value in corner)
             draw.text(
                 (x - box[0], y - box[1]), names[i], _INK, font, stroke_width=3, stroke_fill='white'
             )
@@ -97,7 +108,7 @@ def _by_priority(prompt_map: PromptMap) -> Iterator[int]:
     yield from (i for i in range(len(prompt_map.words.words)) if i not in near)
 
 
-def _circle(draw, center, radius, fill, outline='white') -> None:
+def _circle(draw, center, radius: float, fill: tuple, outline: tuple | str = 'white') -> None:
     x, y, r = (float(value) * _SCALE for value in (*center, radius))
     draw.ellipse((x - r, y - r, x + r, y + r), fill, outline, width=_SCALE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1))
-_DISTANCES = (1.0, 3.0)
+_DISTANCES = (1.0, 3.0, 5.0)
 
 
 def place_labels(

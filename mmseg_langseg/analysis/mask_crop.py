@@ -15,7 +15,7 @@ def crop_mask(image: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
 
     Args:
         image: uint8 (H, W, 3) RGB.
-        mask: bool (h, w), of the whole image in another resolution.
+        mask: bool (h, w), of the whole image in another resolution, with at least one pixel.
         side: Longest side of the crop in pixels.
 
     Returns:
@@ -24,7 +24,9 @@ def crop_mask(image: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
     height, width = image.shape[:2]
     full = cv2.resize(mask.astype(np.float32), (width, height)) >= 0.5
     if not full.any():
-        full = cv2.resize(mask.view(np.uint8), (width, height)) > 0
+        # Too small a mask for a pixel of its own.
+        rows, columns = np.nonzero(mask)
+        full[rows * height // mask.shape[0], columns * width // mask.shape[1]] = True
     y0, y1, x0, x1 = _box(full)
     image, full = image[y0:y1, x0:x1], full[y0:y1, x0:x1]
     factor = side / max(image.shape[:2])

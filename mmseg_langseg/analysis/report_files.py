@@ -52,8 +52,10 @@ class ReportFiles:
             OSError: The disk is full, the folder is not writable, ...
         """
         content = io.BytesIO()
-        kind = 'PNG' if self.picture.suffix.lower() == '.png' else 'JPEG'
-        picture.save(content, format=kind, optimize=True, quality=85)
+        if self.picture.suffix.lower() == '.png':
+            picture.save(content, format='PNG', optimize=True)
+        else:
+            picture.convert('RGB').save(content, format='JPEG', optimize=True, quality=85)
         text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
         for path, data in (
             (self.record, f'{text}\n'.encode()),

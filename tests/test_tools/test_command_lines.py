@@ -28,6 +28,8 @@ MISSING = {
     'ade20k_full': ['gone', 'out'],
     'coco_masks': ['gone.json', 'out'],
     'pascal_context459': ['gone', 'out'],
+    'plot_class_prompts': ['gone.py', '--out', 'out.png'],
+    'plot_clusters': ['gone.py', '--out', 'out.png'],
     'pixelclip2mmseg': ['gone.pth', 'out.pth'],
     'eval_all': ['--models', 'gone.py', '--benchmarks', 'voc20', '--out', 'out'],
     'evaluate_clip': ['gone.pth'],

@@ -22,7 +22,10 @@ from mmseg_langseg.analysis import (
     draw_prompt_map,
     embed_prompts,
     embed_words,
-    load_clustering_model,
+    find_words,
+    is_embedding_file,
+    load_prompt_config,
+    load_prompt_model,
 )
 from mmseg_langseg.apis.command_line import (
     add_config_options,
@@ -40,20 +43,18 @@ import numpy as np
 def embed(args: argparse.Namespace) -> tuple[np.ndarray, WordEmbeddings]:
     """Compute or read the embeddings of the prompts and of the words."""
     if args.config is None:
-        if args.prompts is None or not (args.vocabulary or '').lower().endswith('.npz'):
+        if args.prompts is None or not is_embedding_file(args.vocabulary):
             raise ValueError(
                 'without CONFIG, give the embeddings of prompts and words: --prompts FILE.npz '
                 '--vocabulary FILE.npz'
             )
         prompts = WordEmbeddings.from_npz(args.prompts).rows
         return prompts, WordEmbeddings.from_npz(args.vocabulary)
-    cfg, model = load_clustering_model(
-        args.config, args.checkpoint, args.cfg_options, args.trust_checkpoint
-    )
-    head = model.decode_head
-    if args.prompts is None:
-        return embed_prompts(head), embed_words(cfg, head, args.vocabulary)
-    return WordEmbeddings.from_npz(args.prompts).rows, embed_words(cfg, head, args.vocabulary)
+    cfg = load_prompt_config(args.config, args.checkpoint, args.cfg_options)
+    words = find_words(cfg, args.vocabulary)
+    prompts = None if args.prompts is None else WordEmbeddings.from_npz(args.prompts).rows
+    head = load_prompt_model(cfg, args.checkpoint, args.trust_checkpoint).decode_head
+    return embed_prompts(head) if prompts is None else prompts, embed_words(head, words)
 
 
 def read_counts(path: Path, num_prompts: int) -> np.ndarray:

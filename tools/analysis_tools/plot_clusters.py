@@ -19,7 +19,10 @@ from mmseg_langseg.analysis import (
     ReportFiles,
     embed_prompts,
     embed_words,
-    load_clustering_model,
+    find_words,
+    load_prompt_config,
+    load_prompt_model,
+    mask_tower,
     nearest_words,
     sample_clusters,
 )
@@ -65,16 +68,22 @@ def build_dataset(cfg: Config) -> BaseDataset:
 
 
 def find_labels(
-    dataset: BaseDataset, folder: Path | None, classes: Path | None
+    dataset: BaseDataset, folder: Path | None, classes: Path | None, out: Path
 ) -> MaskLabels | None:
     """Return the labels of masks, None if they are unknown.
 
     Raises:
-        ValueError: Only one of ``folder`` and ``classes`` is given.
+        FileNotFoundError: The folder or the class file does not exist.
+        ValueError: Only one of ``folder`` and ``classes`` is given, or ``out`` is in the folder.
     """
     if (folder is None) != (classes is None):
         raise ValueError('--labels and --classes belong together: give both, or neither')
     if folder is not None:
+        if folder.resolve() in out.resolve().parents:
+            raise ValueError(
+                f"--out '{out}' is in '{folder}', which is read: nothing was written; give another "
+                'folder'
+            )
         return MaskLabels(folder, dataset.data_prefix['img_path'], classes)
     return MaskLabels(None) if isinstance(dataset, SyntheticScenesDataset) else None
 
@@ -119,14 +128,14 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     inputs = (args.config, args.checkpoint, args.vocabulary, args.classes)
     files = ReportFiles(args.out, [path for path in inputs if path], args.overwrite)
-    cfg, model = load_clustering_model(
-        args.config, args.checkpoint, args.cfg_options, args.trust_checkpoint
-    )
+    cfg = load_prompt_config(args.config, args.checkpoint, args.cfg_options)
     dataset = build_dataset(cfg)
     check_not_among_data(str(args.out.parent), dataset, '--out')
-    labels = find_labels(dataset, args.labels, args.classes)
-    words = embed_words(cfg, model.decode_head, args.vocabulary)
-    nearest = nearest_words(embed_prompts(model.decode_head), words, count=3)
+    labels = find_labels(dataset, args.labels, args.classes, args.out)
+    words = find_words(cfg, args.vocabulary)
+    model = load_prompt_model(cfg, args.checkpoint, args.trust_checkpoint)
+    head = model.decode_head
+    nearest = nearest_words(embed_prompts(head), embed_words(head, words), count=3)
     batch_size = cfg.train_dataloader.batch_size
     sample = sample_clusters(
         model.to(args.device),
@@ -141,7 +150,8 @@ def main(argv: list[str] | None = None) -> None:
     images = min(args.max_images, len(dataset))
     source = (
         f'{sample.masks.sum()} masks of {images} images, assigned by '
-        f'{type(model.decode_head.clusterer).__name__} in batches of {batch_size} images.'
+        f'{type(head.clusterer).__name__} in batches of {batch_size} images, by the '
+        f'features of the {mask_tower(model)[1]}.'
     )
     sheet = ContactSheet(
         sample, nearest, args.side, source, [] if labels is None else labels.classes
