@@ -2,7 +2,7 @@
 
 from .assign_masks import assign_masks, mask_tower, sample_clusters
 from .cluster_sample import ClusterSample
-from .contact_sheet import ContactSheet
+from .contact_sheet import ContactSheet, check_sheet_size
 from .draw_prompt_map import draw_prompt_map
 from .mask_crop import crop_mask
 from .mask_labels import MaskLabels
@@ -28,6 +28,7 @@ __all__ = [
     'ReportFiles',
     'WordEmbeddings',
     'assign_masks',
+    'check_sheet_size',
     'crop_mask',
     'draw_prompt_map',
     'embed_prompts',

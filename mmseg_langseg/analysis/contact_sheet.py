@@ -17,6 +17,7 @@ from .nearest_words import NearWord
 _GAP, _MARGIN = 4, 12
 _TEXT, _LINE = 13, 17
 _ONE_COLUMN = 8
+_MOST_PIXELS, _LONGEST = 50_000_000, 65_000
 _INK, _MUTED = (25, 25, 25), (110, 110, 110)
 
 
@@ -48,10 +49,7 @@ class ContactSheet:
     def draw(self) -> Image.Image:
         """Draw a row of crops for each cluster that has masks, the largest first."""
         used = [index for index in self.order if self.sample.masks[index]]
-        columns = 1 if len(used) <= _ONE_COLUMN else 2
-        rows = -(-len(used) // columns)
-        width = max(self.sample.size, 4) * (self.side + _GAP) + 2 * _MARGIN
-        height = 2 * _LINE + self.side + _MARGIN
+        columns, rows, width, height = _layout(len(used), self.sample.size, self.side)
         foot = self._foot()
         sheet = Image.new(
             'RGB', (columns * width, rows * height + len(foot) * _LINE + _MARGIN), 'white'
@@ -131,6 +129,29 @@ class ContactSheet:
                 row += ['', ''] if purity is None else [self._top_label(index), f'{purity:.0%}']
             rows.append(row)
         return markdown_table(header + ['most frequent label', 'purity'] * known, rows)
+
+
+def check_sheet_size(num_clusters: int, crops: int, side: int) -> None:
+    """Check, before any work is done, that a sheet of all clusters is not too large.
+
+    Raises:
+        ValueError: It would have more than 50 million pixels, or too many rows for a JPEG.
+    """
+    columns, rows, width, height = _layout(num_clusters, crops, side)
+    size = columns * width, rows * height
+    if size[0] * size[1] > _MOST_PIXELS or max(size) > _LONGEST:
+        raise ValueError(
+            f'a sheet of {num_clusters} clusters with {crops} masks of {side} pixels each would '
+            f'have {size[0]}x{size[1]} pixels; expected at most {_MOST_PIXELS // 10**6} million: '
+            'lower --masks or --side'
+        )
+
+
+def _layout(num_clusters: int, crops: int, side: int) -> tuple[int, int, int, int]:
+    """Return the numbers of columns and rows, and the width and height of a cluster."""
+    columns = 1 if num_clusters <= _ONE_COLUMN else 2
+    width = max(crops, 4) * (side + _GAP) + 2 * _MARGIN
+    return columns, -(-num_clusters // columns), width, 2 * _LINE + side + _MARGIN
 
 
 def _write(draw, x: int, y: int, text: str, color: tuple[int, int, int], room: int) -> None:

@@ -38,7 +38,7 @@ def test_counts_set_the_size_of_circles(groups):
     assert [prompt['masks'] for prompt in found.record()['prompts']] == [400, 0, 100]
     picture, shown = draw_prompt_map(found)
     assert shown == 18 and picture.size == (1280, 960)
-    # Circles of the colors of three classes, of a radius of 20, 9 and 10 pixels, with their numbers.
+    # Circles of three colors, of a radius of 20, 9 and 10 pixels, with their numbers.
     pixels = np.asarray(picture.convert('RGB')).reshape(-1, 3)
     areas = [int((abs(pixels - color.astype(int)) < 8).all(1).sum()) for color in index_colors(3)]
     assert 950 < areas[0] < 1260 and all(100 < area < 320 for area in areas[1:])

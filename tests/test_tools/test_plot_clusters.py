@@ -119,6 +119,7 @@ def test_embeddings_of_files_need_no_model(prompts, work):
     [
         ('config.py --out clusters.gif', r'\.png or \.jpg'),
         ('config.py --out data/images/x.png', "'data/images' is in"),
+        ('config.py --out x.png --masks 9999 --side 512', 'lower --masks or --side'),
         ('config.py --out x.png --labels data/labels', '--labels and --classes'),
         (
             'config.py --out data/labels/a.png --labels data/labels --classes classes.txt '

@@ -17,6 +17,7 @@ from mmseg_langseg.analysis import (
     ContactSheet,
     MaskLabels,
     ReportFiles,
+    check_sheet_size,
     embed_prompts,
     embed_words,
     find_words,
@@ -135,6 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     words = find_words(cfg, args.vocabulary)
     model = load_prompt_model(cfg, args.checkpoint, args.trust_checkpoint)
     head = model.decode_head
+    check_sheet_size(head.prompts.num_clusters, args.masks, args.side)
     nearest = nearest_words(embed_prompts(head), embed_words(head, words), count=3)
     batch_size = cfg.train_dataloader.batch_size
     sample = sample_clusters(
