@@ -28,7 +28,7 @@ class ContactSheet:
         sample: Masks by cluster.
         nearest: Nearest words of each cluster.
         side: Side of a crop in pixels.
-        source: What was drawn, for the last line.
+        source: What was drawn, one sentence per line below the sheet.
         classes: Names of the labels; empty if unknown.
     """
 
@@ -37,7 +37,7 @@ class ContactSheet:
         sample: ClusterSample,
         nearest: list[list[NearWord]],
         side: int,
-        source: str,
+        source: Sequence[str],
         classes: Sequence[str] = (),
     ) -> None:
         self.sample, self.nearest = sample, nearest
@@ -82,7 +82,7 @@ class ContactSheet:
         return self.classes[int(self.sample.labels[index].argmax())]
 
     def _foot(self) -> list[str]:
-        lines = [self.source]
+        lines = [*self.source]
         purity = self.sample.mean_purity()
         if purity is not None:
             lines.append(
@@ -96,7 +96,7 @@ class ContactSheet:
     def record(self) -> dict[str, Any]:
         """Return the values of the table for JSON."""
         return dict(
-            source=self.source,
+            source=' '.join(self.source),
             purity=self.sample.mean_purity(),
             clusters=[
                 dict(

@@ -41,7 +41,7 @@ def test_a_sheet_has_a_row_per_cluster_and_names_empty_ones():
     fill(sample, 0, 1, label=0)
     fill(sample, 2, 9, label=1)
     nearest = [[NearWord('fish | chips', 0, 0.5)], [], [NearWord('x' * 300, 1, 0.25)]]
-    sheet = ContactSheet(sample, nearest, 8, 'ten masks', ['cat', 'dog'])
+    sheet = ContactSheet(sample, nearest, 8, ['ten masks'], ['cat', 'dog'])
     assert sheet.table().splitlines()[2:] == [
         f'| 2 | 9 | {"x" * 300} 0.25 | dog | 100% |',
         '| 0 | 1 | fish \\| chips 0.50 | cat | 100% |',
@@ -57,12 +57,13 @@ def test_a_sheet_has_a_row_per_cluster_and_names_empty_ones():
     more = ClusterSample(3, 4, num_labels=2)
     fill(more, 0, 1, label=0)
     assert (
-        drawn.shape[0] > np.asarray(ContactSheet(more, nearest, 8, '', ['a', 'b']).draw()).shape[0]
+        drawn.shape[0]
+        > np.asarray(ContactSheet(more, nearest, 8, ['ten masks'], ['a', 'b']).draw()).shape[0]
     )
 
 
 def test_a_sheet_without_masks_is_drawn():
-    sheet = ContactSheet(ClusterSample(2, 4), [[], []], 8, 'no masks')
+    sheet = ContactSheet(ClusterSample(2, 4), [[], []], 8, ['no masks'])
     assert isinstance(sheet.draw(), Image.Image)
 
 

@@ -151,15 +151,14 @@ def main(argv: list[str] | None = None) -> None:
     )
     images = min(args.max_images, len(dataset))
     source = (
-        f'{sample.masks.sum()} masks of {images} images, assigned by '
-        f'{type(head.clusterer).__name__} in batches of {batch_size} images, by the '
-        f'features of the {mask_tower(model)[1]}.'
+        f'{sample.masks.sum()} masks of {images} images, features of the {mask_tower(model)[1]}.',
+        f'Assigned by {type(head.clusterer).__name__} in batches of {batch_size} images.',
     )
     sheet = ContactSheet(
         sample, nearest, args.side, source, [] if labels is None else labels.classes
     )
     files.write(sheet.draw(), sheet.record(), sheet.table())
-    print(f'{args.out}: {source} The table is in {files.table}')
+    print(f'{args.out}: {" ".join(source)} The table is in {files.table}')
 
 
 if __name__ == '__main__':
