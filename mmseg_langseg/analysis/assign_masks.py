@@ -77,7 +77,7 @@ def sample_clusters(
             :class:`MaskLabels` reads.
 
     Raises:
-        BadFileError: A file cannot be used.
+        BadFileError: A file cannot be used, and the dataset does not skip it.
     """
     num_labels = 0 if labels is None else len(labels.classes)
     sample = ClusterSample(model.decode_head.prompts.num_clusters, crops, num_labels, seed)
@@ -86,6 +86,7 @@ def sample_clusters(
         masks, image_index, ids = (part.cpu() for part in assign_masks(model, batch))
         views = zip(batch['inputs']['weak'], batch['data_samples'], strict=True)
         for number, (view, data_sample) in enumerate(views):
+            sample.images += 1
             own = image_index == number
             known = np.full(int(own.sum()), -1)
             if labels is not None and own.any():
@@ -107,5 +108,8 @@ def _batches(dataset: BaseDataset, size: int, most: int, seed: int) -> Iterator[
             random.seed(seed + index)
             np.random.seed((seed + index) % 2**32)
             torch.manual_seed(seed + index)
-            samples.append(dataset[index])
-        yield pseudo_collate(samples)
+            # Unlike dataset[index], no other image replaces one that cannot be used.
+            samples.append(dataset.prepare_data(index))
+        samples = [sample for sample in samples if sample is not None]
+        if samples:
+            yield pseudo_collate(samples)

@@ -15,6 +15,7 @@ class ClusterSample:
         seed: Seed of the sample.
 
     Attributes:
+        images: Number of images that the masks are of.
         masks: Number of masks, ``(K,)`` int64.
         labels: Number of masks by label, ``(K, num_labels)`` int64.
         crops: Crops of each cluster, uint8 ``(h, w, 3)`` RGB.
@@ -22,6 +23,7 @@ class ClusterSample:
 
     def __init__(self, num_clusters: int, size: int, num_labels: int = 0, seed: int = 0) -> None:
         self.size = size
+        self.images = 0
         self.masks = np.zeros(num_clusters, np.int64)
         self.labels = np.zeros((num_clusters, num_labels), np.int64)
         self.crops: list[list[np.ndarray]] = [[] for _ in range(num_clusters)]

@@ -93,6 +93,13 @@ def test_sheet_and_map_of_photos(clusters, prompts, work, capsys):
     assert {path: path.read_bytes() for path in (work / 'x').iterdir()} == before
 
 
+def test_unusable_photos_are_left_out(clusters, work):
+    (work / 'data/images/c.jpg').write_bytes(b'no photo')
+    clusters.main(['config.py', '--out', 'x.png'])
+    record = json.loads((work / 'x.json').read_text('utf-8'))
+    assert record['source'].startswith('6 masks of 2 images')
+
+
 def test_the_synthetic_dataset_has_labels_and_words(clusters, work):
     options = ['--max-images', '3', '--out', 'clusters.jpg']
     clusters.main([SYNTHETIC, *options, '--cfg-options', 'train_dataloader.batch_size=3'])

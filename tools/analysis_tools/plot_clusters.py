@@ -149,9 +149,9 @@ def main(argv: list[str] | None = None) -> None:
         args.seed,
         labels,
     )
-    images = min(args.max_images, len(dataset))
     source = (
-        f'{sample.masks.sum()} masks of {images} images, features of the {mask_tower(model)[1]}.',
+        f'{sample.masks.sum()} masks of {sample.images} images, features of the '
+        f'{mask_tower(model)[1]}.',
         f'Assigned by {type(head.clusterer).__name__} in batches of {batch_size} images.',
     )
     sheet = ContactSheet(
