@@ -1,5 +1,6 @@
 """Export of segmentors to files that run without this package."""
 
+from .average_pool import AveragePool
 from .image_network import ImageNetwork
 from .model_format import ModelFormat
 from .onnx_format import ONNXFormat
@@ -10,6 +11,7 @@ FORMATS = {'onnx': ONNXFormat, 'torch-export': TorchExportFormat}
 """Formats of exported models by name."""
 
 __all__ = [
+    'AveragePool',
     'FORMATS',
     'ImageNetwork',
     'ModelFormat',

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from mmseg_langseg.models.backbones import CLIPVisionTransformer
 from mmseg_langseg.models.decode_heads import MaskCLIPHead
 
+from .average_pool import replace_adaptive_pooling
+
 
 class ImageNetwork(nn.Module):
     """Normalization, image tower, and cosines with text embeddings, for images of one size.
@@ -46,6 +48,7 @@ class ImageNetwork(nn.Module):
             self.register_buffer(name, value.detach().clone().float())
         self.backbone = copy.deepcopy(model.backbone)
         self.neck = copy.deepcopy(model.neck) if model.with_neck else nn.Identity()
+        replace_adaptive_pooling(self)
         self.cpu().float().eval().requires_grad_(False)
         self.grid = self._fix_size()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from importlib.util import find_spec
 
@@ -39,23 +40,15 @@ class ONNXFormat(ModelFormat):
                 f'The image tower has {size / 2**30:.1f} GiB of weights, but an ONNX file holds at '
                 'most 2 GiB: use the format torch-export.'
             )
-        names = dict(input_names=['image', 'text'], output_names=['logits'])
-        axes = dict(image={0: 'batch'}, text={0: 'rows'}, logits={0: 'batch', 1: 'rows'})
-        file = io.BytesIO()
-        # The exporter that traces needs no further packages and works in both stacks.
-        # Its warnings are about itself, and about sizes, which are fixed here on purpose.
-        with torch.no_grad(), plain_attention(), warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            torch.onnx.export(
-                network,
-                network.sample_inputs(2, 3),
-                file,
-                **names,
-                dynamic_axes=axes,
-                opset_version=OPSET,
-                dynamo=False,
-            )
-        return file.getvalue()
+        try:
+            return _export(network)
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = re.split(r'\n|  \[|\. ', str(error).strip())[0]
+            raise ValueError(
+                f'The image tower cannot be exported to ONNX with images of {network.size[1]}x'
+                f'{network.size[0]} pixels ({reason.rstrip(". ")}): give another size, or use the '
+                'format torch-export.'
+            ) from error
 
     def load(self, content: bytes) -> Network:
         """Load a file in ONNX Runtime on the CPU, see :class:`ModelFormat`."""
@@ -63,3 +56,23 @@ class ONNXFormat(ModelFormat):
 
         session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
         return lambda image, text: session.run(None, dict(image=image, text=text))[0]
+
+
+def _export(network: ImageNetwork) -> bytes:
+    names = dict(input_names=['image', 'text'], output_names=['logits'])
+    axes = dict(image={0: 'batch'}, text={0: 'rows'}, logits={0: 'batch', 1: 'rows'})
+    file = io.BytesIO()
+    # The exporter that traces needs no further packages and works in both stacks. Its warnings are
+    # about itself, and about sizes, which are fixed here on purpose.
+    with torch.no_grad(), plain_attention(), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            network,
+            network.sample_inputs(2, 3),
+            file,
+            **names,
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return file.getvalue()

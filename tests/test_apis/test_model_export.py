@@ -12,7 +12,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer, export_model, export_texts
-from mmseg_langseg.deployment import FORMATS, ModelFormat, onnx_format
+from mmseg_langseg.deployment import FORMATS, ImageNetwork, ModelFormat, onnx_format
 from mmseg_langseg.fileio import LangSegWarning
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import render_scene
@@ -29,7 +29,10 @@ OTHERS = Vocabulary.from_names(
 def tower(kind):
     """Return the config of a tiny model."""
     if kind == 'clips4':
-        return clips4_config()
+        config = clips4_config()
+        # A grid of 5x8, which these numbers do not divide.
+        config['neck']['head'].update(type='PSPHead', pool_scales=(1, 2, 3, 6))
+        return config
     if kind == 'resnet':
         return pixelclip_config(RESNET, backbone=dict(type='CLIPResNet', with_keys=True))
     if kind == 'convolutional':
@@ -180,6 +183,14 @@ def test_refinements_that_need_the_classes_are_refused(tmp_path):
     segment = LangSegInferencer(Config(dict(model=model)), device='cpu')
     with pytest.raises(ValueError, match=r'prompt_denoising=0\.5 cannot be exported'):
         export_model(segment, tmp_path, WORDS)
+
+
+def test_operators_that_onnx_lacks_are_named(tmp_path, monkeypatch):
+    segment = inferencer()
+    monkeypatch.setattr(ImageNetwork, '_features', lambda self, x: torch.special.bessel_j0(x))
+    with pytest.raises(ValueError, match=r'bessel_j0.* is not supported\): .*torch-export'):
+        export_model(segment, tmp_path, WORDS)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_wrong_file_is_not_written(tmp_path, monkeypatch):
