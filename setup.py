@@ -66,6 +66,8 @@ EXTRAS = {
         'codespell==2.4.3',
         'gradio>=6.31,<7',
         'hypothesis>=6.100',
+        'onnx>=1.16',
+        'onnxruntime>=1.19',
         'playwright>=1.50',
         'pytest>=7.4',
         'pytest-xdist>=3.5',
@@ -78,6 +80,7 @@ EXTRAS = {
     ],
     'docs': ['furo>=2025.7', 'myst-nb>=1.3', 'sphinx>=8.1'],
     'geo': ['rasterio>=1.3'],
+    'onnx': ['onnx>=1.16', 'onnxruntime>=1.19'],
     'sam': ['segment-anything>=1.0'],
     'web': ['gradio>=6.31,<7'],
 }

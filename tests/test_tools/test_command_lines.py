@@ -33,6 +33,7 @@ MISSING = {
     'pixelclip2mmseg': ['gone.pth', 'out.pth'],
     'eval_all': ['--models', 'gone.py', '--benchmarks', 'voc20', '--out', 'out'],
     'evaluate_clip': ['gone.pth'],
+    'export_model': ['gone.py', '--out', 'out'],
     'generate_masks': ['gone', 'out'],
     'halve_sa1b': ['gone', 'out'],
     'image_demo': ['gone.jpg', 'gone.py', '--texts', 'cat; dog'],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from .dense_readout import READOUTS, DenseReadout, add_mlp, input_projection, output_projection
@@ -42,11 +41,12 @@ class AttentionReadout(DenseReadout):
         }
         scale = parts['v'].shape[-1] ** -0.5
         bias = self.bias(grid, tokens)
-        attended = torch.zeros_like(parts['v']) if self.terms else parts['v']
+        attended = None if self.terms else parts['v']
         for first, second in self.terms:
             logits = scale * parts[first] @ parts[second].transpose(-2, -1)
             weights = (logits if bias is None else logits + bias).softmax(-1)
-            attended = attended + weights @ parts['v']
+            values = weights @ parts['v']
+            attended = values if attended is None else attended + values
         out = output_projection(block, attended.transpose(1, 2).flatten(2))
         return add_mlp(block, tokens + out) if self.residual else out
 
