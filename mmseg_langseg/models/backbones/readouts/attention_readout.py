@@ -35,9 +35,11 @@ class AttentionReadout(DenseReadout):
     def __call__(self, block: nn.Module, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Compute the output of the block, see :class:`DenseReadout`."""
         heads = block.attn.num_heads
+        needed = {'v'}.union(*self.terms)
         parts = {
             name: input_projection(block, tokens, part).unflatten(2, (heads, -1)).transpose(1, 2)
             for part, name in enumerate('qkv')
+            if name in needed
         }
         scale = parts['v'].shape[-1] ** -0.5
         bias = self.bias(grid, tokens)
