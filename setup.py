@@ -61,20 +61,27 @@ EXTRAS = {
         'torch>=2.1,<2.6',
         'torchvision>=0.16,<0.21',
     ],
+    # t-SNE of tools/analysis_tools/plot_class_prompts.py. UMAP would add numba and LLVM.
+    'analysis': ['scikit-learn>=1.3', 'threadpoolctl>=3.1'],
     'tests': [
         'codespell==2.4.3',
         'gradio>=6.31,<7',
         'hypothesis>=6.100',
+        'onnx>=1.16',
+        'onnxruntime>=1.19',
         'playwright>=1.50',
         'pytest>=7.4',
         'pytest-xdist>=3.5',
         'rasterio>=1.3',
         'ruff==0.17.6',
+        'scikit-learn>=1.3',
         'segment-anything>=1.0',
         'setuptools>=70.1',  # builds wheels without another package
+        'threadpoolctl>=3.1',
     ],
     'docs': ['furo>=2025.7', 'myst-nb>=1.3', 'sphinx>=8.1'],
     'geo': ['rasterio>=1.3'],
+    'onnx': ['onnx>=1.16', 'onnxruntime>=1.19'],
     'sam': ['segment-anything>=1.0'],
     # Tokenizers of SigLIP and others, and text towers of Hugging Face.
     'transformers': ['transformers>=4.48'],

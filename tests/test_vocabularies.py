@@ -53,7 +53,7 @@ def test_every_shipped_file_is_tested():
     assert {stem.removesuffix('_maskclip') for stem in others - {'context459_openseg'}} < stems
     others |= {f'{name}_clearclip' for name in CLEARCLIP}
     others |= {f'{name}_sclip' for name in WITHOUT_BLANKS}
-    assert stems - others == {*BENCHMARKS, *SPELLINGS, 'contrast'}
+    assert stems - others == {*BENCHMARKS, *SPELLINGS, 'contrast', 'synthetic'}
 
 
 def test_every_file_has_the_schema_and_its_source():
@@ -152,3 +152,11 @@ def test_context459_is_openseg_without_blanks():
     readable = Vocabulary.from_json('context459_openseg.json').names
     assert [name.replace(' ', '') for name in readable] == classes_of('context459')
     assert sum(' ' in name for name in readable) == 94
+
+
+def test_synthetic_words_are_those_of_the_dataset():
+    from mmseg_langseg.synthetic.renderer import CLASSES
+    from mmseg_langseg.synthetic.words import SYNONYMS
+
+    rows = tuple((name, *SYNONYMS[name]) for name in CLASSES)
+    assert Vocabulary.from_json('synthetic.json').rows == rows

@@ -6,6 +6,7 @@ from .export_run import ExportReport, export_results
 from .images import read_image, to_rgb
 from .inferencer import LangSegInferencer
 from .launch import launch_runner, leave_process_group
+from .model_export import ExportedModel, export_model, export_texts
 from .model_zoo import list_models
 from .picture_file import check_picture_path, save_picture
 from .test import run_test
@@ -13,11 +14,14 @@ from .train import run_training
 
 __all__ = [
     'ExportReport',
+    'ExportedModel',
     'LangSegInferencer',
     'SegmentationResult',
     'check_picture_path',
     'draw_overlay',
+    'export_model',
     'export_results',
+    'export_texts',
     'launch_runner',
     'leave_process_group',
     'list_models',

@@ -12,7 +12,12 @@ from mmengine.logging import MMLogger
 from tests.scripts import ROOT, tool_path
 from tests.test_tools.test_train_and_test import free_port
 
-PARTS = {'benchmark_components', 'clip_output'}  # module imported by other scripts
+PARTS = {
+    'benchmark_components',
+    'clip_output',
+    'peer_process',
+    'peer_sides',
+}  # module imported by other scripts
 COMMANDS = sorted(
     path for folder in ('tools', 'demo') for path in (ROOT / folder).rglob('*.py')
     if path.stem not in PARTS
@@ -21,6 +26,7 @@ COMMANDS = sorted(
 MISSING = {
     'benchmark_training': ['gone.py', '--what', 'test'],
     'benchmark_loading': ['--images', '0'],
+    'benchmark_peers': ['gone'],
     'benchmark_sam': ['--checkpoint', 'gone.pth', '--images', '1', '--size', '32', '32'],
     'browse_dataset': ['gone.py', 'out.jpg'],
     'browse_masks': ['gone', 'gone', 'out.jpg'],
@@ -29,9 +35,12 @@ MISSING = {
     'ade20k_full': ['gone', 'out'],
     'coco_masks': ['gone.json', 'out'],
     'pascal_context459': ['gone', 'out'],
+    'plot_class_prompts': ['gone.py', '--out', 'out.png'],
+    'plot_clusters': ['gone.py', '--out', 'out.png'],
     'pixelclip2mmseg': ['gone.pth', 'out.pth'],
     'eval_all': ['--models', 'gone.py', '--benchmarks', 'voc20', '--out', 'out'],
     'evaluate_clip': ['gone.pth'],
+    'export_model': ['gone.py', '--out', 'out'],
     'generate_masks': ['gone', 'out'],
     'halve_sa1b': ['gone', 'out'],
     'image_demo': ['gone.jpg', 'gone.py', '--texts', 'cat; dog'],
@@ -114,6 +123,7 @@ CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
         ('benchmark_sam', '--keep', '0'),
         ('benchmark_sam', '--repeats', '0'),
         ('benchmark_loading', '--masks', '0'),
+        ('benchmark_peers', '--templates', '81'),
         ('compare', '--clip-seeds', '-1'),
         ('evaluate_clip', '--scenes', '0'),
         ('teach_words', '--lr', 'nan'),

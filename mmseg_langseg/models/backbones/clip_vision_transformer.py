@@ -86,7 +86,7 @@ class CLIPVisionTransformer(CLIPTower):
         """Adds class token and positions: ``(B, C, h, w) -> (B, 1 + h*w, C)``."""
         visual = self.visual
         tokens = patches.flatten(2).transpose(1, 2)
-        class_token = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
+        class_token = visual.class_embedding.to(tokens.dtype).expand(tokens.shape[0], 1, -1)
         tokens = torch.cat([class_token, tokens], dim=1)
         tokens = tokens + self.positions(*patches.shape[-2:]).to(tokens.dtype)
         return visual.ln_pre(tokens)
@@ -109,6 +109,21 @@ class CLIPVisionTransformer(CLIPTower):
         grid = embedding[1:].T.unflatten(1, native)[None]
         grid = F.interpolate(grid, **target, mode='bicubic', align_corners=False)
         return torch.cat([embedding[:1], grid[0].flatten(1).T])
+
+    @torch.no_grad()
+    def fix_input_size(self, height: int, width: int) -> None:
+        """Makes a size of images the native one, whose position embeddings are stored.
+
+        They are then not resized in every forward pass, which export formats cannot represent.
+
+        Args:
+            height: H of the images, in pixels.
+            width: W.
+        """
+        patch_height, patch_width = self.visual.patch_size
+        grid = height // patch_height, width // patch_width
+        self.visual.positional_embedding = nn.Parameter(self.positions(*grid), requires_grad=False)
+        self.visual.grid_size = grid
 
 
 def pool_alone(pool: nn.Module, tokens: Tensor) -> Tensor:

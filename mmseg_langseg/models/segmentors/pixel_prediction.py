@@ -11,7 +11,7 @@ from torch import Tensor
 from .class_logits import ClassLogits, best_rows
 
 _BAND_PIXELS = 2**22
-_CHUNK_BYTES = 64 * 2**20
+_CHUNK_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)

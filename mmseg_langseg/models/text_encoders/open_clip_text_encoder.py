@@ -94,8 +94,10 @@ class OpenCLIPTextEncoder(nn.Module):
             ``(N, D)`` float32, unit rows. Sentences longer than the context are truncated.
         """
         tokens = self.tokenizer(list(texts), context_length=self.context_length)
-        rows = [encode_ids(self.text, batch) for batch in tokens.split(self.batch_size)]
-        return F.normalize(torch.cat(rows), dim=-1)
+        # A batch is as long as its longest sentence.
+        order = (tokens != tokens[:, -1:]).sum(1).argsort(stable=True)
+        rows = [encode_ids(self.text, batch) for batch in tokens[order].split(self.batch_size)]
+        return F.normalize(torch.cat(rows)[order.argsort()], dim=-1)
 
     @torch.no_grad()
     def encode_vocabulary(

@@ -82,6 +82,22 @@ def test_texts_are_those_of_open_clip(encoder, clip):
     assert rows.dtype == torch.float32 and not rows.requires_grad
 
 
+def test_batches_hold_sentences_of_similar_length(encoder, monkeypatch):
+    short = [f'a {word}' for word in ('cat', 'dog', 'bus', 'car', 'sea', 'sky', 'bed')]
+    long = [f'a photo of the very large {text}, seen from a hill' for text in short]
+    texts = [text for pair in zip(long, short, strict=True) for text in pair]
+    alone = torch.cat([encoder.encode_texts([text]) for text in texts])
+    transform, lengths = OpenCLIPTextEncoder._transform, []
+
+    def recorded(self, x, ends):
+        lengths.append(x.shape[1])
+        return transform(self, x, ends)
+
+    monkeypatch.setattr(OpenCLIPTextEncoder, '_transform', recorded)
+    close(encoder.encode_texts(texts), alone, atol=1e-6)
+    assert lengths == [4, 15]
+
+
 def test_vocabulary_against_slow_reference(encoder, clip):
     vocabulary = Vocabulary.from_names(['cat, kitten, tabby', 'dog'], ['sky', 'red wall, bricks'])
     templates = ['a {}.', 'many {} here', 'art of the {}.']

@@ -33,10 +33,14 @@ class AttentionBlock(ABC):
         """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""
 
     @abstractmethod
-    def heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values of the input, ``(B, heads, N, C / heads)`` each.
+    def heads(self, tokens: Tensor, names: str = 'qkv') -> dict[str, Tensor]:
+        """Return queries (q), keys (k) and values (v), ``(B, heads, N, C / heads)`` each.
 
         They are those of the attention, after rotary positions and normalization.
+
+        Args:
+            tokens: Input of the block ``(B, N, C)``.
+            names: Which of them to compute.
         """
 
     @abstractmethod

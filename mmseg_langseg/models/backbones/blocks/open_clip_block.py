@@ -27,12 +27,13 @@ class OpenCLIPBlock(AttentionBlock):
         """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""
         return self.block(tokens)
 
-    def heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def heads(self, tokens: Tensor, names: str = 'qkv') -> dict[str, Tensor]:
         """Return queries, keys and values, see :class:`AttentionBlock`."""
         normed, count = self.block.ln_1(tokens), self.block.attn.num_heads
-        parts = (self._input(normed, part).unflatten(2, (count, -1)) for part in range(3))
-        queries, keys, values = (part.transpose(1, 2) for part in parts)
-        return queries, keys, values
+        return {
+            name: self._input(normed, 'qkv'.index(name)).unflatten(2, (count, -1)).transpose(1, 2)
+            for name in names
+        }
 
     def values(self, tokens: Tensor) -> Tensor:
         """Return the values, see :class:`AttentionBlock`."""

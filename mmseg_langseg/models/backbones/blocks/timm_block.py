@@ -59,16 +59,17 @@ class TimmBlock(AttentionBlock):
         """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""
         return self.block(tokens) if self.rope is None else self.block(tokens, rope=self.rope)
 
-    def heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def heads(self, tokens: Tensor, names: str = 'qkv') -> dict[str, Tensor]:
         """Return queries, keys and values, see :class:`AttentionBlock`."""
         attention, normed = self.block.attn, self._normed(tokens)
-        parts = (
-            self._input(normed, name).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
-            for name in 'qkv'
-        )
-        queries, keys, values = parts
-        queries = self._rotate(attention.q_norm(queries))
-        return queries, self._rotate(attention.k_norm(keys)), values
+        parts = {}
+        for name in names:
+            part = self._input(normed, name).unflatten(2, (attention.num_heads, -1))
+            parts[name] = part.transpose(1, 2)
+            if name != 'v':
+                norm = attention.q_norm if name == 'q' else attention.k_norm
+                parts[name] = self._rotate(norm(parts[name]))
+        return parts
 
     def values(self, tokens: Tensor) -> Tensor:
         """Return the values, see :class:`AttentionBlock`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ..blocks import AttentionBlock
@@ -39,13 +38,14 @@ class AttentionReadout(DenseReadout):
 
     def __call__(self, block: AttentionBlock, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Compute the output of the block, see :class:`DenseReadout`."""
-        parts = dict(zip('qkv', block.heads(tokens), strict=True))
+        parts = block.heads(tokens, ''.join({'v'}.union(*self.terms)))
         bias = self.bias(grid, tokens)
-        attended = torch.zeros_like(parts['v']) if self.terms else parts['v']
+        attended = None if self.terms else parts['v']
         for first, second in self.terms:
             logits = block.scale * parts[first] @ parts[second].transpose(-2, -1)
             weights = (logits if bias is None else logits + bias).softmax(-1)
-            attended = attended + weights @ parts['v']
+            values = weights @ parts['v']
+            attended = values if attended is None else attended + values
         out = block.project(attended.transpose(1, 2).flatten(2))
         return block.add_mlp(tokens + out) if self.residual else out
 
