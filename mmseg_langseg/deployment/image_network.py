@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor, nn
 
-from mmseg_langseg.models.backbones import CLIPVisionTransformer
+from mmseg_langseg.models.backbones import CLIPTimmVisionTransformer, CLIPVisionTransformer
 from mmseg_langseg.models.decode_heads import MaskCLIPHead
 
 from .average_pool import replace_adaptive_pooling
@@ -92,7 +92,7 @@ class ImageNetwork(nn.Module):
         """Prepare for images of the size and return (h, w) of the logits."""
         height, width = self.size
         try:
-            if isinstance(self.backbone, CLIPVisionTransformer):
+            if isinstance(self.backbone, (CLIPVisionTransformer, CLIPTimmVisionTransformer)):
                 self.backbone.fix_input_size(height, width)
             features = self._features(self.sample_inputs(1, 1)[0])
         except RuntimeError as error:

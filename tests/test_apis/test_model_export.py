@@ -16,6 +16,7 @@ from mmseg_langseg.deployment import FORMATS, ImageNetwork, ModelFormat, onnx_fo
 from mmseg_langseg.fileio import LangSegWarning
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import render_scene
+from tests import tiny_timm
 from tests.scripts import ROOT, load_script
 from tests.tiny import CONV, RESNET, clips4_config, pixelclip_config
 
@@ -37,6 +38,8 @@ def tower(kind):
         return pixelclip_config(RESNET, backbone=dict(type='CLIPResNet', with_keys=True))
     if kind == 'convolutional':
         return pixelclip_config(CONV)
+    if kind in tiny_timm.KINDS:
+        return pixelclip_config(tiny_timm.arch(kind), backbone=dict(type='CLIPImageTower'))
     return pixelclip_config(backbone=dict(type='CLIPVisionTransformer', readout=kind))
 
 
@@ -89,7 +92,10 @@ def check_parity(segment, folder):
     assert np.abs(exported(photos(2)) - wanted).max() < 1e-4
 
 
-@pytest.mark.parametrize('kind', ['tokens', 'value_cls', 'naclip', 'resnet', 'clips4'])
+KINDS = ['tokens', 'value_cls', 'naclip', 'resnet', 'clips4', 'siglip', 'pe', 'fastvit']
+
+
+@pytest.mark.parametrize('kind', KINDS)
 def test_onnx_files_give_the_logits_of_the_segmentor(kind, tmp_path):
     segment = inferencer(kind, **{'data_preprocessor.input_size': SIZE})
     before = {name: value.clone() for name, value in segment.model.state_dict().items()}

@@ -53,7 +53,7 @@ def check_model(name: str, max_parameters: float) -> dict:
         config = arch_config(name)
         tower_type = tower_class(name)
         row['tower'] = tower_type.__name__
-        row['cut'] = row['parameters_m'] > max_parameters
+        row['cut'] = row.get('parameters_m', 0) > max_parameters
         with cut_depth(config) if row['cut'] else contextlib.nullcontext():
             tower = tower_type(config).eval()
             model = load_clip(config)

@@ -51,7 +51,10 @@ def tower_class(arch: str | dict) -> type[CLIPTower]:
     if name is None:
         is_resnet = isinstance(vision.get('layers'), (tuple, list))
         return CLIPResNet if is_resnet else CLIPVisionTransformer
-    with torch.device('meta'):  # without memory for its weights
+    try:
+        with torch.device('meta'):  # without memory for its weights
+            trunk = timm.create_model(name)
+    except (NotImplementedError, RuntimeError):  # not possible for some models of older versions
         trunk = timm.create_model(name)
     is_vit = hasattr(trunk, 'num_prefix_tokens')
     tower = CLIPTimmVisionTransformer if is_vit else CLIPTimmTower

@@ -7,7 +7,7 @@ import inspect
 import torch
 from mmseg.registry import MODELS
 from open_clip.timm_model import TimmModel
-from timm.layers import Format
+from timm.layers import Format, resample_abs_pos_embed
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -92,8 +92,7 @@ class CLIPTimmVisionTransformer(CLIPTower):
             ``((B, D, h, w),)``, not normalized; with keys ``((B, C, h, w), (B, D, h, w))``.
         """
         trunk = self.visual.trunk
-        patch = trunk.patch_embed.feat_ratio(as_scalar=False)
-        grid = images.shape[2] // patch[0], images.shape[3] // patch[1]
+        grid, patch = self._grid(*images.shape[2:]), trunk.patch_embed.feat_ratio(as_scalar=False)
         images = images[:, :, : grid[0] * patch[0], : grid[1] * patch[1]]
         tokens = self._run_all_but_last(images)
         rope = getattr(trunk, 'rope', None)
@@ -103,6 +102,30 @@ class CLIPTimmVisionTransformer(CLIPTower):
         if self.with_keys:
             maps.insert(0, last.keys(tokens)[:, trunk.num_prefix_tokens :])
         return tuple(m.transpose(1, 2).unflatten(2, grid) for m in maps)
+
+    @torch.no_grad()
+    def fix_input_size(self, height: int, width: int) -> None:
+        """Makes a size of images the native one; see :class:`CLIPVisionTransformer`.
+
+        Args:
+            height: H of the images, in pixels.
+            width: W.
+        """
+        trunk, grid = self.visual.trunk, self._grid(height, width)
+        if trunk.pos_embed is not None:
+            positions = resample_abs_pos_embed(
+                trunk.pos_embed,
+                new_size=list(grid),
+                old_size=list(trunk.patch_embed.grid_size),
+                num_prefix_tokens=0 if trunk.no_embed_class else trunk.num_prefix_tokens,
+            )
+            trunk.pos_embed = nn.Parameter(positions, requires_grad=False)
+        trunk.patch_embed.grid_size = grid
+        _set_rotary_size(trunk, list(grid))
+
+    def _grid(self, height: int, width: int) -> tuple[int, int]:
+        patch = self.visual.trunk.patch_embed.feat_ratio(as_scalar=False)
+        return height // patch[0], width // patch[1]
 
     def _run_all_but_last(self, images: Tensor) -> Tensor:
         """Returns the input tokens of the last block, ``(B, P + h*w, C)``."""
@@ -131,8 +154,13 @@ def _accept_any_size(trunk: nn.Module) -> None:
     trunk.dynamic_img_size = True
     patches = trunk.patch_embed
     patches.strict_img_size, patches.flatten, patches.output_fmt = False, False, Format.NHWC
+    _set_rotary_size(trunk, None)
+
+
+def _set_rotary_size(trunk: nn.Module, grid: list[int] | None) -> None:
+    """Computes rotary positions, if any, in advance for a grid, or else in each forward pass."""
     rope = getattr(trunk, 'rope', None)
-    if rope is not None:  # without a size, it is not computed in advance
+    if rope is not None:
         names = inspect.signature(type(rope)).parameters
         settings = {name: getattr(rope, name) for name in names if hasattr(rope, name)}
-        trunk.rope = type(rope)(**{**settings, 'feat_shape': None})
+        trunk.rope = type(rope)(**{**settings, 'feat_shape': grid})
