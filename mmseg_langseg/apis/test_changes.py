@@ -104,18 +104,19 @@ def use_masks(cfg: Config, masks: str) -> None:
 
 def classified_masks(cfg: Config) -> str | None:
     """Return the masks that a config classifies, see :func:`use_masks`; None: it does not."""
-    if cfg.get('test_dataloader') is None:
-        return None
     for dataset in _datasets(cfg):
         for step in dataset['pipeline']:
-            if step.get('type') == 'LoadMaskProposals':
+            if isinstance(step, Mapping) and step.get('type') == 'LoadMaskProposals':
                 return step.get('mask_root') or GROUND_TRUTH
     return None
 
 
 def _datasets(cfg: Config) -> Iterator[Mapping]:
-    found = datasets_of(cfg.test_dataloader.get('dataset'), 'test_dataloader.dataset')
-    yield from (dataset for _, dataset in found if dataset.get('pipeline'))
+    """Yield the test datasets that have a pipeline, also those in wrappers."""
+    loader = cfg.get('test_dataloader')
+    if isinstance(loader, Mapping):
+        found = datasets_of(loader.get('dataset'), 'test_dataloader.dataset')
+        yield from (dataset for _, dataset in found if isinstance(dataset.get('pipeline'), list))
 
 
 def _corrupted(pipeline: list[dict], step: dict) -> list[dict]:

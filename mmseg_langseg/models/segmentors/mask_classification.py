@@ -47,9 +47,10 @@ def classify_masks(
     for sample, windows in zip(data_samples, dense_windows(model, inputs), strict=True):
         meta = sample.metainfo
         direct = resizes_in_one_step(model, meta)
-        features = PixelFeatures.of(windows, meta, canvas, direct, model.align_corners)
-        embeddings = pool_rles(features, meta['mask_rles'])
-        classes = _classify(model, embeddings, threshold)
+        with torch.autocast(inputs.device.type, enabled=False):
+            features = PixelFeatures.of(windows, meta, canvas, direct, model.align_corners)
+            embeddings = pool_rles(features, meta['mask_rles'])
+            classes = _classify(model, embeddings, threshold)
         sample.pred_mask_classes = classes
         labels = _paint(meta['mask_rles'], classes, meta['ori_shape'][:2], model.num_classes)
         sample.pred_sem_seg = PixelData(data=labels[None])

@@ -81,7 +81,7 @@ class PixelFeatures:
         return cls(torch.cat(bands, dim=1), rows, columns)
 
     def pool(self, masks: Tensor) -> Tensor:
-        """Average the features over masks, as ``mask_pool`` does; in float32, also under autocast.
+        """Average the features over masks, as ``mask_pool`` does.
 
         Args:
             masks: ``(N, H, W)`` bool.
@@ -89,10 +89,9 @@ class PixelFeatures:
         Returns:
             ``(N, D)``; zeros for an empty mask.
         """
-        with torch.autocast(self.cells.device.type, enabled=False):
-            weights = self.rows.T @ (masks.float() @ self.columns)
-            area = masks.flatten(1).sum(1).clamp_min(1)
-            return (weights.flatten(1) / area[:, None]) @ self.cells.flatten(1).T
+        weights = self.rows.T @ (masks.float() @ self.columns)
+        area = masks.flatten(1).sum(1).clamp_min(1)
+        return (weights.flatten(1) / area[:, None]) @ self.cells.flatten(1).T
 
 
 def _axis(
