@@ -1,6 +1,6 @@
 """Metrics and unsupervised evaluation of embeddings (k-means, retrieval)."""
 
-from .boundary_iou_metric import BoundaryIoUMetric, boundary_pixels
+from .boundary_iou_metric import BoundaryIoUMetric, boundary_areas, boundary_pixels
 from .confusion import class_iou, count_pixels
 from .embeddings import EmbeddedBatch, embed_images, label_and_prediction
 from .kmeans_hungarian import cluster_embeddings, evaluate_kmeans, hungarian_iou
@@ -19,6 +19,7 @@ __all__ = [
     'LabelMapWriter',
     'MaskClassificationMetric',
     'ProtocolResult',
+    'boundary_areas',
     'boundary_pixels',
     'class_iou',
     'cluster_embeddings',
