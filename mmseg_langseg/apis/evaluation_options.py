@@ -16,7 +16,7 @@ class EvaluationOptions:
 
     Attributes:
         masks: Classify these masks instead of pixels: ``'ground_truth'``, or a folder of
-            SA-1B-style mask files, see :func:`use_masks`.
+            SA-1B-style mask files, see ``use_masks``.
         boundary_iou: Also compute the Boundary IoU, see ``BoundaryIoUMetric``.
         corruption: Corrupt the images, e.g. by ``'fog'``, see ``Corrupt``.
         severity: Severity of the corruption, 1 to 5.
@@ -39,7 +39,7 @@ class EvaluationOptions:
 
     @classmethod
     def from_arguments(cls, args: argparse.Namespace) -> EvaluationOptions:
-        """Read the options that :func:`add_evaluation_options` adds to a command."""
+        """Read the parsed options of a command."""
         return cls(args.masks, args.boundary_iou, args.corruption, args.severity)
 
     def with_masks_of(self, cfg: Config) -> EvaluationOptions:
