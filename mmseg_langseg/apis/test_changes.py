@@ -18,8 +18,9 @@ from .data_check import ignored_label
 GROUND_TRUTH = 'ground_truth'
 _MASK_KEYS = ('mask_rles', 'mask_classes')
 # Refinements of pixel scores, which masks do not have.
-_PIXEL_OPTIONS = dict(test_cfg=('pamr', 'area_threshold'), decode_head=('key_smoothing',
-                      'prompt_denoising'))  # fmt: skip
+_PIXEL_OPTIONS = dict(
+    test_cfg=('pamr', 'area_threshold'), decode_head=('key_smoothing', 'prompt_denoising')
+)
 
 
 def use_corruption(cfg: Config, corruption: str, severity: int) -> None:
