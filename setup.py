@@ -67,6 +67,7 @@ EXTRAS = {
         'codespell==2.4.3',
         'gradio>=6.31,<7',
         'hypothesis>=6.100',
+        'imagecorruptions-imaug>=1.1.4,<2',
         'onnx>=1.16',
         'onnxruntime>=1.19',
         'playwright>=1.50',
@@ -79,6 +80,8 @@ EXTRAS = {
         'setuptools>=70.1',  # builds wheels without another package
         'threadpoolctl>=3.1',
     ],
+    # The maintained fork of imagecorruptions, which fails with numpy 2 and current scikit-image.
+    'corruptions': ['imagecorruptions-imaug>=1.1.4,<2'],
     'docs': ['furo>=2025.7', 'myst-nb>=1.3', 'sphinx>=8.1'],
     'geo': ['rasterio>=1.3'],
     'onnx': ['onnx>=1.16', 'onnxruntime>=1.19'],

@@ -116,7 +116,9 @@ def test_config_is_short_complete_and_builds(name):
     if test is None:
         assert name.endswith('_photos.py') and cfg.val_cfg is cfg.test_cfg is None
     else:
-        assert test.dataset.type in DATASETS and cfg.test_evaluator.type in METRICS
+        metrics = cfg.test_evaluator
+        metrics = metrics if isinstance(metrics, list) else [metrics]
+        assert test.dataset.type in DATASETS and all(one.type in METRICS for one in metrics)
 
 
 def check_training(cfg, model):

@@ -26,6 +26,7 @@ PAGES += [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('configs/*/RE
 # Folder of the configs shown on a page; their `_base_` is relative to it.
 FOLDERS = {
     'docs/data.md': 'configs/pixelclip',
+    'docs/evaluation.md': 'configs/pixelclip',
     'docs/masks.md': 'configs/pixelclip',
     'docs/clips4_evaluation.md': 'configs/clips4',
     'configs/clips4/README.md': 'configs/clips4',

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import add_config_options, command_parser, run_command
+from mmseg_langseg.apis.evaluation_options import EvaluationOptions, add_evaluation_options
 from mmseg_langseg.apis.evaluation_run import EvaluatedModel, evaluate_all
 from mmseg_langseg.apis.evaluation_table import read_published, write_tables
 from mmseg_langseg.apis.launch import leave_process_group
@@ -28,6 +29,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--benchmarks', nargs='+', required=True, metavar='NAME')
     parser.add_argument('--protocol', help='test protocol of a method, e.g. sclip, for all tests')
+    add_evaluation_options(parser)
     parser.add_argument('--out', required=True, help='output folder')
     parser.add_argument(
         '--compare', metavar='PAPER.json', help='published numbers, e.g. docs/published.json'
@@ -56,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict]:
         args.cfg_options,
         args.launcher,
         say=_say,
+        options=EvaluationOptions.from_arguments(args),
     )
     if is_main_process():
         print(write_tables(records, args.out, published))

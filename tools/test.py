@@ -13,6 +13,7 @@ from mmseg_langseg.apis.command_line import (
     number_in,
     run_command,
 )
+from mmseg_langseg.apis.evaluation_options import EvaluationOptions, add_evaluation_options
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -34,6 +35,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='test protocol of a method on this benchmark: sclip, clearclip, naclip or pixelclip '
         '(files of configs/_base_/protocols)',
     )
+    add_evaluation_options(parser)
     parser.add_argument(
         '--out',
         help='folder for the predicted label maps, PNGs in the folder tree of the images: class '
@@ -87,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         benchmark=args.benchmark,
         protocol=args.protocol,
         trust_checkpoint=args.trust_checkpoint,
+        options=EvaluationOptions.from_arguments(args),
     )
 
 

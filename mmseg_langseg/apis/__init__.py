@@ -2,6 +2,7 @@
 
 from mmseg_langseg.export import SegmentationResult, draw_overlay
 
+from .evaluation_options import EvaluationOptions
 from .export_run import ExportReport, export_results
 from .images import read_image, to_rgb
 from .inferencer import LangSegInferencer
@@ -13,6 +14,7 @@ from .test import run_test
 from .train import run_training
 
 __all__ = [
+    'EvaluationOptions',
     'ExportReport',
     'ExportedModel',
     'LangSegInferencer',

@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from mmseg_langseg.datasets import check_labels, dataset_parts
+from mmseg_langseg.datasets import LoadMaskProposals, check_labels, dataset_parts
 from mmseg_langseg.evaluation import label_map_path
 from mmseg_langseg.fileio import remove_leftovers
 from mmseg_langseg.masks.runs import GenerationManifest
@@ -82,6 +82,27 @@ def _build(settings: ConfigDict) -> BaseDataset:
             f'{settings.type} found no image in {settings.get("data_root")!r}, data_prefix '
             f'{settings.get("data_prefix")}; expected files that end in its img_suffix'
         ) from error
+
+
+def check_mask_files(dataset: BaseDataset) -> None:
+    """Check that all images have the mask files that a test reads, see ``LoadMaskProposals``.
+
+    Raises:
+        FileNotFoundError: Files are missing; the message names the first.
+    """
+    for part in dataset_parts(dataset):
+        for step in getattr(getattr(part, 'pipeline', None), 'transforms', ()):
+            if not isinstance(step, LoadMaskProposals) or step.mask_root is None:
+                continue
+            images = (part.get_data_info(index)['img_path'] for index in range(len(part)))
+            files = {image: step.mask_path(image) for image in images}
+            gone = [image for image, file in files.items() if not os.path.isfile(file)]
+            if gone:
+                raise FileNotFoundError(
+                    f'{len(gone)} of {len(files)} images have no mask file, the first: '
+                    f"'{files[gone[0]]}' of the image '{gone[0]}'. The files need the folder tree "
+                    'and the names of the images, with the suffix .json.'
+                )
 
 
 def check_not_among_data(folder: str, dataset: BaseDataset, option: str) -> None:

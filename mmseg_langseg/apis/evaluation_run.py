@@ -20,9 +20,11 @@ from mmseg_langseg.fileio import parse_json
 from mmseg_langseg.version import __version__
 
 from .benchmark import benchmark_name
+from .evaluation_options import EvaluationOptions
 from .launch import check_checkpoint, load_config
 from .model_zoo import model_config
 from .test import run_test
+from .test_changes import classified_masks
 
 _PACKAGES = ('torch', 'open_clip_torch', 'timm', 'numpy', 'onedl-mmsegmentation', 'mmsegmentation')
 _BLOCK = 2**20
@@ -68,6 +70,7 @@ def evaluate_all(
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
     say: Callable[[str], None] = print,
+    options: EvaluationOptions | None = None,
 ) -> list[dict[str, Any]]:
     """Test each model on each benchmark, in one process group.
 
@@ -82,6 +85,7 @@ def evaluate_all(
         cfg_options: Dotted keys and values that override all configs.
         launcher: See ``run_test``.
         say: Called with a line before each test.
+        options: Masks, metrics and corruptions of all tests.
 
     Returns:
         The records, model after model.
@@ -99,7 +103,9 @@ def evaluate_all(
         if model.weights is not None:
             check_checkpoint(model.weights)
         for benchmark in benchmarks:
-            tests.append((model, benchmark, _config(model, benchmark, protocol, cfg_options)))
+            tests.append(
+                (model, benchmark, _config(model, benchmark, protocol, cfg_options, options))
+            )
     records = []
     for number, (model, benchmark, cfg) in enumerate(tests, 1):
         path = Path(out_dir, 'results', model.name, f'{benchmark_name(benchmark)}.json')
@@ -122,9 +128,10 @@ def _config(
     benchmark: str,
     protocol: str | None,
     cfg_options: dict[str, Any] | None,
+    options: EvaluationOptions | None,
 ) -> Config:
     config = model_config(model.config, model.weights)
-    return load_config(config, None, cfg_options, 'none', benchmark, protocol)
+    return load_config(config, None, cfg_options, 'none', benchmark, protocol, options)
 
 
 def _record(
@@ -156,6 +163,7 @@ def _shown_settings(cfg: Config) -> dict[str, Any]:
     model, steps = cfg.model, cfg.test_dataloader.dataset.get('pipeline', [])
     head, tower = model.get('decode_head') or {}, model.get('backbone') or {}
     clip = model.get('clip') or {}
+    corruption = next((step for step in steps if step['type'] == 'Corrupt'), None)
     resize = [step.get('scale') for step in steps if 'Resize' in str(step['type'])]
     return dict(
         tower=str(clip.get('arch', tower.get('arch', tower.get('type')))),
@@ -166,6 +174,8 @@ def _shown_settings(cfg: Config) -> dict[str, Any]:
         image_scale=resize[0] if resize else None,
         input_size=(model.get('data_preprocessor') or {}).get('input_size'),
         test_cfg=dict(model.get('test_cfg') or {}),
+        masks=classified_masks(cfg),
+        corruption=corruption and '{corruption}, severity {severity}'.format(**corruption),
     )
 
 

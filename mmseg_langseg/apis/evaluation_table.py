@@ -15,8 +15,10 @@ _COLUMNS = (
     *('name', 'benchmark', 'protocol', 'mIoU', 'aAcc', 'mAcc', 'images_per_second'),
     *('peak_memory_mib', 'num_images', 'num_classes', 'tower', 'pretrained', 'weights'),
     *('weights_sha256', 'readout', 'template_set', 'templates', 'class_names', 'vocabulary'),
-    *('image_scale', 'input_size', 'test_cfg', 'settings', 'device', 'versions'),
+    *('image_scale', 'input_size', 'test_cfg', 'masks', 'corruption', 'settings', 'device'),
+    'versions',
 )
+_METRICS = ('mIoU', 'aAcc', 'mAcc')
 
 
 def write_tables(
@@ -91,22 +93,24 @@ def markdown_table(
         if any(benchmark in row['mIoU'] for benchmark in benchmarks):
             values = [_percent(row['mIoU'].get(benchmark)) for benchmark in benchmarks]
             rows.append(_row([f'{row["name"]} (published: {row["source"]})', *values]))
-    head = ['model', 'benchmark', 'protocol', 'mIoU', 'aAcc', 'mAcc', 'images/s', 'peak MiB']
-    head += ['read-out', 'templates', 'image scale', 'input size', 'test_cfg']
+    metrics = [*_METRICS, *_further_metrics(records)]
+    options = [key for key in ('masks', 'corruption') if any(record.get(key) for record in records)]
+    head = ['model', 'benchmark', 'protocol', *metrics, 'images/s', 'peak MiB']
+    head += ['read-out', 'templates', 'image scale', 'input size', 'test_cfg', *options]
     rows += ['', _row(head), _row(['---'] * len(head))]
     for record in records:
-        metrics = [_percent(record['metrics'].get(key)) for key in ('mIoU', 'aAcc', 'mAcc')]
         rows.append(
             _row(
                 [
                     record['name'],
                     record['benchmark'],
                     record['protocol'],
-                    *metrics,
+                    *(_percent(record['metrics'].get(key)) for key in metrics),
                     f'{record["images_per_second"]:.2f}',
                     f'{record["peak_memory_mib"]:.0f}',
                     *(_plain(record[key]) for key in ('readout', 'template_set', 'image_scale')),
                     *(_plain(record[key]) for key in ('input_size', 'test_cfg')),
+                    *(_plain(record.get(key)) for key in options),
                 ]
             )
         )
@@ -118,7 +122,8 @@ def markdown_table(
 
 def _csv(records: Sequence[dict[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, extrasaction='ignore', lineterminator='\n')
+    columns = (*_COLUMNS, *_further_metrics(records))
+    writer = csv.DictWriter(text, columns, extrasaction='ignore', lineterminator='\n')
     writer.writeheader()
     for record in records:
         values = {**record, **record['metrics']}
@@ -127,6 +132,12 @@ def _csv(records: Sequence[dict[str, Any]]) -> str:
                 values[key] = json.dumps(value)
         writer.writerow(values)
     return text.getvalue()
+
+
+def _further_metrics(records: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the names of metrics besides those that every test has."""
+    names = dict.fromkeys(name for record in records for name in record['metrics'])
+    return [name for name in names if name not in _METRICS]
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from .benchmark import use_benchmark
 from .command_runner import CommandRunner
 from .config_checks import check_output_folder
 from .config_file import merge_options, read_config
+from .evaluation_options import EvaluationOptions
 from .protocol import use_protocol
 
 
@@ -27,6 +28,7 @@ def load_config(
     launcher: str = 'none',
     benchmark: str | None = None,
     protocol: str | None = None,
+    options: EvaluationOptions | None = None,
 ) -> Config:
     """Read a config and set its launcher and work directory.
 
@@ -39,15 +41,18 @@ def load_config(
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         benchmark: Test set instead of the config's, see :func:`use_benchmark`.
         protocol: Test protocol of a method on this benchmark, see :func:`use_protocol`.
+        options: Masks, metrics and corruptions of a test.
 
     Raises:
-        FileNotFoundError: If the config file does not exist.
+        FileNotFoundError: If the config file or a folder of masks does not exist.
         NotADirectoryError: If the work directory is a file.
         ValueError: If the config cannot be read, or an option does not fit it.
     """
     cfg = config.copy() if isinstance(config, Config) else read_config(config)
     cfg.launcher = launcher
+    options = options or EvaluationOptions()
     if benchmark is not None:
+        options = options.with_masks_of(cfg)
         use_benchmark(cfg, benchmark)
     if protocol is not None:
         if benchmark is None:
@@ -55,6 +60,7 @@ def load_config(
                 f'--protocol {protocol} needs --benchmark: its numbers differ between benchmarks.'
             )
         use_protocol(cfg, protocol, benchmark)
+    options.apply(cfg)
     if cfg_options:
         merge_options(cfg, cfg_options)
     if work_dir is not None:

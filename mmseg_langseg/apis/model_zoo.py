@@ -45,6 +45,10 @@ MODELS = {
     ),
     'maskclip-vit-b16': ZooModel('maskclip/vit-b16.py', 'MaskCLIP, ViT-B/16', 149.6, _VIT_B16),
     'maskclip-rn50': ZooModel('maskclip/rn50.py', 'MaskCLIP, ResNet-50', 102.0, 'OpenAI ResNet-50'),
+    'siglip2-b16': ZooModel(
+        'maskclip/siglip2-b16.py', 'SigLIP 2, ViT-B/16', 375.2, 'SigLIP 2 ViT-B/16'
+    ),
+    'pe-core-b16': ZooModel('maskclip/pe-core-b16.py', 'PE, ViT-B/16', 448.0, 'PE-Core-B/16'),
     'sclip-vit-b16': ZooModel('sclip/vit-b16.py', 'SCLIP, ViT-B/16', 149.6, _VIT_B16),
     'clearclip-vit-b16': ZooModel('clearclip/vit-b16.py', 'ClearCLIP, ViT-B/16', 149.6, _VIT_B16),
     'naclip-vit-b16': ZooModel('naclip/vit-b16.py', 'NACLIP, ViT-B/16', 149.6, _VIT_B16),

@@ -12,12 +12,15 @@ from .config_checks import check_can_test, check_output_folder
 from .data_check import (
     check_data,
     check_drawable,
+    check_mask_files,
     check_not_among_data,
     start_label_maps,
     start_pictures,
 )
+from .evaluation_options import EvaluationOptions
 from .launch import check_checkpoint, launch_runner, load_config
 from .stored_weights import skip_public_weights_of
+from .test_changes import classified_masks
 from .words import set_known, set_texts
 
 
@@ -37,6 +40,7 @@ def run_test(
     benchmark: str | None = None,
     protocol: str | None = None,
     trust_checkpoint: bool = False,
+    options: EvaluationOptions | None = None,
 ) -> dict[str, float]:
     """Evaluate the model of a config on its test data.
 
@@ -59,6 +63,7 @@ def run_test(
         protocol: Test protocol of a method on this benchmark, see ``use_protocol``.
         trust_checkpoint: Unpickle the checkpoint without restrictions, which can execute
             arbitrary code; only for files that you created yourself.
+        options: Masks, metrics and corruptions, see ``EvaluationOptions``.
 
     Returns:
         The metrics by name, e.g. ``mIoU`` in percent.
@@ -78,7 +83,9 @@ def run_test(
             check_output_folder(folder, option)
     if tta and protocol is not None:
         raise ValueError(f'--tta is not part of the protocol {protocol!r}: leave one of them out.')
-    cfg = load_config(config, work_dir, cfg_options, launcher, benchmark, protocol)
+    cfg = load_config(config, work_dir, cfg_options, launcher, benchmark, protocol, options)
+    if tta and classified_masks(cfg) is not None:
+        raise ValueError('--tta averages pixels, but this test classifies masks: leave it out.')
     check_can_test(cfg)
     if texts is not None:
         set_texts(cfg, texts)
@@ -91,6 +98,8 @@ def run_test(
     if tta:
         _use_tta(cfg)
     dataset = check_data(cfg, 'test_dataloader')
+    if dataset is not None:
+        check_mask_files(dataset)
     for folder, option in ((cfg.work_dir, '--work-dir'), (show_dir, '--show-dir')):
         if folder and dataset is not None:
             check_not_among_data(folder, dataset, option)

@@ -10,8 +10,10 @@ from .pascal_context459 import PascalContext459Dataset
 from .pascal_voc20 import PascalVOC20Dataset
 from .transforms import (
     AugmentedViews,
+    Corrupt,
     LoadCLIPFeatures,
     LoadLabelMap,
+    LoadMaskProposals,
     LoadRegionMap,
     LoadUnlabeledImage,
     LoadUnlabeledMasks,
@@ -31,10 +33,12 @@ __all__ = [
     'AugmentedViews',
     'COCOObjectDataset',
     'COCOStuff27Dataset',
+    'Corrupt',
     'FolderSegDataset',
     'LabelFileError',
     'LoadCLIPFeatures',
     'LoadLabelMap',
+    'LoadMaskProposals',
     'LoadRegionMap',
     'LoadUnlabeledImage',
     'LoadUnlabeledMasks',

@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+from PIL import Image
 
 from mmseg_langseg.apis import evaluation_run
 from mmseg_langseg.apis.evaluation_run import EvaluatedModel, evaluate_all
@@ -98,6 +99,33 @@ def test_the_command(configs, tmp_path, capsys):
     (row,) = csv.DictReader((tmp_path / 'out/table.csv').open())
     assert float(row['mIoU']) == record['metrics']['mIoU'] and row['name'] == 'ours'
     assert json.loads((tmp_path / 'out/table.json').read_text())['ours'] == [record]
+
+
+def test_records_and_tables_hold_masks_metrics_and_corruption(configs, tmp_path):
+    tool = load_script('tools/eval_all.py')
+    command = ['--models', f'ours:{configs[0]}', '--benchmarks', 'voc20', '--out', 'out']
+    command += ['--masks', 'ground_truth', '--boundary-iou', '--corruption', 'contrast']
+    options = ['--cfg-options', *(f'{key}={value}' for key, value in OPTIONS.items())]
+    # The images of the benchmark are too small to be corrupted.
+    for path in (tmp_path / 'data').rglob('*.jpg'):
+        Image.open(path).resize((72, 48)).save(path)
+    for path in (tmp_path / 'data').rglob('*.png'):
+        Image.open(path).resize((72, 48), Image.Resampling.NEAREST).save(path)
+    (record,) = tool.main([*command, '--severity', '3', *options])
+    names = {'mIoU', 'aAcc', 'mAcc', 'mask_accuracy', 'mask_class_accuracy', 'coverage'}
+    assert set(record['metrics']) == names | {'num_masks', 'boundary_mIoU'}
+    assert (record['masks'], record['corruption']) == ('ground_truth', 'contrast, severity 3')
+    assert record['metrics']['coverage'] == 100 and record['test_cfg']['classify_masks']
+    (row,) = csv.DictReader((tmp_path / 'out/table.csv').open())
+    assert float(row['boundary_mIoU']) == record['metrics']['boundary_mIoU']
+    assert (row['masks'], row['corruption']) == ('ground_truth', 'contrast, severity 3')
+    table = (tmp_path / 'out/table.md').read_text()
+    assert '| test_cfg | masks | corruption |' in table and '| boundary_mIoU |' in table
+    # Another severity is another test, the same one is not repeated.
+    (again,) = tool.main([*command, '--severity', '3', *options])
+    assert again == record
+    (other,) = tool.main([*command, '--severity', '5', *options])
+    assert other['corruption'] == 'contrast, severity 5' and other['settings'] != record['settings']
 
 
 @pytest.mark.parametrize(

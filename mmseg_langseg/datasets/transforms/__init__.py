@@ -1,8 +1,10 @@
-"""Data transforms for unlabeled masks, region maps, augmented views and label maps."""
+"""Data transforms for masks, region maps, augmented views, label maps and corruptions."""
 
 from .augmented_views import AugmentedViews
+from .corrupt import Corrupt
 from .load_clip_features import LoadCLIPFeatures
 from .load_label_map import LoadLabelMap
+from .load_mask_proposals import LoadMaskProposals
 from .load_region_map import LoadRegionMap
 from .load_unlabeled_image import LoadUnlabeledImage
 from .load_unlabeled_masks import LoadUnlabeledMasks
@@ -15,8 +17,10 @@ from .strong_view import StrongView
 
 __all__ = [
     'AugmentedViews',
+    'Corrupt',
     'LoadCLIPFeatures',
     'LoadLabelMap',
+    'LoadMaskProposals',
     'LoadRegionMap',
     'LoadUnlabeledImage',
     'LoadUnlabeledMasks',

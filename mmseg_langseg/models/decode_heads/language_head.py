@@ -96,6 +96,16 @@ class LanguageHead(BaseModule):
                 'takes the names of the test dataset (of classes.txt for a folder of photos).'
             )
 
+    def _check_text_rows(self) -> None:
+        """Embeds the class names if they are not yet.
+
+        Raises:
+            RuntimeError: If no vocabulary is set.
+        """
+        self._check_vocabulary()
+        if not len(self.text_rows):
+            self._embed_words()
+
     def _embed_words(self) -> None:
         rows = self.text_encoder.encode_vocabulary(self.vocabulary, self.templates)
         self.text_rows = rows.to(self.text_rows.device)
@@ -136,9 +146,7 @@ class LanguageHead(BaseModule):
         Raises:
             RuntimeError: If no vocabulary is set.
         """
-        self._check_vocabulary()
-        if not len(self.text_rows):
-            self._embed_words()
+        self._check_text_rows()
         features = inputs[-1].float()
         if self.feature_size is not None:
             features = F.interpolate(
@@ -146,6 +154,23 @@ class LanguageHead(BaseModule):
             )
         offset = self.logit_offset[self.row_class[start:stop]]
         return cosine_map(features, self.text_rows[start:stop]) - offset[:, None, None]
+
+    def embedding_scores(self, embeddings: Tensor) -> Tensor:
+        """Computes the scores of single embeddings, such as those of masks.
+
+        Args:
+            embeddings: ``(N, D)``, not normalized.
+
+        Returns:
+            Cosines ``(N, R)`` with all embedding rows minus the logit offset, float32. The class of
+            a row is in ``row_class``.
+
+        Raises:
+            RuntimeError: If no vocabulary is set.
+        """
+        self._check_text_rows()
+        maps = cosine_map(embeddings[:, :, None, None], self.text_rows)
+        return maps[:, :, 0, 0] - self.logit_offset[self.row_class]
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Computes class logits of dense features.

@@ -7,7 +7,9 @@ from .distilled_segmentor import DistilledSegmentor
 from .language_segmentor import LanguageSegmentor
 from .language_tta_model import LanguageTTAModel
 from .linear_probe import LinearProbe
+from .mask_classification import classify_masks
 from .maskclip_plus import MaskCLIPPlus
+from .pixel_features import PixelFeatures
 from .pixel_logits import PixelLogits, Window, window_boxes
 from .pixel_prediction import PixelPrediction, predict_labels, predict_pixels
 from .pixelclip import PixelCLIP
@@ -23,11 +25,13 @@ __all__ = [
     'LinearProbe',
     'MaskCLIPPlus',
     'PixelCLIP',
+    'PixelFeatures',
     'PixelLogits',
     'PixelPrediction',
     'RefinedLogits',
     'TiledLogits',
     'Window',
+    'classify_masks',
     'compute_logits',
     'predict_labels',
     'predict_pixels',

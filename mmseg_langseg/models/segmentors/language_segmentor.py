@@ -21,6 +21,7 @@ from mmseg_langseg.models.utils import set_model_vocabulary
 
 from .class_logits import ClassLogits
 from .compute_logits import compute_logits
+from .mask_classification import classify_masks
 from .pixel_prediction import predict_labels, predict_pixels, small_classes
 
 
@@ -41,6 +42,10 @@ class LanguageSegmentor(EncoderDecoder):
     whose best probability is lower get class 0, the background, and ``logit_scale`` replaces CLIP's
     own. With ``area_threshold``, pixels of a class that covers at most this share of an image's
     foreground get their next-best class, before the threshold applies (SCLIP).
+
+    With ``test_cfg.classify_masks=True``, the masks of ``LoadMaskProposals`` are classified
+    instead of pixels, see :func:`classify_masks`; of these options, ``threshold`` and
+    ``logit_scale`` apply to them.
 
     Args:
         backbone: Config of a CLIP tower, or of any backbone.
@@ -108,6 +113,8 @@ class LanguageSegmentor(EncoderDecoder):
             The samples with ``pred_sem_seg`` ``(1, H, W)`` int64 at original size, and if
             ``test_cfg.keep_logits`` is set, ``seg_logits`` ``(K, H, W)`` float32.
         """
+        if self.test_cfg.get('classify_masks', False):
+            return self._classify_masks(inputs, data_samples)
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
             metas = [dict(ori_shape=tuple(inputs.shape[2:]))] * len(inputs)
@@ -119,6 +126,14 @@ class LanguageSegmentor(EncoderDecoder):
             if self.test_cfg.get('keep_logits', False):
                 sample.seg_logits = PixelData(data=logits.classes(0, logits.num_classes))
         return data_samples
+
+    def _classify_masks(
+        self, inputs: Tensor, data_samples: list[SegDataSample]
+    ) -> list[SegDataSample]:
+        threshold = self.test_cfg.get('threshold')
+        if threshold is not None:
+            self._check_background()
+        return classify_masks(self, inputs, data_samples, threshold)
 
     def _labels(self, logits: ClassLogits) -> Tensor:
         """Return the label map ``(H, W)`` of an image."""

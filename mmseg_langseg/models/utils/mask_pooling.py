@@ -9,13 +9,17 @@ from torch import Tensor
 PART = 128
 
 
-def bilinear_matrix(source: int, target: int, device: torch.device | str = 'cpu') -> Tensor:
+def bilinear_matrix(
+    source: int, target: int, device: torch.device | str = 'cpu', align_corners: bool = False
+) -> Tensor:
     """Computes the matrix ``(target, source)`` of one-dimensional bilinear resizing, float32.
 
-    Equal to ``F.interpolate(..., mode='bilinear', align_corners=False)`` along one axis.
+    Equal to ``F.interpolate(..., mode='bilinear')`` along one axis.
     """
     identity = torch.eye(source, device=device)
-    return F.interpolate(identity[None], size=target, mode='linear', align_corners=False)[0].T
+    return F.interpolate(identity[None], size=target, mode='linear', align_corners=align_corners)[
+        0
+    ].T
 
 
 def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
