@@ -48,7 +48,7 @@ MODELS = {
     'siglip2-b16': ZooModel(
         'maskclip/siglip2-b16.py', 'SigLIP 2, ViT-B/16', 375.2, 'SigLIP 2 ViT-B/16'
     ),
-    'pe-core-b16': ZooModel('maskclip/pe-core-b16.py', 'PE, ViT-B/16', 448.0, 'PE-Core-B/16'),
+    'pe-core-b16': ZooModel('maskclip/pe-core-b16.py', 'PE, ViT-B/16', 447.7, 'PE-Core-B/16'),
     'sclip-vit-b16': ZooModel('sclip/vit-b16.py', 'SCLIP, ViT-B/16', 149.6, _VIT_B16),
     'clearclip-vit-b16': ZooModel('clearclip/vit-b16.py', 'ClearCLIP, ViT-B/16', 149.6, _VIT_B16),
     'naclip-vit-b16': ZooModel('naclip/vit-b16.py', 'NACLIP, ViT-B/16', 149.6, _VIT_B16),

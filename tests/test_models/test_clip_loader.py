@@ -273,3 +273,57 @@ def test_compact_file_without_weights_is_named(files):
     path, *_ = compact(files, state_dict=[1])
     with pytest.raises(ValueError, match=r'compact\.pth.* holds no weights.* got list'):
         load_clip(golden.vit_arch(), path)
+
+
+@pytest.mark.parametrize('wrapper', ['state_dict_ema', 'model_ema', 'ema_state_dict', 'ema'])
+def test_files_with_only_a_moving_average_in_bfloat16(files, wrapper):
+    state = {f'module.{k}': v.bfloat16() for k, v in golden.vit_state_dict().items()}
+    path = files / f'{wrapper}.pt'
+    torch.save({'step': 3, wrapper: state}, path)
+    same(
+        load_clip(golden.vit_arch(), path),
+        {k: v.bfloat16() for k, v in golden.vit_state_dict().items()},
+    )
+
+
+def test_custom_text_layout_and_the_decoder_of_coca(files):
+    state = convert_to_custom_text_state_dict(golden.vit_state_dict())
+    path = files / 'coca.pt'
+    torch.save({**state, 'text_decoder.text_projection': torch.zeros(2, 2)}, path)
+    same(load_clip(golden.vit_arch(), path), golden.vit_state_dict())
+
+
+def test_folder_of_hugging_face(files, tmp_path):
+    from safetensors.torch import save_file
+
+    save_file(golden.vit_state_dict(), tmp_path / 'open_clip_model.safetensors')
+    config = dict(model_cfg={**golden.vit_arch(), 'custom_text': True}, preprocess_cfg={})
+    (tmp_path / 'open_clip_config.json').write_text(json.dumps(config))
+    for name in (str(tmp_path), f'local-dir:{tmp_path}'):
+        same(load_clip(name, name), golden.vit_state_dict())
+    (tmp_path / 'open_clip_config.json').write_text('{"model": 1}')
+    with pytest.raises(ValueError, match=r"open_clip_config\.json' describes no model"):
+        load_clip(str(tmp_path), str(tmp_path))
+    (tmp_path / 'open_clip_config.json').unlink()
+    with pytest.raises(FileNotFoundError, match=r"has no 'open_clip_config\.json'"):
+        load_clip(str(tmp_path), str(tmp_path))
+
+
+def test_repository_in_the_cache_and_without_network(files, tmp_path, monkeypatch):
+    folder = tmp_path / 'models--someone--tiny'
+    snapshot = folder / 'snapshots' / 'abc'
+    snapshot.mkdir(parents=True)
+    (folder / 'refs').mkdir()
+    (folder / 'refs' / 'main').write_text('abc')
+    config = dict(model_cfg=golden.vit_arch())
+    (snapshot / 'open_clip_config.json').write_text(json.dumps(config))
+    torch.save(golden.vit_state_dict(), snapshot / 'open_clip_pytorch_model.bin')
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    same(load_clip('hf-hub:someone/tiny', 'hf-hub:someone/tiny'), golden.vit_state_dict())
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    for arch, weights, name in (
+        ('hf-hub:someone/other', None, 'open_clip_config.json'),
+        ('hf-hub:someone/tiny', 'hf-hub:someone/other', 'open_clip_model.safetensors'),
+    ):
+        with pytest.raises(RuntimeError, match=rf"'{name}' of.*someone/other.*HF_HUB_OFFLINE"):
+            load_clip(arch, weights)

@@ -190,8 +190,8 @@ def is_clip_tower(config: dict) -> bool:
 
 def _normalized_for(clip: dict | None, preprocessor: dict | None) -> dict | None:
     """Fill in the normalization that the image-text model was trained with."""
-    if not clip or not isinstance(preprocessor, dict):
-        return preprocessor
+    if not isinstance((clip or {}).get('arch'), str) or not isinstance(preprocessor, dict):
+        return preprocessor  # without a name, nothing is known about its training
     if preprocessor.get('type') != 'CLIPDataPreProcessor':
         return preprocessor
     own = clip_preprocessing(**clip)
