@@ -12,7 +12,12 @@ import statistics
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command, seed_int
-from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
+from mmseg_langseg.apis.compare import (
+    ComparisonRow,
+    compare_trained,
+    compare_untrained,
+    seed_options,
+)
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.fileio import check_new, write_whole_file
@@ -36,12 +41,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def compare_seed(args: argparse.Namespace, seed: int) -> list[ComparisonRow]:
-    options = {
-        'model.clip.pretrained': args.clip.format(seed=seed),
-        'randomness.seed': seed,
-        'test_dataloader.dataset.split': args.split,
-        **args.cfg_options,
-    }
+    options = seed_options(args.clip, seed, args.split, args.cfg_options)
     folder = Path(args.work_dir) / f'seed{seed}'
     rows = [compare_untrained('CLIP', args.configs[0], str(folder / 'clip'), options)]
     for config in args.configs:
