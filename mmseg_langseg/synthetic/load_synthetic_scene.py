@@ -31,9 +31,7 @@ class LoadSyntheticScene(BaseTransform):
             masks of a labeled dataset without their labels.
     """
 
-    def __init__(
-        self, with_masks: bool = False, size: int = 64, exact_masks: bool = False
-    ) -> None:
+    def __init__(self, with_masks: bool = False, size: int = 64, exact_masks: bool = False) -> None:
         self.with_masks = with_masks
         self.size = size
         self.exact_masks = exact_masks

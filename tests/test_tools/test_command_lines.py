@@ -24,6 +24,7 @@ COMMANDS = sorted(
 )  # fmt: skip
 # Arguments of each command with a missing file or folder.
 MISSING = {
+    'ablations': ['--work-dir', 'file/work'],
     'benchmark_training': ['gone.py', '--what', 'test'],
     'benchmark_loading': ['--images', '0'],
     'benchmark_peers': ['gone'],
@@ -124,6 +125,8 @@ CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
         ('benchmark_loading', '--masks', '0'),
         ('benchmark_peers', '--templates', '81'),
         ('compare', '--clip-seeds', '-1'),
+        ('ablations', '--clip-seeds', 'x'),
+        ('ablations', '--tables', '7'),
         ('evaluate_clip', '--scenes', '0'),
         ('teach_words', '--lr', 'nan'),
         ('test', '--wait-time', '-1'),
