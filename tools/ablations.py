@@ -22,6 +22,7 @@ from mmseg_langseg.apis.compare import ComparisonRow, seed_options
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.resources import resource_folder
 from mmseg_langseg.fileio import check_new, write_whole_file
+from mmseg_langseg.synthetic.renderer import SPLITS
 
 import torch
 
@@ -47,10 +48,14 @@ def parse_args(argv, study: AblationStudy) -> argparse.Namespace:
     )
     parser.add_argument('--clip-seeds', nargs='+', type=seed_int, default=[0])
     parser.add_argument('--clip', default='embedded:clip_resnet_tiny_seed{seed}')
-    parser.add_argument('--split', default='test', help="test split; 'tune' to choose settings")
+    parser.add_argument(
+        '--split', choices=SPLITS, default='test', help="test split; 'tune' to choose settings"
+    )
     parser.add_argument('--work-dir', default='work_dirs/ablations')
     add_config_options(parser, 'train_cfg.val_interval=10000')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.tables = [name for name in study.tables if name in args.tables]
+    return args
 
 
 def markdown(study: AblationStudy, tables: list[str], results: Results) -> str:
@@ -58,7 +63,8 @@ def markdown(study: AblationStudy, tables: list[str], results: Results) -> str:
     lines = []
     for name in tables:
         table = study.tables[name]
-        head = ['', 'raw', 'centered', *(f'paper: {column}' for column in study.columns)]
+        paper_head = [f'paper: {column}' for column in study.columns]
+        head = ['', 'ours: raw', 'ours: centered', *paper_head]
         lines += ['', f'### Table {name}: {table["title"]}', '']
         lines += [f'The paper: {table["setting"]}.', '', _line(head), _line(['---'] * len(head))]
         for row in table['rows']:
@@ -90,7 +96,7 @@ def write_tables(args: argparse.Namespace, study: AblationStudy, results: Result
     text = (
         'mIoU in % on the bundled synthetic dataset, with plain and with centered logits, beside '
         f"the paper's on its benchmarks. Split {args.split}, CLIP seeds "
-        f'{", ".join(map(str, args.clip_seeds))}; {machine["processor"]}, {machine["threads"]} '
+        f'{", ".join(map(str, results))}; {machine["processor"]}, {machine["threads"]} '
         f'threads, torch {machine["torch"]}.\n\n{markdown(study, args.tables, results)}\n'
     )
     rows = {
@@ -122,7 +128,7 @@ def main(argv=None) -> None:
         check_new(Path(args.work_dir, name), start)
     names = study.runs_of(args.tables)
     todo, results = [], {seed: {} for seed in args.clip_seeds}
-    for seed in args.clip_seeds:  # wrong options and other settings, before the first training
+    for seed in results:  # wrong options and other settings, before the first training
         options = seed_options(args.clip, seed, args.split, args.cfg_options)
         folder = Path(args.work_dir) / f'seed{seed}'
         for name in names:

@@ -21,6 +21,7 @@ from mmseg_langseg.apis.compare import (
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.fileio import check_new, write_whole_file
+from mmseg_langseg.synthetic.renderer import SPLITS
 
 import torch
 
@@ -34,7 +35,9 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('configs', nargs='+', help='the first one also yields the untrained row')
     parser.add_argument('--clip-seeds', nargs='+', type=seed_int, default=[0, 1, 2])
     parser.add_argument('--clip', default='embedded:clip_resnet_tiny_seed{seed}')
-    parser.add_argument('--split', default='test', help="test split; 'tune' to choose settings")
+    parser.add_argument(
+        '--split', choices=SPLITS, default='test', help="test split; 'tune' to choose settings"
+    )
     parser.add_argument('--work-dir', default='work_dirs/compare')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, default={})
     return parser.parse_args(argv)
