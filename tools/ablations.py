@@ -52,7 +52,7 @@ def parse_args(argv, study: AblationStudy) -> argparse.Namespace:
         '--split', choices=SPLITS, default='test', help="test split; 'tune' to choose settings"
     )
     parser.add_argument('--work-dir', default='work_dirs/ablations')
-    add_config_options(parser, 'train_cfg.val_interval=10000')
+    add_config_options(parser, 'train_cfg.max_iters=100')
     args = parser.parse_args(argv)
     args.tables = [name for name in study.tables if name in args.tables]
     return args

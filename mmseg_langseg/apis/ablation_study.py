@@ -16,6 +16,7 @@ from .compare import (
     compare_weights_of,
     stored_row,
 )
+from .launch import load_config
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class AblationStudy:
         Raises:
             ValueError: The result was measured with other settings, or an option is wrong.
         """
-        return stored_row(name, *self._settings(name, folder, options))
+        settings = self._settings(name, folder, options)
+        load_config(*settings)  # wrong options are an error also if nothing is stored
+        return stored_row(name, *settings)
 
     def measure(self, name: str, folder: Path, options: dict[str, Any]) -> ComparisonRow:
         """Do a run, with the run whose weights it tests, unless its result is stored.

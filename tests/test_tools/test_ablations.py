@@ -62,6 +62,13 @@ def test_an_interrupted_run_goes_on_and_trains_each_row_once(tmp_path, monkeypat
         TOOL.main(arguments('6b', tmp_path))
 
 
+def test_options_that_a_later_row_cannot_take_are_refused_before_the_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(compare, 'run_training', lambda *_, **__: pytest.fail('too late'))
+    options = {'model.decode_head.prompts': None}
+    with pytest.raises(ValueError, match=r'prompts replaces what .*num_clusters changes'):
+        TOOL.main(arguments('3b', tmp_path, **options))
+
+
 def test_templates_in_testing_are_tested_on_the_weights_of_their_training(tmp_path, monkeypatch):
     tested = []
 
