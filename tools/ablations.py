@@ -97,7 +97,8 @@ def write_tables(args: argparse.Namespace, study: AblationStudy, results: Result
         'mIoU in % on the bundled synthetic dataset, with plain and with centered logits, beside '
         f"the paper's on its benchmarks. Split {args.split}, CLIP seeds "
         f'{", ".join(map(str, results))}; {machine["processor"]}, threads: '
-        f'{machine["threads"]}, torch {machine["torch"]}.\n\n{markdown(study, args.tables, results)}\n'
+        f'{machine["threads"]}, torch {machine["torch"]}.\n\n'
+        f'{markdown(study, args.tables, results)}\n'
     )
     rows = {
         seed: {name: row.__dict__ for name, row in named.items()} for seed, named in results.items()
