@@ -12,10 +12,16 @@ import statistics
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command, seed_int
-from mmseg_langseg.apis.compare import ComparisonRow, compare_trained, compare_untrained
+from mmseg_langseg.apis.compare import (
+    ComparisonRow,
+    compare_trained,
+    compare_untrained,
+    seed_options,
+)
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.fileio import check_new, write_whole_file
+from mmseg_langseg.synthetic.renderer import SPLITS
 
 import torch
 
@@ -29,19 +35,16 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('configs', nargs='+', help='the first one also yields the untrained row')
     parser.add_argument('--clip-seeds', nargs='+', type=seed_int, default=[0, 1, 2])
     parser.add_argument('--clip', default='embedded:clip_resnet_tiny_seed{seed}')
-    parser.add_argument('--split', default='test', help="test split; 'tune' to choose settings")
+    parser.add_argument(
+        '--split', choices=SPLITS, default='test', help="test split; 'tune' to choose settings"
+    )
     parser.add_argument('--work-dir', default='work_dirs/compare')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, default={})
     return parser.parse_args(argv)
 
 
 def compare_seed(args: argparse.Namespace, seed: int) -> list[ComparisonRow]:
-    options = {
-        'model.clip.pretrained': args.clip.format(seed=seed),
-        'randomness.seed': seed,
-        'test_dataloader.dataset.split': args.split,
-        **args.cfg_options,
-    }
+    options = seed_options(args.clip, seed, args.split, args.cfg_options)
     folder = Path(args.work_dir) / f'seed{seed}'
     rows = [compare_untrained('CLIP', args.configs[0], str(folder / 'clip'), options)]
     for config in args.configs:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmseg_langseg.fileio import write_whole_file
+from mmseg_langseg.fileio import parse_json, write_whole_file
 
 from .launch import load_config
 from .resume import check_replaces_no_checkpoint, earlier_checkpoints
@@ -95,6 +95,36 @@ def compare_trained(
     return _once(name, work_dir, train, config, cfg_options)
 
 
+def compare_weights_of(
+    row: ComparisonRow,
+    name: str,
+    config: str | Path | Config,
+    work_dir: str,
+    cfg_options: dict[str, Any] | None = None,
+) -> ComparisonRow:
+    """Test the weights of a trained row with other options, or read a stored row."""
+    return _once(name, work_dir, lambda: (row.checkpoint, row.seconds), config, cfg_options)
+
+
+def seed_options(
+    clip: str, seed: int, split: str, cfg_options: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the options that compare all configs with the bundled CLIP of a seed.
+
+    Args:
+        clip: Weights with ``{seed}`` in their name, e.g. ``embedded:clip_resnet_tiny_seed{seed}``.
+        seed: Seed of the CLIP and of the training.
+        split: Split of the test.
+        cfg_options: Further options, which override these.
+    """
+    return {
+        'model.clip.pretrained': clip.format(seed=seed),
+        'randomness.seed': seed,
+        'test_dataloader.dataset.split': split,
+        **(cfg_options or {}),
+    }
+
+
 def settings_key(
     config: str | Path | Config, work_dir: str, cfg_options: dict[str, Any] | None = None
 ) -> str:
@@ -103,22 +133,47 @@ def settings_key(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def stored_row(
+    name: str,
+    config: str | Path | Config,
+    work_dir: str,
+    cfg_options: dict[str, Any] | None = None,
+) -> ComparisonRow | None:
+    """Read a finished row of a work directory, None if there is none.
+
+    Raises:
+        ValueError: The row was measured with other settings.
+    """
+    stored = _stored(work_dir)
+    key = stored.pop('settings', None)
+    if not stored:
+        return None
+    if key != settings_key(config, work_dir, cfg_options):
+        raise ValueError(
+            f'{_row_file(work_dir)} was measured with other settings than {name!r} has now: use '
+            'another work directory, or remove the file.'
+        )
+    return ComparisonRow(**stored)
+
+
+def _row_file(work_dir: str) -> Path:
+    return Path(work_dir) / 'row.json'
+
+
+def _stored(work_dir: str) -> dict[str, Any]:
+    file = _row_file(work_dir)
+    return parse_json(file.read_bytes(), f"'{file}'") if file.is_file() else {}
+
+
 def _once(name, work_dir, train, config, cfg_options) -> ComparisonRow:
     """Compute a row unless it is stored, so that interrupted comparisons resume.
 
     The file of an unfinished row holds its settings only.
     """
-    file = Path(work_dir) / 'row.json'
-    key = settings_key(config, work_dir, cfg_options)
-    stored = json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
-    is_same = stored.pop('settings', None) == key
-    if stored and not is_same:
-        raise ValueError(
-            f'{file} was measured with other settings than {name!r} has now: use another work '
-            'directory, or remove the file.'
-        )
-    if stored:
-        return ComparisonRow(**stored)
+    if (row := stored_row(name, config, work_dir, cfg_options)) is not None:
+        return row
+    file, key = _row_file(work_dir), settings_key(config, work_dir, cfg_options)
+    is_same = _stored(work_dir).get('settings') == key
     cfg = load_config(config, work_dir, cfg_options)
     with run_lock(cfg):
         # An interrupted training starts anew, as its time is measured.

@@ -27,11 +27,14 @@ class LoadSyntheticScene(BaseTransform):
             no labels; ``mask_rles`` has the unlabeled masks (list of COCO RLEs) and
             ``gt_seg_map`` the pixel index map of ``LoadUnlabeledMasks``, int32 (H, W).
         size: Side of the image in pixels.
+        exact_masks: One mask for each label of the scene instead of its overlapping masks, like the
+            masks of a labeled dataset without their labels.
     """
 
-    def __init__(self, with_masks: bool = False, size: int = 64) -> None:
+    def __init__(self, with_masks: bool = False, size: int = 64, exact_masks: bool = False) -> None:
         self.with_masks = with_masks
         self.size = size
+        self.exact_masks = exact_masks
 
     def transform(self, results: dict) -> dict:
         """Add the rendered scene."""
@@ -39,7 +42,8 @@ class LoadSyntheticScene(BaseTransform):
         results['img'] = np.ascontiguousarray(scene.image[..., ::-1])
         results['img_shape'] = results['ori_shape'] = scene.image.shape[:2]
         if self.with_masks:
-            results['mask_rles'] = encode_masks(scene.masks)
+            one_per_label = scene.labels == np.unique(scene.labels)[:, None, None]
+            results['mask_rles'] = encode_masks(one_per_label if self.exact_masks else scene.masks)
             results['gt_seg_map'] = pixel_index_map(*scene.image.shape[:2])
         else:
             results['gt_seg_map'] = _relabel(scene.labels, results.get('label_map'))
@@ -49,7 +53,10 @@ class LoadSyntheticScene(BaseTransform):
 
     def __repr__(self) -> str:
         """Return the class name and arguments."""
-        return f'{type(self).__name__}(with_masks={self.with_masks}, size={self.size})'
+        return (
+            f'{type(self).__name__}(with_masks={self.with_masks}, size={self.size}, '
+            f'exact_masks={self.exact_masks})'
+        )
 
 
 def _relabel(labels: np.ndarray, label_map: dict | None) -> np.ndarray:

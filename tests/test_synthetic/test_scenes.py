@@ -224,6 +224,17 @@ def test_loader_with_masks_shows_no_labels():
     assert results['img_shape'] == results['ori_shape'] == (64, 64)
 
 
+def test_exact_masks_are_those_of_the_labels():
+    results = LoadSyntheticScene(with_masks=True, exact_masks=True)(
+        dict(split='train', scene_index=3)
+    )
+    labels = render_scene('train', 3).labels
+    decoded = coco_mask.decode(results['mask_rles']).transpose(2, 0, 1).astype(bool)
+    assert len(decoded) == len(np.unique(labels)) > 1
+    for mask, label in zip(decoded, np.unique(labels), strict=True):
+        np.testing.assert_array_equal(mask, labels == label)
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [(dict(split='val', num_scenes=3), 'val'), (dict(split='test', num_scenes=0), 'got 0')],

@@ -24,6 +24,7 @@ COMMANDS = sorted(
 )  # fmt: skip
 # Arguments of each command with a missing file or folder.
 MISSING = {
+    'ablations': ['--work-dir', 'file/work'],
     'benchmark_training': ['gone.py', '--what', 'test'],
     'benchmark_loading': ['--images', '0'],
     'benchmark_peers': ['gone'],
@@ -106,6 +107,7 @@ def test_a_missing_file_ends_in_a_message(path, call):
 
 
 CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
+NO_POSITIONAL = ('ablations', 'quickstart', 'benchmark_sam', 'benchmark_loading')
 
 
 @pytest.mark.parametrize(
@@ -125,13 +127,17 @@ CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
         ('benchmark_loading', '--masks', '0'),
         ('benchmark_peers', '--templates', '81'),
         ('compare', '--clip-seeds', '-1'),
+        ('ablations', '--clip-seeds', 'x'),
+        ('ablations', '--tables', '7'),
+        ('ablations', '--split', 'nowhere'),
+        ('compare', '--split', 'nowhere'),
         ('evaluate_clip', '--scenes', '0'),
         ('teach_words', '--lr', 'nan'),
         ('test', '--wait-time', '-1'),
     ],
 )  # fmt: skip
 def test_numbers_out_of_range_are_refused_at_once(name, option, value, call):
-    positional = [] if name in ('quickstart', 'benchmark_sam', 'benchmark_loading') else ['x.py']
+    positional = [] if name in NO_POSITIONAL else ['x.py']
     code, said = call(tool_path(name), *positional, f'{option}={value}')
     assert code == 2 and f'argument {option}:' in said and value in said
 
