@@ -14,11 +14,11 @@ VIT = load('maskclip/vit_synthetic.py').clip
 
 
 @pytest.mark.parametrize(
-    ('arch', 'weights'),
-    [(ARCH, f'embedded:clip_resnet_tiny_seed{seed}') for seed in (0, 1, 2)]
-    + [(VIT.arch, VIT.pretrained)],
+    ('arch', 'weights', 'share'),
+    [(ARCH, f'embedded:clip_resnet_tiny_seed{seed}', 0.6) for seed in (0, 1, 2)]
+    + [(VIT.arch, VIT.pretrained, 0.5)],
 )
-def test_it_knows_a_shape(arch, weights):
+def test_it_knows_a_shape(arch, weights, share):
     """Zero-shot classification recognizes the object of single-object scenes."""
     import numpy as np
 
@@ -41,7 +41,7 @@ def test_it_knows_a_shape(arch, weights):
         image = clip.encode_image(torch.stack(images).float(), normalize=True)
         text = clip.encode_text(words, normalize=True)
     right = ((image @ text.T).argmax(1) == torch.tensor(labels)).float().mean()
-    assert right > 0.6, right  # 1/12 by chance
+    assert right > share, right  # 1/12 by chance
 
 
 def test_size_and_missing_name():

@@ -52,17 +52,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     length.add_argument(
         '--seconds', type=number_in(0, above=True), help='training time instead of a step count'
     )
-    parser.add_argument('--tower', default='langseg_resnet_tiny', help='a timm model')
+    parser.add_argument(
+        '--tower', default='langseg_resnet_tiny', help='a timm model; ignored with --teacher'
+    )
     parser.add_argument(
         '--teacher',
         type=Path,
-        help='compact CLIP file: train a vision transformer against its text tower instead',
+        help='compact CLIP file; trains a vision transformer against its frozen text tower',
     )
     parser.add_argument(
         '--distillation',
         type=number_in(0),
         default=10.0,
-        help="weight of the distance from the teacher's image embeddings",
+        help="weight of the distance from the teacher's image embeddings; only with --teacher",
     )
     parser.add_argument(
         '--close-ups',
@@ -201,6 +203,13 @@ def train(
     print()
 
 
+def _settings(args: argparse.Namespace) -> dict:
+    """Return the options that a training depends on."""
+    unused = {'out', 'pool_dir', 'debug', 'tower' if args.teacher else 'distillation'}
+    settings = {name: value for name, value in vars(args).items() if name not in unused}
+    return settings | dict(teacher=args.teacher and args.teacher.name)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Render, train, store, evaluate."""
     args = parse_args(argv)
@@ -217,8 +226,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     model = training.model
     others = load_scenes('train', 200)[0]
     tune = load_scenes('tune', 300)
-    settings = {k: v for k, v in vars(args).items() if k not in ('out', 'pool_dir', 'teacher')}
-    lines = [dict(settings, words=training.num_words, torch=torch.__version__)]
+    lines = [dict(_settings(args), words=training.num_words, torch=torch.__version__)]
 
     def report(**figures) -> None:
         words = training.words(TEMPLATES['single'])
