@@ -11,5 +11,7 @@ clip = dict(
 )
 model = dict(
     clip=clip,
-    backbone=dict(_delete_=True, type='CLIPVisionTransformer', trainable='attention'),
+    backbone=dict(
+        _delete_=True, type='CLIPVisionTransformer', readout='value_cls', trainable='attention'
+    ),
 )
