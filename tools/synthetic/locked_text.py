@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import mmseg_langseg.synthetic.tiny_resnet  # noqa: F401  (registers the trunk in timm)
-from mmseg_langseg.models.clip_files import read_clip_file
+from mmseg_langseg.models.clip_files import ClipFile, read_clip_file
 from mmseg_langseg.models.clip_loader import load_clip
 
 import numpy as np
@@ -16,6 +16,19 @@ from torch import Tensor, nn
 
 VIT = dict(image_size=64, patch_size=8, width=64, layers=4, head_width=16)
 PART = 500
+
+
+def read_teacher(path: Path) -> ClipFile:
+    """Read a compact CLIP file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is in another format.
+    """
+    file = read_clip_file(path)
+    if file.token_embedding is None:
+        raise ValueError(f'{str(path)!r} is not a compact CLIP file (train_clip.py).')
+    return file
 
 
 class LockedTextTraining:
@@ -40,9 +53,7 @@ class LockedTextTraining:
         seed: int,
         distillation: float,
     ) -> None:
-        self.file = read_clip_file(teacher)
-        if self.file.token_embedding is None:
-            raise ValueError(f'{str(teacher)!r} is not a compact CLIP file (train_clip.py).')
+        self.file = read_teacher(teacher)
         other = load_clip(self.file.arch, teacher)
         self.arch = self.file.arch | dict(vision_cfg=VIT)
         torch.manual_seed(seed)

@@ -33,7 +33,7 @@ import torch
 from clip_output import check_outputs, write_clip, write_log
 from compact_training import CompactTraining
 from evaluate_clip import TEMPLATES, evaluate, load_scenes, normalize
-from locked_text import LockedTextTraining
+from locked_text import LockedTextTraining, read_teacher
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 
@@ -215,6 +215,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     check_output_folder(str(args.out.parent), 'The folder of --out')
     check_outputs(args.out)
+    if args.teacher is not None:
+        read_teacher(args.teacher)  # errors come before the rendering
     torch.set_num_threads(args.threads)
     print(f'rendering {args.pool_size} scenes (kept in {args.pool_dir})')
     pool, notes = render_pool(args.pool_dir, args.pool_size, args.threads)
