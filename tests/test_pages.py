@@ -37,7 +37,7 @@ def test_data_page_names_every_dataset_and_its_folders():
         'views',
         'maskclip_test',
     }
-    shared |= {'synthetic', 'synthetic_views'}  # no files
+    shared |= {'synthetic', 'synthetic_centered', 'synthetic_masks', 'synthetic_views'}  # no files
     shared |= {'pascal_voc_aug'}  # docs/clips4_evaluation.md
     for path in sorted((ROOT / '_base_' / 'datasets').glob('*.py')):
         if path.stem in shared:

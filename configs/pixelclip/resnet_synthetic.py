@@ -1,6 +1,6 @@
 # PixelCLIP on the bundled synthetic dataset with a tiny CLIP (0.5 M parameters in the image tower).
 # Needs no weights and no data; settings that differ from other configs were chosen on 'tune'.
-_base_ = ['../_base_/datasets/synthetic.py', '../_base_/default_runtime.py']
+_base_ = ['../_base_/datasets/synthetic_masks.py', '../_base_/default_runtime.py']
 clip = dict(
     arch=dict(
         embed_dim=64,
@@ -44,8 +44,6 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=300, T_max=300, eta_min_ratio=0.1),
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=300, val_interval=300)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 default_hooks = dict(checkpoint=dict(interval=300))
 custom_hooks = [
     dict(type='DatasetVocabularyHook'),

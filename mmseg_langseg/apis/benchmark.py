@@ -16,7 +16,8 @@ _KEYS = ('test_dataloader', 'test_evaluator', 'test_pipeline', 'tta_pipeline', '
 def use_benchmark(cfg: Config, benchmark: str) -> None:
     """Replace the test settings of a config with those of a benchmark, in place.
 
-    This sets the dataset, the test and TTA pipelines, the metrics and the class prompts.
+    This sets the dataset, the test and TTA pipelines, the metrics and the class prompts, and adds
+    the ``test_hooks`` of the benchmark.
 
     Args:
         cfg: Config of any segmentor.
@@ -41,6 +42,7 @@ def use_benchmark(cfg: Config, benchmark: str) -> None:
         if source.get(key) is not None:
             cfg[key] = source[key]
     cfg.test_cfg = dict(type='TestLoop')
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), *source.get('test_hooks', [])]
     head = cfg.model.get('decode_head')
     if head is not None and 'text_encoder' in head:
         head.vocabulary = source.get('vocabulary')

@@ -142,6 +142,7 @@ def _record(
         model=cfg.model.to_dict(),
         dataset=cfg.test_dataloader.dataset.to_dict(),
         evaluator=cfg.test_evaluator,
+        hooks=cfg.get('custom_hooks'),
     )
     text = json.dumps(settings, sort_keys=True, default=str)
     return dict(

@@ -20,7 +20,12 @@ def test_the_test_becomes_the_benchmarks(name):
     for key in ('test_dataloader', 'test_evaluator', 'tta_pipeline', 'memory_split'):
         assert cfg.get(key) == source.get(key)
     assert cfg.model.decode_head.vocabulary == source.get('vocabulary')
-    assert (source.get('vocabulary') is None) == (name == PHOTOS)
+    own_names = name == PHOTOS or name.startswith('synthetic')
+    assert (source.get('vocabulary') is None) == own_names
+    hooks = [*before.custom_hooks, *source.get('test_hooks', [])]
+    assert cfg.custom_hooks == hooks and (len(hooks) > len(before.custom_hooks)) == (
+        name == 'synthetic_centered'
+    )
     # The training settings are unchanged.
     assert cfg.train_dataloader == before.train_dataloader
     assert cfg.val_dataloader == before.val_dataloader

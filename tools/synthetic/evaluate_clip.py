@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
+from mmseg_langseg.models.backbones.readouts.value import ValueReadout
 from mmseg_langseg.models.clip_files import read_clip_file
 from mmseg_langseg.models.clip_loader import load_clip
 from mmseg_langseg.models.text_encoders.templates import IMAGENET_SELECT, SINGLE
@@ -14,6 +15,7 @@ from mmseg_langseg.synthetic.renderer import CLASSES, OBJECT_CLASSES, SPLITS, re
 import numpy as np
 import open_clip
 import torch
+from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 MEAN = torch.tensor([122.7709383, 116.7460125, 104.09373615]).view(3, 1, 1)
@@ -34,9 +36,25 @@ def average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
 
 
 def dense_features(model: nn.Module, images: Tensor) -> Tensor:
-    """Return dense features (B, D, h, w): every cell is projected, instead of the pooled vector."""
+    """Return dense features (B, D, h, w): every cell is projected, instead of the pooled vector.
+
+    A vision transformer is read out by its value path (MaskCLIP).
+    """
+    if isinstance(model.visual, VisionTransformer):
+        return _value_features(model.visual, images)
     cells = model.visual.trunk.forward_features(images)
     return model.visual.head(cells.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _value_features(visual: VisionTransformer, images: Tensor) -> Tensor:
+    tokens = visual.conv1(images).flatten(2).transpose(1, 2)
+    class_token = visual.class_embedding.expand(len(images), 1, -1)
+    tokens = visual.ln_pre(torch.cat([class_token, tokens], dim=1) + visual.positional_embedding)
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        tokens = block(tokens)
+    cells = visual.ln_post(ValueReadout()(last, tokens, visual.grid_size)[:, 1:]) @ visual.proj
+    return cells.transpose(1, 2).unflatten(2, visual.grid_size)
 
 
 def upsampled_logits(features: Tensor, words: Tensor) -> Tensor:

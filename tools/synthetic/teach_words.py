@@ -29,10 +29,11 @@ import numpy as np
 import open_clip
 import torch
 from clip_output import check_outputs, write_clip, write_log
+from compact_training import CompactVocabulary
 from evaluate_clip import average_precision, load_scenes, normalize
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
-from train_clip import CompactVocabulary, render_pool
+from train_clip import render_pool
 
 LONGEST = 40
 

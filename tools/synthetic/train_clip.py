@@ -1,8 +1,8 @@
-"""Train the tiny CLIP of the synthetic dataset on its captions and write a compact file.
+"""Train a tiny CLIP of the synthetic dataset on its captions and write a compact file.
 
 The image tower and the text tower are open_clip's own classes. Of the 49408 token embeddings, only
 those used by captions are part of the trained model; the others keep their seeded initial values
-and are not stored.
+and are not stored. With --teacher, only an image tower is trained, a vision transformer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import mmseg_langseg.synthetic.tiny_resnet  # noqa: F401  (registers the trunk in timm)
 from mmseg_langseg.apis.command_line import (
     command_parser,
     number_in,
@@ -27,19 +26,18 @@ from mmseg_langseg.apis.command_line import (
 )
 from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.synthetic import renderer, shapes
-from mmseg_langseg.synthetic.renderer import CLASSES, OBJECT_CLASSES, render_scene
+from mmseg_langseg.synthetic.renderer import OBJECT_CLASSES, render_scene
 
 import numpy as np
-import open_clip
 import torch
 from clip_output import check_outputs, write_clip, write_log
-from evaluate_clip import TEMPLATES, encode_words, evaluate, load_scenes, normalize
+from compact_training import CompactTraining
+from evaluate_clip import TEMPLATES, evaluate, load_scenes, normalize
+from locked_text import LockedTextTraining, read_teacher
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 
-TOKEN_STD = 0.02
 CHUNK = 250
-CLOSE_UP_SHARE = 0.3
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -54,7 +52,26 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     length.add_argument(
         '--seconds', type=number_in(0, above=True), help='training time instead of a step count'
     )
-    parser.add_argument('--tower', default='langseg_resnet_tiny', help='a timm model')
+    parser.add_argument(
+        '--tower', default='langseg_resnet_tiny', help='a timm model; ignored with --teacher'
+    )
+    parser.add_argument(
+        '--teacher',
+        type=Path,
+        help='compact CLIP file; trains a vision transformer against its frozen text tower',
+    )
+    parser.add_argument(
+        '--distillation',
+        type=number_in(0),
+        default=10.0,
+        help="weight of the distance from the teacher's image embeddings; only with --teacher",
+    )
+    parser.add_argument(
+        '--close-ups',
+        type=number_in(0, 1),
+        default=0.3,
+        help='share of the training on crops of single objects',
+    )
     parser.add_argument('--batch-size', type=positive_int, default=64)
     parser.add_argument('--lr', type=number_in(0, above=True), default=2e-3)
     parser.add_argument(
@@ -64,16 +81,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--threads', type=positive_int, default=2)
     parser.add_argument('--test-scenes', type=positive_int, default=1000)
     return parser.parse_args(argv)
-
-
-def clip_arch(tower: str) -> dict:
-    """Return the arguments of ``open_clip.CLIP``."""
-    return dict(
-        embed_dim=64,
-        vision_cfg=dict(timm_model_name=tower, timm_pool='', timm_proj='linear', image_size=64),
-        text_cfg=dict(context_length=77, vocab_size=49408, width=64, heads=4, layers=2),
-        quick_gelu=False,
-    )
 
 
 def _render_chunk(split: str, start: int, count: int) -> tuple[np.ndarray, list]:
@@ -120,69 +127,6 @@ def render_pool(folder: Path, size: int, workers: int) -> tuple[np.ndarray, list
     return np.load(path, mmap_mode='r'), json.loads(notes.read_text())
 
 
-class CompactVocabulary:
-    """Tokens of a set of texts, renumbered in order so that the end token stays the largest."""
-
-    def __init__(self, texts: list[str]) -> None:
-        self._tokenize = open_clip.SimpleTokenizer()
-        tokens = self._tokenize(sorted(set(texts)))
-        self.ids = torch.unique(tokens)
-        self.length = int((tokens != 0).sum(dim=1).max())
-
-    def __call__(self, texts: list[str]) -> Tensor:
-        """Return token positions (N, length) in the compact vocabulary."""
-        tokens = self._tokenize(texts)[:, : self.length]
-        positions = torch.searchsorted(self.ids, tokens)
-        known = self.ids[positions.clamp_max(len(self.ids) - 1)] == tokens
-        if not known.all():
-            raise ValueError(f'a word of {texts[int((~known).any(1).nonzero()[0])]!r} is unknown')
-        return positions
-
-
-def build(arch: dict, seed: int, vocabulary: CompactVocabulary) -> tuple[nn.Module, nn.Module]:
-    """Build the whole model and the smaller one that is trained, with the same weights."""
-    torch.manual_seed(seed)
-    whole = open_clip.CLIP(**arch)
-    generator = torch.Generator().manual_seed(seed)
-    table = torch.randn(whole.token_embedding.weight.shape, generator=generator) * TOKEN_STD
-    whole.token_embedding.weight.data.copy_(table)
-    text_cfg = arch['text_cfg'] | dict(
-        vocab_size=len(vocabulary.ids), context_length=vocabulary.length
-    )
-    small = open_clip.CLIP(**(arch | dict(text_cfg=text_cfg)))
-    weights = whole.state_dict()
-    weights['token_embedding.weight'] = table[vocabulary.ids]
-    weights['positional_embedding'] = weights['positional_embedding'][: vocabulary.length]
-    small.load_state_dict(weights)
-    return whole, small
-
-
-def compact_file(whole: nn.Module, small: nn.Module, arch: dict, seed: int, ids: Tensor) -> dict:
-    """Collect the stored tensors: matrices as float16, vectors and statistics unchanged."""
-
-    def stored(tensor: Tensor) -> Tensor:
-        return tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor.clone()
-
-    weights = small.state_dict()
-    rows = weights.pop('token_embedding.weight')
-    positions = whole.positional_embedding.detach().clone()
-    positions[: len(weights['positional_embedding'])] = weights['positional_embedding']
-    weights['positional_embedding'] = positions
-    return dict(
-        arch=arch,
-        state_dict={name: stored(value) for name, value in weights.items()},
-        token_embedding=dict(ids=ids, rows=stored(rows), seed=seed, std=TOKEN_STD),
-    )
-
-
-def round_trip(file: dict, small: nn.Module, length: int) -> None:
-    """Load the rounded weights back, so that the evaluated model is the stored one."""
-    weights = {name: value.float() for name, value in file['state_dict'].items()}
-    weights['token_embedding.weight'] = file['token_embedding']['rows'].float()
-    weights['positional_embedding'] = weights['positional_embedding'][:length]
-    small.load_state_dict(weights)
-
-
 def close_up(images: np.ndarray, middles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Crop 40 x 40 pixels around the given points (N, 2), which saves computation."""
     corners = np.clip(middles - 20 + rng.integers(-4, 5, middles.shape), 0, 24)
@@ -202,44 +146,35 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
     return normalize(padded[:, top : top + height, left : left + width, rng.permutation(3)])
 
 
-def contrastive_loss(model: nn.Module, images: Tensor, tokens: Tensor) -> Tensor:
-    """Compute CLIP's symmetric loss; equal captions in a batch are positives of one another."""
-    image = model.encode_image(images, normalize=True)
-    text = model.encode_text(tokens, normalize=True)
-    logits = model.logit_scale.exp() * image @ text.T
-    same = (tokens[:, None] == tokens[None]).all(dim=-1).float()
-    target = same / same.sum(dim=1, keepdim=True)
-    loss = nn.functional.cross_entropy
-    return (loss(logits, target) + loss(logits.T, target)) / 2
-
-
 def make_optimizer(model: nn.Module, lr: float) -> torch.optim.Optimizer:
     """Build AdamW, without weight decay on vectors, embeddings and the scale."""
-    plain = {'token_embedding.weight', 'positional_embedding'}
+    plain = {'token_embedding.weight', 'positional_embedding', 'visual.positional_embedding'}
     decayed, free = [], []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         (free if parameter.ndim < 2 or name in plain else decayed).append(parameter)
     groups = [dict(params=decayed, weight_decay=0.05), dict(params=free, weight_decay=0.0)]
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98))
 
 
 def train(
-    model: nn.Module,
+    training: CompactTraining | LockedTextTraining,
     pool: np.ndarray,
     notes: list,
-    tokens: Tensor,
     args: argparse.Namespace,
     report: callable,
 ) -> None:
     """Train a CLIP; the first part uses close-ups of scenes with one object only."""
     rng = np.random.default_rng(args.seed)
+    model = training.model
     optimizer = make_optimizer(model, args.lr)
     single = np.flatnonzero(np.array([note[1] for note in notes]) == 1)
     everything, middles = np.arange(len(pool)), np.array([note[2:] for note in notes])
     order, bar, start = np.empty(0, int), ProgressBar(100), time.time()
     step, done, seen, next_report, paused, easy = 0, 0.0, 0, 0.1, 0.0, True
     while done < 1:
-        if easy and done >= CLOSE_UP_SHARE:
+        if easy and done >= args.close_ups:
             easy, order = False, order[:0]
         if len(order) < args.batch_size:
             order = rng.permutation(single if easy else everything)
@@ -248,7 +183,7 @@ def train(
         for group in optimizer.param_groups:
             group['lr'] = args.lr * max(rate, 0.001)
         images = close_up(pool[batch], middles[batch], rng) if easy else pool[batch]
-        loss = contrastive_loss(model, augment(images, rng), tokens[batch])
+        loss = training.loss(augment(images, rng), batch)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -268,39 +203,43 @@ def train(
     print()
 
 
+def _settings(args: argparse.Namespace) -> dict:
+    """Return the options that a training depends on."""
+    unused = {'out', 'pool_dir', 'debug', 'tower' if args.teacher else 'distillation'}
+    settings = {name: value for name, value in vars(args).items() if name not in unused}
+    return settings | dict(teacher=args.teacher and args.teacher.name)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Render, train, store, evaluate."""
     args = parse_args(argv)
     check_output_folder(str(args.out.parent), 'The folder of --out')
     check_outputs(args.out)
+    if args.teacher is not None:
+        read_teacher(args.teacher)  # errors come before the rendering
     torch.set_num_threads(args.threads)
     print(f'rendering {args.pool_size} scenes (kept in {args.pool_dir})')
     pool, notes = render_pool(args.pool_dir, args.pool_size, args.threads)
     captions = [note[0] for note in notes]
-    prompts = [t.format(name) for t in TEMPLATES['ensemble'] for name in CLASSES]
-    vocabulary = CompactVocabulary(captions + prompts)
-    arch = clip_arch(args.tower)
-    whole, model = build(arch, args.seed, vocabulary)
-    model.to(memory_format=torch.channels_last)
-    tokens = vocabulary(captions)
+    if args.teacher is None:
+        training = CompactTraining(args.tower, captions, args.seed)
+    else:
+        training = LockedTextTraining(args.teacher, pool, captions, args.seed, args.distillation)
+    model = training.model
     others = load_scenes('train', 200)[0]
     tune = load_scenes('tune', 300)
-    settings = {k: v for k, v in vars(args).items() if k not in ('out', 'pool_dir')}
-    lines = [dict(settings, words=len(vocabulary.ids), torch=torch.__version__)]
+    lines = [dict(_settings(args), words=training.num_words, torch=torch.__version__)]
 
     def report(**figures) -> None:
-        words = encode_words(model, vocabulary, TEMPLATES['single'])
+        words = training.words(TEMPLATES['single'])
         lines.append(dict(split='tune', **figures, **evaluate(model, words, *tune, others)))
         print(f'\n{lines[-1]}', flush=True)
 
-    train(model, pool, notes, tokens, args, report)
-    file = compact_file(whole, model, arch, args.seed, vocabulary.ids)
-    round_trip(file, model, vocabulary.length)
-    write_clip(args.out, file)
+    train(training, pool, notes, args, report)
+    write_clip(args.out, training.finish())
     images, labels = load_scenes('test', args.test_scenes)
     for kind, templates in TEMPLATES.items():
-        words = encode_words(model, vocabulary, templates)
-        figures = evaluate(model, words, images, labels, others)
+        figures = evaluate(model, training.words(templates), images, labels, others)
         lines.append(dict(split='test', templates=kind, **figures))
         print(lines[-1])
     write_log(args.out, lines)

@@ -1,5 +1,5 @@
 # Augmented views of the bundled synthetic dataset; regions are a partition of its unlabeled masks.
-_base_ = ['./synthetic.py', '../splits/synthetic.py']
+_base_ = ['./synthetic_masks.py', '../splits/synthetic.py']
 views_pipeline = [
     dict(type='LoadSyntheticScene', with_masks=True),
     dict(type='LoadRegionMap', source='masks'),

@@ -28,8 +28,6 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=450, T_max=450, eta_min_ratio=0.1),
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=450, val_interval=450)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 custom_hooks = [
     dict(type='DatasetVocabularyHook'),
     dict(type='MaskClusteringHook', interval=50, histogram_interval=450),

@@ -3,7 +3,7 @@
 # less stably. No other setting was tried.
 _base_ = [
     '../../_base_/models/distilled_synthetic.py',
-    '../../_base_/datasets/synthetic.py',
+    '../../_base_/datasets/synthetic_masks.py',
     '../../_base_/default_runtime.py',
 ]
 load_from = 'work_dirs/resnet_synthetic/iter_450.pth'  # the trained student

@@ -1,0 +1,3 @@
+# Ordinary attention, without residual and MLP of the last block.
+_base_ = '../vit_synthetic.py'
+model = dict(backbone=dict(readout=dict(type='attention', terms=('qk',), residual=False)))

@@ -1,0 +1,3 @@
+# SCLIP without residual and MLP of the last block.
+_base_ = '../vit_synthetic.py'
+model = dict(backbone=dict(readout=dict(residual=False)))
