@@ -57,10 +57,9 @@ class LockedTextTraining:
         other = load_clip(self.file.arch, teacher)
         self.arch = self.file.arch | dict(vision_cfg=VIT)
         torch.manual_seed(seed)
-        self.model = open_clip.CLIP(**self.arch).requires_grad_(False)
-        weights = other.state_dict()
-        kept = {name: value for name, value in weights.items() if not name.startswith('visual.')}
-        self.model.load_state_dict(kept, strict=False)
+        self.model = open_clip.CustomTextCLIP(**self.arch).requires_grad_(False)
+        self.model.text.load_state_dict(other.text.state_dict())
+        self.model.logit_scale.copy_(other.logit_scale)
         self.model.visual.requires_grad_(True)
         self.distillation = distillation
         self.num_words = len(self.file.token_embedding['ids'])
