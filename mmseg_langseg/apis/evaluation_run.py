@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import inspect
 import json
 import platform
 import subprocess
@@ -15,8 +16,10 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier
+from mmseg.registry import MODELS
 
 from mmseg_langseg.fileio import parse_json
+from mmseg_langseg.models.backbones import tower_class
 from mmseg_langseg.version import __version__
 
 from .benchmark import benchmark_name
@@ -169,7 +172,7 @@ def _shown_settings(cfg: Config) -> dict[str, Any]:
     return dict(
         tower=str(clip.get('arch', tower.get('arch', tower.get('type')))),
         pretrained=clip.get('pretrained', tower.get('pretrained')),
-        readout=tower.get('readout'),
+        readout=_readout(tower, clip),
         template_set=head.get('templates', 'imagenet_select') if 'text_encoder' in head else None,
         class_names=head.get('vocabulary') or 'of the dataset',
         image_scale=resize[0] if resize else None,
@@ -178,6 +181,16 @@ def _shown_settings(cfg: Config) -> dict[str, Any]:
         masks=classified_masks(cfg),
         corruption=corruption and '{corruption}, severity {severity}'.format(**corruption),
     )
+
+
+def _readout(tower: dict[str, Any], clip: dict[str, Any]) -> Any:
+    """Return the read-out of an image tower: that of the config, or the default of its class."""
+    kind, arch = tower.get('type'), tower.get('arch', clip.get('arch'))
+    if 'readout' in tower or kind is None:
+        return tower.get('readout')
+    kind = tower_class(arch) if kind == 'CLIPImageTower' else MODELS.get(kind)
+    option = inspect.signature(kind).parameters.get('readout')
+    return None if option is None else option.default or 'of the model'
 
 
 def _stored(path: Path, record: dict[str, Any]) -> dict[str, Any] | None:

@@ -129,7 +129,7 @@ def test_models_of_one_table_share_the_protocol(protocol):
             ('data_preprocessor', ('input_size', 'size_divisor')),
         ):
             assert all(model[part][key] == models[0][part][key] for key in keys)
-    assert len({str(model.backbone.readout) for model in models}) == 3
+    assert len({str(model.backbone.get('readout')) for model in models}) == 3
 
 
 @pytest.mark.parametrize('method', PROTOCOLS)

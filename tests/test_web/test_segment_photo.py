@@ -107,7 +107,7 @@ def test_a_class_called_other_is_annotated(page, photo):
 def test_warnings_are_part_of_the_message(page, photo):
     message = page(photo, 'zebra; ring', 'embedded', threshold=1)[1]
     assert "does not know 'zebra'" in message and "All pixels are 'other': lower the" in message
-    assert 'CLIP reads 77 tokens' in page(photo, 'ring; ' + 'very ' * 80, 'embedded')[1]
+    assert 'encoder reads 77 tokens' in page(photo, 'ring; ' + 'very ' * 80, 'embedded')[1]
 
 
 def png(size, mode='1'):

@@ -59,7 +59,7 @@ class LockedTextTraining:
         torch.manual_seed(seed)
         self.model = open_clip.CustomTextCLIP(**self.arch).requires_grad_(False)
         self.model.text.load_state_dict(other.text.state_dict())
-        self.model.logit_scale.copy_(other.logit_scale)
+        self.model.logit_scale.copy_(other.logit_scale.detach())
         self.model.visual.requires_grad_(True)
         self.distillation = distillation
         self.num_words = len(self.file.token_embedding['ids'])
