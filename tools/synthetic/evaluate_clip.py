@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
+from mmseg_langseg.models.backbones.blocks import OpenCLIPBlock
 from mmseg_langseg.models.backbones.readouts.value import ValueReadout
 from mmseg_langseg.models.clip_files import read_clip_file
 from mmseg_langseg.models.clip_loader import load_clip
@@ -53,7 +54,10 @@ def _value_features(visual: VisionTransformer, images: Tensor) -> Tensor:
     *blocks, last = visual.transformer.resblocks
     for block in blocks:
         tokens = block(tokens)
-    cells = visual.ln_post(ValueReadout()(last, tokens, visual.grid_size)[:, 1:]) @ visual.proj
+    cells = (
+        visual.ln_post(ValueReadout()(OpenCLIPBlock(last), tokens, visual.grid_size)[:, 1:])
+        @ visual.proj
+    )
     return cells.transpose(1, 2).unflatten(2, visual.grid_size)
 
 
