@@ -16,6 +16,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
     labels=dict(type='LabelCheckHook'),
+    throughput=dict(type='ThroughputHook'),
 )
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'

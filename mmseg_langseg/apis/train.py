@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
@@ -35,7 +36,8 @@ def run_training(
         work_dir: Folder for logs and checkpoints; see ``load_config``.
         resume: True resumes from the newest readable checkpoint in the work directory, or starts a
             new training if it holds none; a path resumes from that checkpoint.
-        amp: Train with automatic mixed precision.
+        amp: Train with automatic mixed precision: bfloat16 on a CPU and on GPUs that have it
+            (NVIDIA: since Ampere), float16 with a scaled loss on others.
         cfg_options: Dotted keys and values that override the config.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         known: Known classes of CLIP-S4 or MaskCLIP+, see ``set_known``.
@@ -91,7 +93,8 @@ def warn_of_batch_size(runner: Runner) -> None:
     wanted = schedule.get('base_batch_size')
     processes = get_world_size()
     size = runner.cfg.train_dataloader.get('batch_size', 1) * processes
-    if wanted is None or wanted == size or schedule.get('enable'):
+    accumulated = (runner.cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if wanted is None or wanted == size * accumulated or schedule.get('enable'):
         return
     remedy = f'--cfg-options train_dataloader.batch_size={wanted // processes}'
     if wanted % processes:
@@ -103,19 +106,24 @@ def warn_of_batch_size(runner: Runner) -> None:
 
 
 def _enable_amp(cfg: Config) -> None:
-    if get_device() == 'cpu':
-        raise ValueError(
-            'Mixed precision (--amp) needs a GPU, but torch finds none on this machine; '
-            'train without --amp.'
-        )
+    """Set the optimizer wrapper for mixed precision; one that the config has stays as it is."""
+    device = get_device()
+    if device == 'mps':
+        raise ValueError("Mixed precision (--amp) is not available on the device 'mps'.")
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+    if kind == 'BFloat16OptimWrapper' or (kind == 'AmpOptimWrapper' and device != 'cpu'):
+        return
+    if kind != 'OptimWrapper':
         raise ValueError(
             f'Mixed precision (--amp) replaces an optim_wrapper of type OptimWrapper, but the '
-            f'config has {kind!r}.'
+            f'config has {kind!r}, and the device is {device!r}.'
         )
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    cfg.optim_wrapper.type = 'BFloat16OptimWrapper' if _has_bfloat16(device) else 'AmpOptimWrapper'
+
+
+def _has_bfloat16(device: str) -> bool:
+    """Whether a device computes in bfloat16; older GPUs only emulate it, slowly."""
+    return device == 'cpu' or (device == 'cuda' and torch.cuda.get_device_capability() >= (8, 0))
 
 
 def _set_resume(cfg: Config, resume: bool | str, trust: bool) -> list[str]:

@@ -1,6 +1,7 @@
-"""Hooks and checkpoint loading."""
+"""Hooks, optimizer wrapper and checkpoint loading."""
 
 from . import checkpoint_loaders  # noqa: F401  (registers them)
+from .bfloat16_optim_wrapper import BFloat16OptimWrapper
 from .hooks import (
     CheckpointFitHook,
     DatasetVocabularyHook,
@@ -13,6 +14,7 @@ from .hooks import (
 )
 
 __all__ = [
+    'BFloat16OptimWrapper',
     'CheckpointFitHook',
     'DatasetVocabularyHook',
     'FiniteLossHook',

@@ -32,3 +32,14 @@ def test_a_batch_that_the_schedule_is_not_made_for(
     else:
         (text,) = runner.logger.warning.call_args.args
         assert re.search(warning, text), text
+
+
+def test_accumulated_batches_count_together(monkeypatch):
+    cfg = ConfigDict(
+        train_dataloader=dict(batch_size=12),
+        optim_wrapper=dict(accumulative_counts=4),
+        auto_scale_lr=dict(base_batch_size=48),
+    )
+    runner = SimpleNamespace(cfg=cfg, logger=Mock())
+    train.warn_of_batch_size(runner)
+    runner.logger.warning.assert_not_called()

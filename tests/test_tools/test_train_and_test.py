@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -112,10 +113,17 @@ def test_bad_arguments_end_with_their_value(
         run(name, *[arg.format(config=tiny_config) for arg in args])
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='mixed precision works here')
-def test_amp_on_a_cpu_says_so(tiny_config):
-    with pytest.raises(ValueError, match='--amp'):
-        run('train', tiny_config, '--amp')
+def test_amp_trains_on_any_device(tiny_config, tmp_path):
+    work = tmp_path / 'work'
+    run('train', tiny_config, '--work-dir', work, '--amp')
+    assert re.search(r"type='(BFloat16|Amp)OptimWrapper'", logs(work))
+    weights = torch.load(work / 'iter_4.pth', weights_only=False)['state_dict']
+    assert all(value.dtype != torch.bfloat16 for value in weights.values())
+    (path,) = work.rglob('scalars.json')
+    for line in path.read_text().splitlines()[1:4]:
+        scalars = json.loads(line)
+        assert scalars['images_per_second'] > 0 and 0 <= scalars['data_wait_share'] <= 1
+    assert logs(work).count('images_per_second: ') == 3
 
 
 @pytest.mark.multiprocess

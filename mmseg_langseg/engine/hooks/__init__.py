@@ -1,6 +1,7 @@
 """Hooks for mask clusters, test vocabulary, label checks, logits, checkpoints and logs."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
+from .compile_hook import CompileHook
 from .dataset_vocabulary_hook import DatasetVocabularyHook
 from .finite_loss_hook import FiniteLossHook
 from .label_check_hook import LabelCheckHook
@@ -10,10 +11,12 @@ from .mask_clustering_hook import MaskClusteringHook
 from .matmul_precision_hook import MatmulPrecisionHook
 from .progress_bar_hook import ProgressBarHook
 from .test_record_hook import TestRecordHook
+from .throughput_hook import ThroughputHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
     'CheckpointFitHook',
+    'CompileHook',
     'DatasetVocabularyHook',
     'FiniteLossHook',
     'LabelCheckHook',
@@ -23,5 +26,6 @@ __all__ = [
     'MatmulPrecisionHook',
     'ProgressBarHook',
     'TestRecordHook',
+    'ThroughputHook',
     'WholeCheckpointHook',
 ]

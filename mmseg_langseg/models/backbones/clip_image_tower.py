@@ -37,6 +37,11 @@ def CLIPImageTower(arch: str | dict, **options) -> CLIPTower:  # noqa: N802 (a t
             f'readout={options["readout"]!r} is for ViTs, and {arch!r} has a convolutional tower, '
             'whose pixels go through its projection: remove readout.'
         )
+    if 'with_cp' in options and tower is CLIPResNet:
+        raise ValueError(
+            f"with_cp={options['with_cp']!r} is for the other towers, and {arch!r} has open_clip's "
+            'ResNet, which has no activation checkpointing: remove with_cp.'
+        )
     return tower(arch, **options)
 
 

@@ -35,7 +35,7 @@ class CLIPResNet(CLIPTower):
         with_keys: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(arch, pretrained, trainable, norm_eval, init_cfg)
+        super().__init__(arch, pretrained, trainable, norm_eval, init_cfg=init_cfg)
         self.embed_dim = self.visual.attnpool.c_proj.out_features
         self.with_keys = with_keys
 

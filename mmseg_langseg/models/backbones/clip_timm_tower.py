@@ -28,6 +28,7 @@ class CLIPTimmTower(CLIPTower):
         drop_path: Rate of stochastic depth; None keeps the architecture's own, which for
             open_clip's ConvNeXts is 0.1 and, as in the official code, is active in the momentum
             teacher too.
+        with_cp: See :class:`CLIPTower`.
 
     Raises:
         ValueError: If the trunk does not return feature maps, pools by attention, or has windows
@@ -43,9 +44,10 @@ class CLIPTimmTower(CLIPTower):
         trainable: str = 'none',
         norm_eval: bool = True,
         drop_path: float | None = None,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(arch, pretrained, trainable, norm_eval, init_cfg)
+        super().__init__(arch, pretrained, trainable, norm_eval, with_cp, init_cfg)
         if 'pool' in self.visual.head._modules:
             raise ValueError(f'{arch!r} pools by attention: it has no per-pixel projection.')
         self.check_trunk(self.visual.trunk, arch)

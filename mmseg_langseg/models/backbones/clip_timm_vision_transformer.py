@@ -34,6 +34,7 @@ class CLIPTimmVisionTransformer(CLIPTower):
             class token, whose patches no loss has trained, and ``'tokens'`` for others.
         trainable: See :class:`CLIPTower`.
         with_keys: Also return the keys of the last block (for MaskCLIP's key smoothing).
+        with_cp: See :class:`CLIPTower`; of all blocks but the last.
 
     Raises:
         ValueError: If the trunk is no ViT of timm, or the read-out is unknown for it.
@@ -48,9 +49,10 @@ class CLIPTimmVisionTransformer(CLIPTower):
         readout: str | dict | None = None,
         trainable: str = 'none',
         with_keys: bool = False,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(arch, pretrained, trainable, init_cfg=init_cfg)
+        super().__init__(arch, pretrained, trainable, with_cp=with_cp, init_cfg=init_cfg)
         trunk = self.visual.trunk
         self.check_trunk(trunk, arch)
         self.readout = build_readout(readout or ('value' if self._reads_class else 'tokens'))

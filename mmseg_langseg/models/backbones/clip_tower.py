@@ -32,10 +32,12 @@ class CLIPTower(BaseModule):
         trainable: ``'none'``, ``'attention'`` (parameters whose name contains ``attn``,
             ``position`` or ``pos_embed``, as official PixelCLIP trains a ViT) or ``'all'``.
         norm_eval: Keep batch normalization layers in evaluation mode during training.
+        with_cp: Use activation checkpointing in training: less memory, as the activations within
+            the blocks are computed again in the backward pass. The gradients are the same.
 
     Raises:
-        ValueError: If ``trainable`` is unknown or matches nothing, or the tower's type does not
-            match the subclass.
+        ValueError: If ``trainable`` is unknown or matches nothing, the tower's type does not
+            match the subclass, or it does not support ``with_cp``.
     """
 
     visual_type: type[nn.Module]
@@ -46,6 +48,7 @@ class CLIPTower(BaseModule):
         pretrained: str | None = None,
         trainable: str = 'none',
         norm_eval: bool = True,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -60,7 +63,9 @@ class CLIPTower(BaseModule):
             )
         self.visual = clip.visual
         self.norm_eval = norm_eval
+        self.with_cp = with_cp
         self.pretrained = pretrained
+        self._checkpoint_activations(self.training)
         self._set_trainable(trainable)
         self._register_state_dict_hook(_drop_public_weights)
 
@@ -91,9 +96,19 @@ class CLIPTower(BaseModule):
             self.get_parameter(name).requires_grad_(False)
         self.trained_names -= names
 
+    def _checkpoint_activations(self, training: bool) -> None:
+        if not self.with_cp:
+            return
+        trunk = getattr(self.visual, 'trunk', self.visual)  # timm's own says what it cannot do
+        try:
+            trunk.set_grad_checkpointing(training)
+        except AssertionError as error:
+            raise ValueError(f'with_cp=True: {type(trunk).__name__} has no checkpoints.') from error
+
     def train(self, mode: bool = True) -> CLIPTower:
         """Sets the mode; batch normalization stays in evaluation mode if ``norm_eval``."""
         super().train(mode)
+        self._checkpoint_activations(mode)
         if mode and self.norm_eval:
             for module in self.modules():
                 if isinstance(module, _BatchNorm):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .blocks import OpenCLIPBlock
 from .clip_tower import CLIPTower, project_tokens
@@ -32,6 +33,7 @@ class CLIPVisionTransformer(CLIPTower):
             ``'naclip'``, or ``dict(type='naclip', std=3.0)`` with options; see ``READOUTS``.
         trainable: See :class:`CLIPTower`.
         with_keys: Also return the keys of the last block (for MaskCLIP's key smoothing).
+        with_cp: See :class:`CLIPTower`; of all blocks but the last.
 
     Raises:
         ValueError: If ``readout`` is unknown, or the ViT pools by attention twice.
@@ -46,10 +48,11 @@ class CLIPVisionTransformer(CLIPTower):
         readout: str | dict = 'value_cls',
         trainable: str = 'none',
         with_keys: bool = False,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         self.readout = build_readout(readout)
-        super().__init__(arch, pretrained, trainable, init_cfg=init_cfg)
+        super().__init__(arch, pretrained, trainable, with_cp=with_cp, init_cfg=init_cfg)
         if getattr(self.visual, 'attn_pool_contrastive', None) is not None:
             raise ValueError(f'{arch!r} pools by attention twice: its dense features are unknown.')
         last = OpenCLIPBlock(self.visual.transformer.resblocks[-1])
@@ -72,7 +75,10 @@ class CLIPVisionTransformer(CLIPTower):
         tokens = self._embed(patches)
         *blocks, last = visual.transformer.resblocks
         for block in blocks:
-            tokens = block(tokens)
+            if visual.transformer.grad_checkpointing:
+                tokens = checkpoint(block, tokens, use_reentrant=False)
+            else:
+                tokens = block(tokens)
         last = OpenCLIPBlock(last)
         out = self.readout(last, tokens, (height, width))[:, 1:]
         if visual.attn_pool is not None:

@@ -33,8 +33,9 @@ class BaseClusterer(nn.Module):
 
     def logits(self, features: Tensor, prototypes: Tensor) -> Tensor:
         """Scaled float32 cosines ``(M, K)`` of features ``(M, D)`` and prototypes ``(K, D)``."""
-        features = F.normalize(features.float(), dim=1)
-        return self.scale * features @ F.normalize(prototypes.float(), dim=1).T
+        with torch.autocast(features.device.type, enabled=False):
+            features = F.normalize(features.float(), dim=1)
+            return self.scale * features @ F.normalize(prototypes.float(), dim=1).T
 
     def assign(self, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
         """Assigns each feature to a cluster.

@@ -77,7 +77,7 @@ class PixelCLIPHead(LanguageHead):
             maps, targets, covered = self._every_mask_a_class(student, masks, image_index)
         else:
             maps, targets, covered = self._clusters(student, teacher, masks, image_index)
-        logits = self.mask_decoder(maps)
+        logits = self.mask_decoder(maps).float()
         logits = F.interpolate(logits, size=masks.shape[-2:], mode='bilinear', align_corners=False)
         return {self.loss_mask.loss_name: self.loss_mask(logits, targets, covered)}
 
@@ -100,7 +100,8 @@ class PixelCLIPHead(LanguageHead):
         # Eq. (2): each map compares the student with one of its own pooled masks.
         pooled = F.normalize(mask_pool(student, masks, image_index), dim=1)
         pixels = F.normalize(student.float(), dim=1)[image_index]
-        maps = torch.einsum('nd,ndhw->nhw', pooled, pixels)[:, None]
+        with torch.autocast(pixels.device.type, enabled=False):
+            maps = torch.einsum('nd,ndhw->nhw', pooled, pixels)[:, None]
         if not len(masks):
             # No masks, yet every parameter must take part, or the other ranks would hang.
             maps = student.float().mean(1, keepdim=True)

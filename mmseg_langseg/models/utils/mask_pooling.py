@@ -35,10 +35,14 @@ def mask_pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
         image_index: ``(N,)`` int64, the image that each mask belongs to.
 
     Returns:
-        ``(N, D)`` float32 means; zeros for an empty mask.
+        ``(N, D)`` float32 means, also under autocast; zeros for an empty mask.
     """
+    with torch.autocast(features.device.type, enabled=False):
+        return _pool(features.float(), masks, image_index)
+
+
+def _pool(features: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
     batch, _, height, width = features.shape
-    features = features.float()
     rows = bilinear_matrix(height, masks.shape[-2], features.device)
     columns = bilinear_matrix(width, masks.shape[-1], features.device)
     # In chunks: all masks in float32 would take more memory than everything else here.

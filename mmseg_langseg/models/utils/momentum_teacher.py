@@ -10,6 +10,9 @@ from torch import Tensor, nn
 class MomentumTeacher(BaseAveragedModel):
     """Momentum (EMA) copy of a tower: ``t <- gamma t + (1 - gamma) s`` (PixelCLIP, Sec. 3.3).
 
+    An update without a change of the student since the last one does nothing, so that with gradient
+    accumulation the teacher moves once per optimizer step.
+
     A checkpoint without a teacher, such as a converted official one, is accepted: the next update
     then copies the tower.
 
@@ -30,6 +33,19 @@ class MomentumTeacher(BaseAveragedModel):
             raise ValueError(f'momentum={momentum}: expected a number from 0 to 1.')
         super().__init__(tower)
         self.momentum = momentum
+        self._seen: list[int] | None = None
+
+    def update_parameters(self, model: nn.Module) -> None:
+        """Moves the teacher towards the student, if that has changed.
+
+        Args:
+            model: The student module.
+        """
+        # torch counts the changes of each tensor in place, such as those by an optimizer.
+        versions = [parameter._version for parameter in model.parameters()]
+        if versions != self._seen:
+            super().update_parameters(model)
+            self._seen = versions
 
     def avg_func(self, averaged_param: Tensor, source_param: Tensor, steps: int) -> None:
         """Updates one parameter in place."""
@@ -39,6 +55,7 @@ class MomentumTeacher(BaseAveragedModel):
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
         if not any(key.startswith(prefix) for key in state_dict):
             self.steps.zero_()
+            self._seen = None
             own = self.state_dict().items()
             state_dict.update({prefix + key: value for key, value in own})
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -52,9 +52,10 @@ def find_segments(
     points = located(embeddings).flatten(2).transpose(1, 2)
     flat_valid = valid.flatten(1)
     cells = _grid_cells(*regions.shape[-2:], grid, regions.device).flatten()
-    start = F.one_hot(cells, grid[0] * grid[1]).to(points.dtype).T @ (
-        points * flat_valid[..., None]
-    )
+    with torch.autocast(points.device.type, enabled=False):
+        start = F.one_hot(cells, grid[0] * grid[1]).to(points.dtype).T @ (
+            points * flat_valid[..., None]
+        )
     clusters, _ = spherical_kmeans(points, start, iterations, flat_valid)
     return _intersect(clusters.view_as(regions), regions.long(), valid, grid[0] * grid[1])
 

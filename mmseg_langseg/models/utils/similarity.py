@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -16,5 +17,6 @@ def cosine_map(features: Tensor, embeddings: Tensor) -> Tensor:
     Returns:
         ``(B, K, h, w)`` float32 in [-1, 1], also under autocast.
     """
-    features = F.normalize(features.float(), dim=1)
-    return F.conv2d(features, F.normalize(embeddings.float(), dim=1)[:, :, None, None])
+    with torch.autocast(features.device.type, enabled=False):
+        features = F.normalize(features.float(), dim=1)
+        return F.conv2d(features, F.normalize(embeddings.float(), dim=1)[:, :, None, None])

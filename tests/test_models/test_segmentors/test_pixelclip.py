@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.optim import build_optim_wrapper
 from mmengine.runner.checkpoint import get_state_dict
 
 from tests.distributed import run_processes
@@ -88,6 +89,36 @@ def test_teacher_follows_the_student():
         student.add_(torch.randn_like(student))
     loss_of(model, training_batch())
     torch.testing.assert_close(teacher, 0.9 * before + 0.1 * student)
+
+
+def test_two_accumulated_halves_are_one_step():
+    """Whole images are covered by two masks each; every mask takes its nearest prompt."""
+    whole = training_batch(counts=(1, 1, 1, 1))
+    for sample in whole['data_samples']:
+        sample.masks = torch.cat([sample.masks, ~sample.masks])
+    halves = [
+        dict(
+            inputs={view: images[part] for view, images in whole['inputs'].items()},
+            data_samples=whole['data_samples'][part],
+        )
+        for part in (slice(0, 2), slice(2, 4))
+    ]
+    results = []
+    for batches, count in (([whole] * 3, 1), (halves * 3, 2)):
+        model = pixelclip(momentum=0.5, clusterer=dict(type='ArgmaxClusterer')).train()
+        optimizer = dict(type='SGD', lr=1.0)
+        wrapper = build_optim_wrapper(
+            model, dict(type='OptimWrapper', optimizer=optimizer, accumulative_counts=count)
+        )
+        wrapper.initialize_count_status(model, 0, len(batches))
+        for batch in batches:
+            model.train_step(copy.deepcopy(batch), wrapper)
+        results.append(model.state_dict())
+    start = pixelclip().state_dict()
+    name = 'visual.positional_embedding'
+    assert not torch.equal(start[f'backbone.{name}'], results[0][f'backbone.{name}'])
+    assert not torch.equal(results[0][f'teacher.module.{name}'], results[0][f'backbone.{name}'])
+    torch.testing.assert_close(results[1], results[0], rtol=0, atol=1e-5)
 
 
 def test_checkpoint_resumes_to_the_same_loss():
