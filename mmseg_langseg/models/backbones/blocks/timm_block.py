@@ -114,8 +114,9 @@ class TimmBlock(AttentionBlock):
         if self.rope is None:
             return heads
         prefix = self.block.attn.num_prefix_tokens
-        half = getattr(self.block.attn, 'rotate_half', False)
-        patches = apply_rot_embed_cat(heads[:, :, prefix:], self.rope, half=half)
+        # Only newer versions of timm have the other layout.
+        layout = {'half': True} if getattr(self.block.attn, 'rotate_half', False) else {}
+        patches = apply_rot_embed_cat(heads[:, :, prefix:], self.rope, **layout)
         return torch.cat([heads[:, :, :prefix], patches.type_as(heads)], 2)
 
 
