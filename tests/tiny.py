@@ -77,6 +77,14 @@ def training_batch(counts=(3, 0, 4), seed=0, size=(40, 56), mask_size=(16, 16)):
     return dict(inputs=dict(weak=images, strong=[255 - i for i in images]), data_samples=samples)
 
 
+def part_of_batch(batch, part):
+    """Return the images of a slice of a :func:`training_batch`, as one process gets them."""
+    return dict(
+        inputs={key: value[part] for key, value in batch['inputs'].items()},
+        data_samples=batch['data_samples'][part],
+    )
+
+
 def loss_of(model, batch):
     """Return the training loss of a collated batch."""
     (loss,) = model(**model.data_preprocessor(batch, True), mode='loss').values()

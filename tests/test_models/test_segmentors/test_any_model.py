@@ -9,7 +9,7 @@ from mmengine.runner.checkpoint import get_state_dict
 from mmseg.registry import MODELS
 
 from tests.distributed import run_processes
-from tests.tiny import clips4_config, loss_of, pixelclip, training_batch, view_batch
+from tests.tiny import clips4_config, loss_of, part_of_batch, pixelclip, training_batch, view_batch
 from tests.tiny_timm import arch
 
 KINDS = ['siglip', 'eva', 'pe', 'fastvit']
@@ -68,12 +68,7 @@ def test_every_readout_has_a_gradient_for_what_it_trains(kind, readout):
 
 def _losses(rank, kind, splits):
     model, batch = model_of(kind), training_batch((3, 0, 4, 1))
-    part = splits[rank]
-    shard = dict(
-        inputs={key: value[part] for key, value in batch['inputs'].items()},
-        data_samples=batch['data_samples'][part],
-    )
-    loss = loss_of(model, shard)
+    loss = loss_of(model, part_of_batch(batch, splits[rank]))
     loss.backward()
     return loss.detach(), model.decode_head.prompts.tokens.grad
 

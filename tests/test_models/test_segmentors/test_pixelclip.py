@@ -9,7 +9,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner.checkpoint import get_state_dict
 
 from tests.distributed import run_processes
-from tests.tiny import CONV, loss_of, pixelclip, training_batch
+from tests.tiny import CONV, loss_of, part_of_batch, pixelclip, training_batch
 
 NAMES = ['cat', 'dog, puppy', 'grass', 'sky', 'road', 'car']
 ABLATIONS = {
@@ -155,12 +155,7 @@ def test_mask_generator_replaces_the_masks_of_the_dataset():
 def _step(rank, splits):
     model = pixelclip().train()
     batch = training_batch((3, 0, 4, 1))
-    part = splits[rank]
-    shard = dict(
-        inputs={key: value[part] for key, value in batch['inputs'].items()},
-        data_samples=batch['data_samples'][part],
-    )
-    loss = loss_of(model, shard)
+    loss = loss_of(model, part_of_batch(batch, splits[rank]))
     loss.backward()
     return loss.detach(), model.decode_head.last_assignment, model.decode_head.prompts.tokens.grad
 

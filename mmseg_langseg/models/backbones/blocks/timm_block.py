@@ -36,8 +36,9 @@ class TimmBlock(AttentionBlock):
         grouped = getattr(attention, 'num_kv_heads', attention.num_heads) != attention.num_heads
         if not known or grouped or getattr(attention, 'gate', None) is not None:
             raise ValueError(
-                f'The last block is a {type(block).__name__} with {type(attention).__name__}: only '
-                "readout='tokens' is known for it."
+                f'The last block is a {type(block).__name__} with {type(attention).__name__}: '
+                'expected a Block, EvaBlock or EvaBlockPostNorm of timm with as many key heads as '
+                'query heads and without a gate.'
             )
         self.norm_after = isinstance(block, EvaBlockPostNorm)
 
