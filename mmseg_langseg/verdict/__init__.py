@@ -1,0 +1,18 @@
+"""Verdicts on models from photos without labels: is one better than another?"""
+
+from .evidence import Evidence, region_counts
+from .measure import mask_scores, measure
+from .photo import Photo
+from .verdict import Verdict, beliefs, compare, estimated_miou
+
+__all__ = [
+    'Evidence',
+    'Photo',
+    'Verdict',
+    'beliefs',
+    'compare',
+    'estimated_miou',
+    'mask_scores',
+    'measure',
+    'region_counts',
+]

@@ -1,0 +1,78 @@
+"""Run a segmentor on photos without labels: what it predicts in each region, and of each mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from mmseg.models.segmentors import EncoderDecoder
+from torch import Tensor
+
+from mmseg_langseg.masks import masks_to_regions
+from mmseg_langseg.models.segmentors import PixelFeatures, compute_logits, predict_labels
+from mmseg_langseg.models.segmentors.compute_logits import dense_windows, resizes_in_one_step
+from mmseg_langseg.models.segmentors.mask_classification import pool_rles
+
+from .evidence import Evidence, region_counts
+from .photo import Photo
+
+Prepare = Callable[[np.ndarray], dict]
+
+
+@torch.no_grad()
+def measure(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> Evidence:
+    """Predict photos and count the predicted classes by region.
+
+    Args:
+        model: Segmentor with a ``LanguageHead`` and a vocabulary, in evaluation mode.
+        prepare: Test preprocessing: an RGB image to a sample with ``inputs`` and ``data_samples``.
+        photos: At least one photo.
+    """
+    counts = []
+    for photo, inputs, meta in _inputs(model, prepare, photos):
+        labels = predict_labels(compute_logits(model, inputs, [meta])[0]).cpu().numpy()
+        regions = masks_to_regions(photo.masks, *labels.shape)
+        counts.append(region_counts(labels, regions, len(photo.masks), model.num_classes))
+    return Evidence.of(counts)
+
+
+@torch.no_grad()
+def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> np.ndarray:
+    """Compute the cosines of masks with the classes, from dense features averaged over each mask.
+
+    Args:
+        model: See :func:`measure`; the untrained model for a judgment.
+        prepare: See there.
+        photos: See there.
+
+    Returns:
+        ``(N, K)`` float32, one row per mask of all photos.
+    """
+    rows = []
+    for photo, inputs, meta in _inputs(model, prepare, photos):
+        direct = resizes_in_one_step(model, meta)
+        windows = dense_windows(model, inputs)[0]
+        canvas = tuple(inputs.shape[2:])
+        features = PixelFeatures.of(windows, meta, canvas, direct, model.align_corners)
+        head = model.decode_head
+        scores = head.embedding_scores(pool_rles(features, photo.masks))
+        rows.append(_best_rows(scores, head.row_class, model.num_classes).cpu().numpy())
+    return np.concatenate(rows)
+
+
+def _inputs(
+    model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
+) -> Iterator[tuple[Photo, Tensor, dict]]:
+    for photo in photos:
+        rgb = photo.load()
+        data = model.data_preprocessor(pseudo_collate([prepare(rgb)]), False)
+        meta = dict(data['data_samples'][0].metainfo, ori_shape=rgb.shape[:2])
+        yield photo, data['inputs'], meta
+
+
+def _best_rows(scores: Tensor, classes: Tensor, num_classes: int) -> Tensor:
+    """Reduce scores of embedding rows ``(N, R)`` to those of classes, each its best row."""
+    best = scores.new_full((len(scores), num_classes), float('-inf'))
+    return best.scatter_reduce(1, classes.expand_as(scores), scores, reduce='amax')
