@@ -33,7 +33,7 @@ run_distributed() {
     if (($1 > 1)); then
         export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
     fi
-    exec python -m torch.distributed.run \
+    exec python "$tools/launch_processes.py" \
         --nnodes="${NNODES:-1}" \
         --node_rank="${NODE_RANK:-0}" \
         --master_addr="${MASTER_ADDR:-127.0.0.1}" \

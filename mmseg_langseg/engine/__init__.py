@@ -5,10 +5,12 @@ from .hooks import (
     CheckpointFitHook,
     DatasetVocabularyHook,
     FiniteLossHook,
+    IterationSeedHook,
     LogitCenteringHook,
     MainProcessLoggerHook,
     MaskClusteringHook,
     ProgressBarHook,
+    TerminationHook,
     WholeCheckpointHook,
 )
 
@@ -16,9 +18,11 @@ __all__ = [
     'CheckpointFitHook',
     'DatasetVocabularyHook',
     'FiniteLossHook',
+    'IterationSeedHook',
     'LogitCenteringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
     'ProgressBarHook',
+    'TerminationHook',
     'WholeCheckpointHook',
 ]
