@@ -24,7 +24,9 @@ def main() -> None:
         codes = {rank: failure.exitcode for rank, failure in sorted(error.failures.items())}
         if set(codes.values()) == {REQUEUE}:
             sys.exit(REQUEUE)
-        ends = ', '.join(f'process {rank} {_end(code)}' for rank, code in codes.items())
+        # torchrun ends the others with SIGTERM.
+        failed = {rank: code for rank, code in codes.items() if code != -signal.SIGTERM} or codes
+        ends = ', '.join(f'process {rank} {_end(code)}' for rank, code in failed.items())
         sys.exit(f'The processes were stopped: {ends}.')
 
 

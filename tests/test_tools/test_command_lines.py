@@ -15,6 +15,7 @@ from tests.test_tools.test_train_and_test import free_port
 PARTS = {
     'benchmark_components',
     'clip_output',
+    'launch_processes',
     'peer_process',
     'peer_sides',
 }  # module imported by other scripts
