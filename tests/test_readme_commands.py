@@ -92,6 +92,8 @@ def python_arguments(script, arguments):
         return script, arguments
     tool = f'tools/{Path(script).stem.partition("_")[2]}.py'
     if 'slurm' in script:
+        while arguments[0].startswith('--'):  # options of sbatch
+            arguments = arguments[1:]
         return tool, arguments[2:]  # partition and job name
     # The number of processes follows the config (and checkpoint, if any).
     number = next(i for i, word in enumerate(arguments) if re.fullmatch(r'\d+|GPUS|N', word))

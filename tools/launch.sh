@@ -33,7 +33,7 @@ run_distributed() {
     if (($1 > 1)); then
         export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
     fi
-    exec python -m torch.distributed.run \
+    exec python "$tools/launch_processes.py" \
         --nnodes="${NNODES:-1}" \
         --node_rank="${NODE_RANK:-0}" \
         --master_addr="${MASTER_ADDR:-127.0.0.1}" \
@@ -42,22 +42,38 @@ run_distributed() {
         "$tools/$2" "${@:3}" --launcher pytorch
 }
 
-# Start a tool under Slurm: run_slurm PARTITION JOB_NAME TOOL ARGUMENTS
-# Environment: GPUS (all nodes together), GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS (separated by spaces).
-run_slurm() {
+# Set $resources to the options of srun and sbatch: slurm_resources PARTITION JOB_NAME
+# Environment: GPUS (all nodes together), GPUS_PER_NODE, CPUS_PER_TASK.
+slurm_resources() {
     local gpus=${GPUS:-4}
     check_number GPUS "$gpus" 1
     local per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
     check_number GPUS_PER_NODE "$per_node" 1
     check_number CPUS_PER_TASK "${CPUS_PER_TASK:-5}" 1
+    resources=(
+        --partition="$1"
+        --job-name="$2"
+        --gres="gpu:$per_node"
+        --ntasks="$gpus"
+        --ntasks-per-node="$per_node"
+        --cpus-per-task="${CPUS_PER_TASK:-5}"
+    )
+}
+
+# Start a tool under Slurm: run_slurm PARTITION JOB_NAME TOOL ARGUMENTS
+# Environment: see slurm_resources; SRUN_ARGS (separated by spaces).
+run_slurm() {
+    slurm_resources "$1" "$2"
     # shellcheck disable=SC2086
-    exec srun --partition="$1" \
-        --job-name="$2" \
-        --gres="gpu:$per_node" \
-        --ntasks="$gpus" \
-        --ntasks-per-node="$per_node" \
-        --cpus-per-task="${CPUS_PER_TASK:-5}" \
+    exec srun "${resources[@]}" \
         --kill-on-bad-exit=1 \
         ${SRUN_ARGS:-} \
         python -u "$tools/$3" "${@:4}" --launcher slurm
+}
+
+# Submit a batch job: submit_slurm PARTITION JOB_NAME [OPTIONS] SCRIPT ARGUMENTS
+# Environment: see slurm_resources. A requeued job appends to its output.
+submit_slurm() {
+    slurm_resources "$1" "$2"
+    exec sbatch "${resources[@]}" --open-mode=append "${@:3}"
 }

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 
 from mmseg_langseg.apis import leave_process_group, run_training
@@ -11,6 +12,7 @@ from mmseg_langseg.apis.command_line import (
     command_parser,
     run_command,
 )
+from mmseg_langseg.engine.hooks.termination_hook import REQUEUE
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -62,5 +64,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    status = 0
+    try:
+        run_command(main)
+    except SystemExit as stop:
+        if stop.code != REQUEUE:
+            raise
+        status = REQUEUE
     leave_process_group()
+    sys.exit(status)

@@ -14,6 +14,8 @@ default_hooks = dict(
     checkpoint_fit=dict(type='CheckpointFitHook'),
     finite_loss=dict(type='FiniteLossHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    iteration_seed=dict(type='IterationSeedHook'),
+    termination=dict(type='TerminationHook'),
     visualization=dict(type='SegVisualizationHook'),
     labels=dict(type='LabelCheckHook'),
     throughput=dict(type='ThroughputHook'),

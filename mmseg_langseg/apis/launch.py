@@ -1,6 +1,7 @@
 """Load the config and build the Runner for training and testing."""
 
 import gc
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,12 @@ def leave_process_group() -> None:
 
     Gloo threads that were still alive at interpreter exit have aborted a finished training
     ("terminate called without an active exception"). They end with the last reference to the group,
-    which the runner holds; the runner refers to itself, hence the garbage collection.
+    which the runner holds; the runner refers to itself, hence the garbage collection. Data loader
+    workers are ended first: in a distributed run, torch waits up to 5 seconds for each of them.
     """
     if is_distributed():
         barrier()
+        for worker in multiprocessing.active_children():
+            worker.terminate()
         torch_dist.destroy_process_group()
         gc.collect()

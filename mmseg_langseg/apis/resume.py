@@ -75,6 +75,34 @@ def newest_checkpoint(cfg: Config, trust: bool = False) -> tuple[str | None, lis
     return None, skipped
 
 
+def take_seed(cfg: Config, checkpoint: str, trust: bool = False) -> str | None:
+    """Set the seed of a resumed training to that of its checkpoint, before its data are loaded.
+
+    MMEngine sets it once the data loader exists, whose order of samples would be another one. URLs
+    are not read: their trainings need ``randomness.seed`` in the config.
+
+    Args:
+        cfg: Config of the training; changed in place.
+        checkpoint: Checkpoint to resume from.
+        trust: Unpickle the file without restrictions, see :func:`trusted_checkpoint`.
+
+    Returns:
+        A note for the log if the config has another seed.
+    """
+    if '://' in checkpoint:
+        return None
+    with trusted_checkpoint(checkpoint if trust else None):
+        seed = read_checkpoint(checkpoint, mmap=True)['meta'].get('seed')
+    if seed is None:
+        return None
+    randomness = dict(cfg.get('randomness') or {})
+    given = randomness.get('seed')
+    cfg.randomness = dict(randomness, seed=seed)
+    if given is None or given == seed:
+        return None
+    return f'The training continues with the seed {seed} of its checkpoint, not {given}.'
+
+
 def earlier_checkpoints(cfg: Config) -> list[Path]:
     """List the checkpoints that a new training would replace, including the best ones.
 

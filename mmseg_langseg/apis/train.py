@@ -1,5 +1,9 @@
 """Train a model from a config."""
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ from mmseg_langseg.fileio import trusted_checkpoint
 from .config_checks import check_can_train, check_folders
 from .data_check import check_data, check_not_among_data, check_not_among_data_of
 from .launch import launch_runner, load_config
-from .resume import check_replaces_no_checkpoint, given_checkpoint, newest_checkpoint
+from .resume import check_replaces_no_checkpoint, given_checkpoint, newest_checkpoint, take_seed
 from .training_lock import run_lock
 from .words import set_known
 
@@ -51,6 +55,7 @@ def run_training(
         FileExistsError: If the training would replace checkpoints of another one.
         FileNotFoundError: If the config, its data or the checkpoint to resume from do not exist.
         FloatingPointError: If a loss or a value to be saved is not finite.
+        SystemExit: With status 75 if the process got SIGTERM; the checkpoint is written.
         RuntimeError: If another training uses the work directory or the checkpoint folder.
         ValueError: If the config does not train, labels of the validation data cannot be used
             (checked before the model is built), the work directory is among the data, ``known``
@@ -79,8 +84,20 @@ def run_training(
             for note in notes:
                 runner.logger.warning(note)
             warn_of_batch_size(runner)
-            runner.train()
+            with _kept_sigterm_handler():
+                runner.train()
     return runner
+
+
+@contextmanager
+def _kept_sigterm_handler() -> Iterator[None]:
+    """Restore the handler that ``TerminationHook`` replaces, also after an error."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def warn_of_batch_size(runner: Runner) -> None:
@@ -138,4 +155,5 @@ def _set_resume(cfg: Config, resume: bool | str, trust: bool) -> list[str]:
         # load_from in a config names initial weights, not a run to resume.
         return [*notes, f'{cfg.work_dir} holds no checkpoint: a new training starts.']
     cfg.load_from = checkpoint
-    return notes
+    note = take_seed(cfg, checkpoint, trust)
+    return notes if note is None else [*notes, note]

@@ -8,6 +8,7 @@ from .label_check import check_labels, dataset_parts
 from .label_files import LabelFileError
 from .pascal_context459 import PascalContext459Dataset
 from .pascal_voc20 import PascalVOC20Dataset
+from .seeded_infinite_sampler import SeededInfiniteSampler
 from .transforms import (
     AugmentedViews,
     Corrupt,
@@ -47,6 +48,7 @@ __all__ = [
     'PascalContext459Dataset',
     'PascalVOC20Dataset',
     'RandomView',
+    'SeededInfiniteSampler',
     'ShortestEdgeResize',
     'StrongView',
     'UnlabeledMaskDataset',

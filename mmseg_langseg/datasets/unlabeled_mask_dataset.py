@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from mmseg_langseg._random import generator_states, set_generator_states
 from mmseg_langseg.fileio import (
     IMAGE_SUFFIXES,
     BadFileError,
@@ -149,6 +150,7 @@ class UnlabeledMaskDataset(BaseSegDataset):
         """
         if self._bad[idx]:
             return None
+        states = generator_states()
         try:
             return super().prepare_data(idx)
         except BadFileError as error:
@@ -161,6 +163,8 @@ class UnlabeledMaskDataset(BaseSegDataset):
                     f'all {len(self)} samples of {self.data_prefix["img_path"]} are unusable; '
                     f'the last error: {error}'
                 ) from error
+            # The choice of another sample may not depend on which process finds this one first.
+            set_generator_states(states)
             return None
 
     def _listed_images(self) -> list[str]:

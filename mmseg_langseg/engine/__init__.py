@@ -6,10 +6,12 @@ from .hooks import (
     CheckpointFitHook,
     DatasetVocabularyHook,
     FiniteLossHook,
+    IterationSeedHook,
     LogitCenteringHook,
     MainProcessLoggerHook,
     MaskClusteringHook,
     ProgressBarHook,
+    TerminationHook,
     WholeCheckpointHook,
 )
 
@@ -18,9 +20,11 @@ __all__ = [
     'CheckpointFitHook',
     'DatasetVocabularyHook',
     'FiniteLossHook',
+    'IterationSeedHook',
     'LogitCenteringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
     'ProgressBarHook',
+    'TerminationHook',
     'WholeCheckpointHook',
 ]

@@ -17,6 +17,7 @@ PARTS = {
     'clip_output',
     'compact_training',
     'locked_text',
+    'launch_processes',
     'peer_process',
     'peer_sides',
 }  # module imported by other scripts

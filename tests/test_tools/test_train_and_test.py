@@ -189,6 +189,38 @@ def test_slurm_scripts_hand_everything_over(tmp_path, monkeypatch, name, args):
     assert lines[first + 2 :] == expected
 
 
+SBATCH = """#!/bin/sh
+while [ "${1%/slurm_job.sh}" = "$1" ]; do echo "sbatch $1"; shift; done
+SLURM_JOB_ID=7 SLURM_ARRAY_TASK_ID=2 SLURM_RESTART_COUNT=$RESTARTS exec bash "$@"
+"""
+
+
+@pytest.mark.parametrize(('restarts', 'resume'), [('0', []), ('1', ['--resume'])])
+def test_a_batch_job_is_requeued_after_status_75(tmp_path, monkeypatch, restarts, resume):
+    """With stand-ins for the commands of Slurm."""
+    programs = dict(
+        sbatch=SBATCH,
+        srun='#!/bin/sh\nprintf "srun %s\\n" "$@"; exit 75\n',
+        scontrol='#!/bin/sh\necho scontrol "$@"\n',
+    )
+    for name, text in programs.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv('PATH', os.pathsep.join([str(tmp_path), os.environ['PATH']]))
+    monkeypatch.setenv('RESTARTS', restarts)
+    options = ['--requeue', '--signal=TERM@120', '--array=0-2']
+    arguments = ['config.py', '--work-dir', 'a b/%a', '--cfg-options', 'randomness.seed=%a']
+    done = run_script('slurm_train.sh', *options, 'queue', 'job', *arguments)
+    assert done.returncode == 75, done.stderr
+    lines = done.stdout.splitlines()
+    assert {f'sbatch {option}' for option in (*options, '--partition=queue')} <= set(lines)
+    started = [line.removeprefix('srun ') for line in lines if line.startswith('srun ')]
+    expected = ['config.py', '--work-dir', 'a b/2', '--cfg-options', 'randomness.seed=2', *resume]
+    script = str(ROOT / 'tools' / 'train.py')
+    assert started[started.index('-u') + 1 :] == [script, *expected, '--launcher', 'slurm']
+    assert lines[-1] == 'scontrol requeue 7'
+
+
 def test_the_toolboxs_own_script_trains_it(tiny_config, tmp_path):
     """MMSegmentation's tools/train.py needs only ``custom_imports``."""
     script = Path(mmseg.__file__).parent / '.mim' / 'tools' / 'train.py'

@@ -10,7 +10,7 @@ train_pipeline = [
 train_dataloader = dict(
     batch_size=18,
     num_workers=0,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type='SyntheticScenesDataset', split='train', num_scenes=4000, pipeline=train_pipeline
     ),

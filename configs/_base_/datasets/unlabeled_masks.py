@@ -15,7 +15,7 @@ train_dataloader = dict(
     batch_size=6,  # per process: 48 on 8 processes, as in the paper; use 12 on 4, 48 on one
     num_workers=8,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type='UnlabeledMaskDataset',
         on_bad_file='skip',

@@ -28,6 +28,6 @@ train_dataloader = dict(
     batch_size=1,  # images (two views each) per process: 8 on 8 processes; use 8 on one
     num_workers=8,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(type='UnlabeledMaskDataset', on_bad_file='skip', pipeline=views_pipeline),
 )

@@ -1,15 +1,17 @@
-"""Hooks for mask clusters, test vocabulary, label checks, logits, checkpoints and logs."""
+"""Hooks for clusters, vocabulary, checks, logits, seeds, checkpoints, signals and logs."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
 from .compile_hook import CompileHook
 from .dataset_vocabulary_hook import DatasetVocabularyHook
 from .finite_loss_hook import FiniteLossHook
+from .iteration_seed_hook import IterationSeedHook
 from .label_check_hook import LabelCheckHook
 from .logit_centering_hook import LogitCenteringHook
 from .main_process_logger_hook import MainProcessLoggerHook
 from .mask_clustering_hook import MaskClusteringHook
 from .matmul_precision_hook import MatmulPrecisionHook
 from .progress_bar_hook import ProgressBarHook
+from .termination_hook import TerminationHook
 from .test_record_hook import TestRecordHook
 from .throughput_hook import ThroughputHook
 from .whole_checkpoint_hook import WholeCheckpointHook
@@ -19,12 +21,14 @@ __all__ = [
     'CompileHook',
     'DatasetVocabularyHook',
     'FiniteLossHook',
+    'IterationSeedHook',
     'LabelCheckHook',
     'LogitCenteringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
     'MatmulPrecisionHook',
     'ProgressBarHook',
+    'TerminationHook',
     'TestRecordHook',
     'ThroughputHook',
     'WholeCheckpointHook',

@@ -13,6 +13,7 @@ from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
     RunningMean,
     find_segments,
+    global_means,
     region_labels,
     segment_embeddings,
     segment_pixels,
@@ -105,15 +106,16 @@ class CLIPS4Head(LanguageHead):
             image_index: ``(N,)`` int64, the image of each view.
 
         Returns:
-            The losses and, without gradient, values for the log, ``segments`` (number per view);
-            with the semantic loss also ``unknown_share`` (segments assigned to no known class),
-            ``cosine_known`` and ``cosine_unknown``, the mean cosine of our segments with the class
-            that CLIP chose.
+            The losses and, without gradient, values for the log, means over all processes:
+            ``segments`` (number per view); with the semantic loss also ``unknown_share`` (segments
+            assigned to no known class), ``cosine_known`` and ``cosine_unknown``, the mean cosine of
+            our segments with the class that CLIP chose.
         """
         segments = find_segments(embeddings, regions, self.grid, self.iterations)
         ours = segment_embeddings(embeddings, segments)
         theirs = segment_embeddings(clip, segments)
-        result = dict(segments=ours.new_tensor(len(ours) / len(embeddings)))
+        result = {}
+        logged = dict(segments=(ours.new_tensor(len(ours)), ours.new_tensor(len(embeddings))))
         if self.loss_contrast is not None:
             pixels, ids = segment_pixels(embeddings, segments)
             labels = region_labels(segments, image_index)
@@ -122,10 +124,15 @@ class CLIPS4Head(LanguageHead):
             result[self.loss_embedding.loss_name] = self.loss_embedding(ours, theirs)
         if self.loss_semantic is not None:
             self._update_image_mean(clip, regions)
-            result.update(self._semantic(ours, theirs))
-        return result
+            loss, terms = self._semantic(ours, theirs)
+            result[self.loss_semantic.loss_name] = loss
+            logged.update(terms)
+        return {**result, **global_means(logged)}
 
-    def _semantic(self, ours: Tensor, theirs: Tensor) -> dict[str, Tensor]:
+    def _semantic(
+        self, ours: Tensor, theirs: Tensor
+    ) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
+        """Computes the semantic loss, and sums and numbers of the terms of values for the log."""
         known, unknown = self.known_texts(), self.unknown_rows()
         targets, clusters = self.decide(theirs), None
         seen, others = theirs.any(1), targets >= len(known)
@@ -138,14 +145,15 @@ class CLIPS4Head(LanguageHead):
                 self.last_features = theirs[others]
                 self.last_assignment = targets[others] - len(known)
         loss = self.loss_semantic(ours, targets, known, unknown, self.image_mean.value, clusters)
-        result = {self.loss_semantic.loss_name: loss}
         with torch.no_grad():
             chosen = torch.cat([known, unknown])[targets.clamp_min(0)]
             cosine = torch.cosine_similarity(ours.float(), chosen, dim=1)
-            for group, rows in (('known', claimed), ('unknown', others)):
-                result[f'cosine_{group}'] = cosine[rows].sum() / rows.sum().clamp_min(1)
-            share = (seen & ~claimed).sum() / seen.sum().clamp_min(1)
-        return {**result, 'unknown_share': share}
+            terms = dict(
+                cosine_known=(cosine[claimed].sum(), claimed.sum()),
+                cosine_unknown=(cosine[others].sum(), others.sum()),
+                unknown_share=((seen & ~claimed).sum(), seen.sum()),
+            )
+        return loss, terms
 
     def decide(self, clip_segments: Tensor) -> Tensor:
         """Chooses classes for CLIP's segment embeddings ``(S, D)``, see ``decide_classes``."""

@@ -1,6 +1,7 @@
-"""Utilities of the models: mask pooling, segments, teachers and feature warping."""
+"""Utilities of the models: mask pooling, segments, teachers, means and feature warping."""
 
 from .frozen_tower import FrozenTower
+from .global_means import global_means
 from .mask_pooling import bilinear_matrix, mask_pool, slot_in_image
 from .momentum_teacher import MomentumTeacher
 from .pamr import pamr_affinity, refine_scores
@@ -27,6 +28,7 @@ __all__ = [
     'check_language_head',
     'cosine_map',
     'find_segments',
+    'global_means',
     'located',
     'mask_pool',
     'pamr_affinity',

@@ -23,7 +23,8 @@ class BatchStrongView:
     to tensors instead of PIL images, which rounds differently; the blur is Gaussian instead of
     PIL's box approximation. Images are processed one by one: each has its own steps, in its own
     order. MMEngine gives all processes of a training the same seed, so this object has its own
-    generators, which differ between processes like those of the loader's workers.
+    generators, which differ between processes like those of the loader's workers. They are seeded
+    anew whenever torch is, as ``IterationSeedHook`` does before each iteration.
 
     Args:
         erase_cutout: Remove the cutout box from the samples' masks, as ``PackMaskInputs`` does.
@@ -35,7 +36,8 @@ class BatchStrongView:
         self.view = StrongView(**kwargs)
         self.erase_cutout = erase_cutout
         self.bgr = bgr
-        self._states: tuple | None = None
+        self._seed: int | None = None
+        self._states: tuple = ()
 
     def __call__(
         self, images: Sequence[Tensor], samples: Sequence[SegDataSample] | None = None
@@ -71,8 +73,9 @@ class BatchStrongView:
         with contextlib.ExitStack() as stack:
             stack.callback(np.random.set_state, outer)
             stack.enter_context(torch.random.fork_rng(devices=[]))
-            if self._states is None:
-                seeds = np.random.SeedSequence([torch.initial_seed(), get_rank()])
+            if self._seed != torch.initial_seed():
+                self._seed = torch.initial_seed()
+                seeds = np.random.SeedSequence([self._seed, get_rank()])
                 first, second = seeds.generate_state(2).tolist()
                 torch.default_generator.manual_seed(first)
                 np.random.seed(second)
