@@ -47,9 +47,10 @@ def measure(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) ->
 def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> np.ndarray:
     """Compute what a model says about masks, from their crops and from its dense features.
 
-    Two embeddings of a mask are compared with the class names: the image embedding of its crop (see
-    :func:`crop_masks`), and the mean of the dense features in it. The mean cosine of each class over
-    all masks is subtracted from both, and both are added, the second with a weight of one half.
+    Two embeddings of a mask are compared with the class names: the image embedding of its crop
+    (see :func:`crop_masks`), and the mean of the dense features in it. The mean cosine of each
+    class over all masks is subtracted from both, and both are added, the second with half the
+    weight.
 
     The untrained model knows what is in a crop, but not where. The dense features alone would favor
     the untrained model in a comparison, as its errors in the pixels are also in their mean.
@@ -115,7 +116,7 @@ def _inputs(
 
 
 def _class_scores(model: EncoderDecoder, embeddings: Tensor) -> np.ndarray:
-    """Return the cosines of embeddings ``(N, D)`` with the classes, each its best row: ``(N, K)``."""
+    """Return the cosines ``(N, K)`` of embeddings with the classes, of each its best row."""
     head = model.decode_head
     scores = head.embedding_scores(embeddings)
     best = scores.new_full((len(scores), head.num_classes), float('-inf'))
