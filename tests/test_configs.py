@@ -69,7 +69,7 @@ def tiny_model(cfg, arch=None):
         kind = tower.type
         if kind == 'CLIPImageTower':
             kind = tower_class(clip.arch).__name__
-        clip.arch, clip.pretrained = arch or TOWERS.get(clip.arch) or TOWERS[kind], None
+        clip.arch, clip.pretrained = arch or TOWERS.get(str(clip.arch), TOWERS[kind]), None
         text_encoder = model.decode_head.text_encoder
         if text_encoder.get('arch'):
             text_encoder.update(arch=clip.arch, pretrained=None)
