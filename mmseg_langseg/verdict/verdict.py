@@ -8,8 +8,8 @@ import numpy as np
 
 from .evidence import Evidence
 
-# From the study in docs/verdict.md: half-width of the interval for the error of the estimate itself,
-# in mIoU, and its part that grows with the estimated gain.
+# From the study in docs/verdict.md: the error of the estimate itself, as half the width of an
+# interval in mIoU, and its part that grows with the estimated gain.
 _ERROR, _ERROR_GROWTH = 2.0, 0.25
 
 
