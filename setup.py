@@ -86,6 +86,7 @@ EXTRAS = {
     'docs': ['furo>=2025.7', 'myst-nb>=1.3', 'sphinx>=8.1'],
     'geo': ['rasterio>=1.3'],
     'onnx': ['onnx>=1.16', 'onnxruntime>=1.19'],
+    'ray': ['ray>=2.60,<3'],
     'sam': ['segment-anything>=1.0'],
     # Tokenizers of SigLIP and others, and text towers of Hugging Face.
     'transformers': ['transformers>=4.48'],

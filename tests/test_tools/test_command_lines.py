@@ -46,6 +46,7 @@ MISSING = {
     'evaluate_clip': ['gone.pth'],
     'export_model': ['gone.py', '--out', 'out'],
     'generate_masks': ['gone', 'out'],
+    'generate_masks_ray': ['gone', 'out'],
     'halve_sa1b': ['gone', 'out'],
     'image_demo': ['gone.jpg', 'gone.py', '--texts', 'cat; dog'],
     'precompute_clip_features': ['gone.py', 'out'],

@@ -126,36 +126,6 @@ def test_amp_trains_on_any_device(tiny_config, tmp_path):
     assert logs(work).count('images_per_second: ') == 3
 
 
-@pytest.mark.multiprocess
-def test_two_processes_train_and_test_the_bundled_config(tmp_path):
-    config = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
-    work, together, alone = tmp_path / 'work', tmp_path / 'together', tmp_path / 'alone'
-    options = [
-        '--cfg-options',
-        'model.clip.pretrained=None',
-        'model.decode_head.decoder_channels=4,4',
-        'train_cfg.max_iters=2',
-        'train_cfg.val_interval=100',
-        'train_dataloader.batch_size=2',
-        'default_hooks.checkpoint.interval=2',
-        'default_hooks.logger.interval=1',
-        'test_dataloader.batch_size=2',
-        'test_dataloader.dataset.num_scenes=9',
-    ]
-    done = run_script('dist_train.sh', config, 2, '--work-dir', work, *options, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    log = logs(work)
-    assert 'Distributed training: True' in log and 'GPU number: 2' in log
-    assert 'Iter(train) [2/2]' in log
-
-    weights = work / 'iter_2.pth'
-    arguments = [config, weights, 2, '--work-dir', together, *options]
-    done = run_script('dist_test.sh', *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    run('test', config, weights, '--work-dir', alone, *options)
-    assert metrics(together) == metrics(alone)
-
-
 @pytest.mark.parametrize(
     'script',
     ['dist_train.sh', 'dist_test.sh', 'dist_eval_all.sh', 'slurm_train.sh', 'slurm_test.sh'],

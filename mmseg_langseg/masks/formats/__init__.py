@@ -3,7 +3,7 @@
 from .coco import CocoAnnotations, CocoImage, read_coco_annotations
 from .coco_rles import instance_rles, panoptic_rles
 from .polygons import polygons_to_rle
-from .region_files import read_region_map, write_region_map
+from .region_files import encode_region_map, read_region_map, write_region_map
 from .rle import (
     compress_rle,
     decode_rle,
@@ -13,14 +13,22 @@ from .rle import (
     rle_area,
     rle_run_lengths,
 )
-from .sa1b import parse_mask_annotations, read_mask_annotations, read_mask_file, write_mask_file
+from .sa1b import (
+    encode_mask_file,
+    parse_mask_annotations,
+    read_mask_annotations,
+    read_mask_file,
+    write_mask_file,
+)
 
 __all__ = [
     'CocoAnnotations',
     'CocoImage',
     'compress_rle',
     'decode_rle',
+    'encode_mask_file',
     'encode_masks',
+    'encode_region_map',
     'instance_rles',
     'lookup_rles',
     'merge_rles',

@@ -79,17 +79,33 @@ def write_region_map(path: str | os.PathLike, regions: np.ndarray) -> None:
         regions: (H, W) int, ids 0 ... 65534, or -1 (ignore), which is written as 65535.
 
     Raises:
-        ValueError: The map has another shape, or an id that does not fit.
+        ValueError: See :func:`encode_region_map`; the message names the file.
         OSError: The file cannot be written; the message names it.
+    """
+    try:
+        content = encode_region_map(regions)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    write_whole_file(path, content)
+
+
+def encode_region_map(regions: np.ndarray) -> bytes:
+    """Return the content of the 16-bit PNG of a region map.
+
+    Args:
+        regions: (H, W) int, ids 0 ... 65534, or -1 (ignore), which is stored as 65535.
+
+    Raises:
+        ValueError: The map has another shape, or an id that does not fit.
     """
     if regions.ndim != 2 or not np.issubdtype(regions.dtype, np.integer) or regions.size == 0:
         raise ValueError(
-            f'{path}: expected a region map (H, W) of integers, got {regions.shape} {regions.dtype}'
+            f'expected a region map (H, W) of integers, got {regions.shape} {regions.dtype}'
         )
     if regions.min() < -1 or regions.max() > 65534:
         raise ValueError(
-            f'{path}: region ids {regions.min()} to {regions.max()} do not fit a 16-bit PNG; '
+            f'region ids {regions.min()} to {regions.max()} do not fit a 16-bit PNG; '
             'expected -1 (ignore) to 65534'
         )
     ids = np.where(regions < 0, 65535, regions).astype(np.uint16)
-    write_whole_file(path, cv2.imencode('.png', ids)[1].tobytes())
+    return cv2.imencode('.png', ids)[1].tobytes()

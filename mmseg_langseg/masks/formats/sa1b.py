@@ -146,6 +146,33 @@ def write_mask_file(
 
     Args:
         path: File to write; its folder is created if needed.
+        rles: See :func:`encode_mask_file`, as are the other arguments.
+        image_size: (height, width) of the image.
+        file_name: Name of the image file.
+        image_id: Id of the image.
+        details: Additional keys of each annotation.
+
+    Raises:
+        ValueError: See :func:`encode_mask_file`; the message names the file.
+        OSError: The file cannot be written; the message names it.
+    """
+    try:
+        content = encode_mask_file(rles, image_size, file_name, image_id, details)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    write_whole_file(path, content)
+
+
+def encode_mask_file(
+    rles: Sequence[dict],
+    image_size: tuple[int, int],
+    file_name: str,
+    image_id: int = 0,
+    details: Sequence[dict] | None = None,
+) -> bytes:
+    """Return the content of the mask file of one image in SA-1B's JSON format.
+
+    Args:
         rles: COCO RLEs ``{'size': [H, W], 'counts': str | bytes}``.
         image_size: (height, width) of the image.
         file_name: Name of the image file.
@@ -155,11 +182,10 @@ def write_mask_file(
     Raises:
         ValueError: An RLE is broken or has another size, there are more than ``MAX_MASKS``, or
             a detail cannot be stored as JSON, such as NaN.
-        OSError: The file cannot be written; the message names it.
     """
     height, width = image_size
     if len(rles) > MAX_MASKS:
-        raise ValueError(f'{path}: {len(rles)} masks, expected at most {MAX_MASKS}')
+        raise ValueError(f'{len(rles)} masks, expected at most {MAX_MASKS}')
     annotations = [_annotation(i, rle, (height, width)) for i, rle in enumerate(rles)]
     if details is not None:
         annotations = [dict(b, **a) for a, b in zip(annotations, details, strict=True)]
@@ -167,8 +193,8 @@ def write_mask_file(
     try:
         content = json.dumps(dict(image=image, annotations=annotations), allow_nan=False)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: the masks cannot be stored as JSON ({error})') from error
-    write_whole_file(path, content.encode())
+        raise ValueError(f'the masks cannot be stored as JSON ({error})') from error
+    return content.encode()
 
 
 def _check_name(own_name: Any, image_name: str, path: object) -> None:

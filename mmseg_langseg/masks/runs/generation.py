@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
-
-from mmseg_langseg.fileio import ImageSource, decode_image
-from mmseg_langseg.masks.formats import (
-    read_mask_file,
-    read_region_map,
-    write_mask_file,
-    write_region_map,
-)
+from mmseg_langseg.fileio import ImageSource
 from mmseg_langseg.masks.generators import MaskGenerator
 
+from .mask_run import MaskRun
+from .mask_worker import MaskWorker, read_images
 from .shard_report import ShardReport
-from .shard_run import UNUSABLE, ShardRun
-
-SUFFIXES = {'sa1b': '.json', 'regions': '.png'}
 
 
 def generate_masks(
@@ -50,83 +42,12 @@ def generate_masks(
             other settings or of another origin, or masks would overwrite images.
         OSError: A file cannot be written; the message names it.
     """
-    if file_format not in SUFFIXES:
-        raise ValueError(f"no format '{file_format}'; available: {', '.join(SUFFIXES)}")
-    run = _Generation(source, Path(out), generator, file_format, shard)
-    settings = dict(generator=generator_name, format=file_format, **generator.settings)
+    worker = MaskWorker(generator, file_format)
+
+    def compute(names: list[str]) -> Iterator[list[dict[str, Any]]]:
+        yield worker(read_images(source, names))
+
+    run = MaskRun(source, out, file_format, shard, compute)
+    settings = dict(generator=generator_name, **worker.settings)
     title = f'{generator_name} {shard[0]}/{shard[1]}' if shard[1] > 1 else generator_name
     return run.run(out, settings, generator.packages, title, generator.batch_size, progress)
-
-
-class _Generation(ShardRun):
-    """Mask generation for one shard."""
-
-    def __init__(
-        self,
-        source: ImageSource,
-        out: Path,
-        generator: MaskGenerator,
-        file_format: str,
-        shard: tuple[int, int],
-    ) -> None:
-        def targets(name: str) -> tuple[Path]:
-            return (out / (os.path.splitext(name)[0] + SUFFIXES[file_format]),)
-
-        super().__init__(source, shard, targets)
-        self.generator = generator
-        self.regions = file_format == 'regions'
-
-    def make(self, names: list[str]) -> None:
-        """Generate the files of a batch of images."""
-        images = {}
-        for name in names:
-            try:
-                images[name] = decode_image(self.source.read(name))
-            except UNUSABLE as error:
-                self.skip(name, error)
-        self._make_decoded(images)
-
-    def count(self, path: Path) -> int:
-        """Return the number of masks or regions in a file."""
-        return _count(read_region_map(path) if self.regions else read_mask_file(path))
-
-    def _make_decoded(self, images: dict[str, np.ndarray]) -> None:
-        try:
-            contents = self._generate(list(images.values()))
-        except UNUSABLE as error:
-            if len(images) == 1:
-                self.skip(*images, error)
-                return
-            # One bad image must not affect the others: process them one by one.
-            for name, image in images.items():
-                self._make_decoded({name: image})
-            return
-        for (name, image), content in zip(images.items(), contents, strict=True):
-            self._write(name, image.shape[:2], content)
-
-    def _generate(self, images: list[np.ndarray]) -> list[np.ndarray] | list[list[dict]]:
-        if not images:
-            return []
-        if self.regions:
-            return self.generator.regions_of_batch(images)
-        return self.generator.masks_of_batch(images)
-
-    def _write(self, name: str, size: tuple[int, int], content: np.ndarray | list[dict]) -> None:
-        (path,) = self.files[name]
-        if self.regions:
-            write_region_map(path, content)
-        else:
-            rles = [annotation['segmentation'] for annotation in content]
-            try:
-                write_mask_file(path, rles, size, name, details=content)
-            except ValueError as error:
-                self.skip(name, error)
-                return
-        self.add(_count(content))
-
-
-def _count(content: np.ndarray | list[dict]) -> int:
-    """Count the masks of a file or the regions of a map."""
-    if isinstance(content, list):
-        return len(content)
-    return int(np.count_nonzero(np.bincount(content[content >= 0])))

@@ -33,6 +33,19 @@ _PATIENCE = 2
 _LONGEST_NAME, _LONGEST_PATH = 240, 4000
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why an image cannot be used, in words.
+
+    Args:
+        error: One of :data:`UNUSABLE`.
+
+    Raises:
+        OSError: The machine failed, not the image, see :func:`raise_machine_fault`.
+    """
+    raise_machine_fault(error)
+    return str(error) or type(error).__name__
+
+
 class ShardRun(ABC):
     """Base class for resumable processing of one shard of many images.
 
@@ -65,6 +78,7 @@ class ShardRun(ABC):
             )
         self.source = source
         self.shard = shard
+        self._bar: tqdm | None = None
         names = source.names[index::count]
         self.report = ShardReport(images=len(names))
         if index == 0:
@@ -135,12 +149,11 @@ class ShardRun(ABC):
         todo = [name for name in check if not self._keep(name)]
         start = time.perf_counter()
         done = report.images - len(todo)
-        with tqdm(total=report.images, initial=done, desc=title, **look) as bar:
+        with tqdm(total=report.images, initial=done, desc=title, **look) as self._bar:
             for first in range(0, len(todo), batch_size):
                 batch = todo[first : first + batch_size]
                 # Another run may have processed some in the meantime.
                 self.make([name for name in batch if not self._keep(name)])
-                bar.update(len(batch))
         report.seconds = time.perf_counter() - start
         report.unreadable.sort()
         report.unreadable_path = manifest.unreadable_path
@@ -151,6 +164,7 @@ class ShardRun(ABC):
         """Count an image that was processed."""
         self.report.made += 1
         self.report.masks += masks
+        self._advance()
 
     def skip(self, name: str, reason: str | BaseException) -> None:
         """Count an image that cannot be used.
@@ -159,8 +173,13 @@ class ShardRun(ABC):
             OSError: The machine failed, not the image, see :func:`raise_machine_fault`.
         """
         if isinstance(reason, BaseException):
-            raise_machine_fault(reason)
-        self.report.unreadable.append((name, str(reason) or type(reason).__name__))
+            reason = reason_of(reason)
+        self.report.unreadable.append((name, reason))
+        self._advance()
+
+    def _advance(self) -> None:
+        if self._bar is not None:
+            self._bar.update()
 
     def _keep(self, name: str) -> bool:
         """Return whether the files of an image are complete, and count them if so."""
@@ -180,6 +199,7 @@ class ShardRun(ABC):
             return False
         self.report.kept += 1
         self.report.masks += masks
+        self._advance()
         return True
 
     def _remove_leftovers(self) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mmseg_langseg.masks.formats import read_mask_file, read_region_map
-from mmseg_langseg.masks.runs import generation
+from mmseg_langseg.masks.runs import mask_worker
 from tests.test_masks.tiles import NAMES, four_tiles, load_as_trainer, masks_of, run, tree
 
 ERRORS = ValueError, MemoryError, torch.cuda.OutOfMemoryError
@@ -83,14 +83,14 @@ def test_unreadable_images_cost_nothing_else(images, tmp_path):
 
 @pytest.mark.parametrize('error', ERRORS, ids=lambda e: e.__name__)
 def test_an_image_too_large_to_decode_is_listed(error, images, tmp_path, monkeypatch):
-    real = generation.decode_image
+    real = mask_worker.decode_image
 
     def decode(content):
         if content == (images / '5.png').read_bytes():
             raise error('too large')
         return real(content)
 
-    monkeypatch.setattr(generation, 'decode_image', decode)
+    monkeypatch.setattr(mask_worker, 'decode_image', decode)
     report = run(images, tmp_path / 'out')
     assert report.made == 5 and report.unreadable == [('5.png', 'too large')]
 
