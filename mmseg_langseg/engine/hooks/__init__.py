@@ -14,6 +14,7 @@ from .progress_bar_hook import ProgressBarHook
 from .termination_hook import TerminationHook
 from .test_record_hook import TestRecordHook
 from .throughput_hook import ThroughputHook
+from .weights_snapshot_hook import WeightsSnapshotHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     'TerminationHook',
     'TestRecordHook',
     'ThroughputHook',
+    'WeightsSnapshotHook',
     'WholeCheckpointHook',
 ]

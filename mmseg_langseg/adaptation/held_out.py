@@ -1,0 +1,49 @@
+"""Choose the photos that a verdict is given on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+DEFAULT_SHARE = 0.2
+FEWEST_HELD_OUT = 8
+FEWEST_TRAINED = 4
+MOST_BY_DEFAULT = 200
+
+
+def split_photos(
+    names: Sequence[str], share: float | None = None, seed: int = 0
+) -> tuple[list[str], list[str]]:
+    """Split photos into held-out ones and those to train on, by a hash of their names.
+
+    Args:
+        names: Names of all usable photos.
+        share: Share to hold out, at least :data:`FEWEST_HELD_OUT` photos; None:
+            :data:`DEFAULT_SHARE`, at most :data:`MOST_BY_DEFAULT` photos.
+        seed: Seed of the hash.
+
+    Returns:
+        The held-out names in random order, and the other names sorted.
+
+    Raises:
+        ValueError: There are too few photos.
+    """
+    fewest = FEWEST_HELD_OUT + FEWEST_TRAINED
+    if len(names) < fewest:
+        raise ValueError(
+            f'{len(names)} usable photos are too few: at least {fewest} are needed, '
+            f'{FEWEST_HELD_OUT} to compare models on and {FEWEST_TRAINED} to train on.'
+        )
+    count = round(len(names) * (DEFAULT_SHARE if share is None else share))
+    count = max(count if share is not None else min(count, MOST_BY_DEFAULT), FEWEST_HELD_OUT)
+    if len(names) - count < FEWEST_TRAINED:
+        raise ValueError(
+            f'A held-out share of {share} leaves {len(names) - count} of {len(names)} photos to '
+            f'train on; at least {FEWEST_TRAINED} are needed: hold out fewer.'
+        )
+    order = sorted(names, key=lambda name: (_key(name, seed), name))
+    return order[:count], sorted(order[count:])
+
+
+def _key(name: str, seed: int) -> str:
+    return hashlib.sha256(f'{seed}/{name}'.encode()).hexdigest()

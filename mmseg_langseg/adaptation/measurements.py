@@ -1,0 +1,114 @@
+"""Measure candidates on held-out photos, with results in files so that interrupted runs resume."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from mmseg_langseg.apis.inferencer import LangSegInferencer
+from mmseg_langseg.apis.rejection import add_contrast
+from mmseg_langseg.fileio import LangSegWarning, write_whole_file
+from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.utils import set_model_vocabulary
+from mmseg_langseg.verdict import Evidence, Photo, beliefs, mask_scores, measure
+
+from .candidate import Candidate
+from .training_config import inference_config
+
+_BLOCK = 2**20
+
+
+class Measurements:
+    """What candidates predict on held-out photos.
+
+    Args:
+        cfg: Config of the training.
+        vocabulary: Class names.
+        photos: Returns the held-out photos; called only if something is measured.
+        folder: Folder of the results, one file per candidate.
+        say: Called with a line before each measurement.
+    """
+
+    def __init__(
+        self,
+        cfg: Config,
+        vocabulary: Vocabulary,
+        photos: Callable[[], Sequence[Photo]],
+        folder: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self.cfg = cfg
+        self.given = vocabulary
+        self.vocabulary = add_contrast(vocabulary)
+        self.photos = photos
+        self.folder = folder
+        self.say = say
+        self._has_loaded = False
+
+    def load(self, candidate: Candidate) -> LangSegInferencer:
+        """Return the model of a candidate, with the class names."""
+        # Towers without weights are random; all candidates without a checkpoint must be the same.
+        torch.manual_seed(0)
+        cfg = inference_config(self.cfg, candidate.cfg_options)
+        with warnings.catch_warnings():
+            if self._has_loaded:  # the same warnings again
+                warnings.simplefilter('ignore', LangSegWarning)
+            segment = LangSegInferencer(cfg, candidate.weights)
+        self._has_loaded = True
+        set_model_vocabulary(segment.model, self.vocabulary, type(self).__name__)
+        return segment
+
+    def evidence(self, candidate: Candidate) -> Evidence:
+        """Measure a candidate, or read its stored result."""
+        stored = self._once(f'{candidate.file_stem}.npz', candidate, self._measure)
+        return Evidence(stored['photo'], stored['counts'])
+
+    def beliefs(self, untrained: Candidate) -> np.ndarray:
+        """Return what the untrained model says about each mask, ``(N, K)``, see ``beliefs``."""
+        stored = self._once('masks.npz', untrained, self._scores)
+        return beliefs(stored['scores'], float(stored['scale']))
+
+    def _measure(self, segment: LangSegInferencer) -> dict[str, np.ndarray]:
+        found = measure(segment.model, segment.prepare, self.photos())
+        return dict(photo=found.photo, counts=found.counts)
+
+    def _scores(self, segment: LangSegInferencer) -> dict[str, np.ndarray]:
+        scores = mask_scores(segment.model, segment.prepare, self.photos())
+        scale = segment.model.decode_head.text_encoder.logit_scale
+        return dict(scores=scores, scale=np.float64(scale))
+
+    def _once(
+        self,
+        name: str,
+        candidate: Candidate,
+        compute: Callable[[LangSegInferencer], dict[str, np.ndarray]],
+    ) -> dict[str, np.ndarray]:
+        """Compute arrays, or read those that were computed with the same weights."""
+        path, key = self.folder / name, np.array(_sha256(candidate.weights))
+        if path.is_file():
+            with np.load(path, allow_pickle=False) as stored:
+                if stored['weights'] == key:
+                    return dict(stored)
+        self.say(f'{candidate.name}: {"masks" if name == "masks.npz" else "held-out photos"} ...')
+        found = dict(compute(self.load(candidate)), weights=key)
+        file = io.BytesIO()
+        np.savez_compressed(file, **found)
+        write_whole_file(path, file.getvalue())
+        return found
+
+
+def _sha256(path: str | os.PathLike | None) -> str:
+    digest = hashlib.sha256()
+    if path is not None:
+        with open(path, 'rb') as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
