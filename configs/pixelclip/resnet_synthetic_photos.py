@@ -1,5 +1,5 @@
-# PixelCLIP with the bundled tiny CLIP on image files, for trying out commands on rendered scenes that
-# are stored as files. It knows no photos. Layout: configs/_base_/datasets/photos.py.
+# PixelCLIP with the bundled tiny CLIP on image files: rendered scenes, to try out commands. It
+# knows no photos. Layout: configs/_base_/datasets/photos.py.
 _base_ = './resnet_synthetic.py'
 train_pipeline = [
     dict(type='LoadUnlabeledImage'),

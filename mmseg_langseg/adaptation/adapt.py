@@ -23,13 +23,15 @@ from mmseg_langseg.verdict import compare
 
 from .adaptation import Adaptation, Judged
 from .candidate import Candidate
-from .held_out import split_photos
-from .measurements import Measurements
+from .held_out import in_random_order, split_photos
+from .measurements import CENTER, Measurements
 from .report import write_report
 from .training_config import inference_config, set_data, snapshot_iterations, training_config
 
 _PACKAGES = ('torch', 'numpy', 'open_clip_torch', 'timm')
 ZERO_SHOT = 'zero-shot'
+CENTERED_ON = 200
+"""Maximum number of training photos that a model is centered on."""
 
 
 def adapt(
@@ -47,9 +49,10 @@ def adapt(
 ) -> Adaptation:
     """Train a model on photos without labels, and judge without labels whether it helped.
 
-    Part of the photos is held out. Zero-shot CLIP and the weights of ten moments of the training
-    are compared on it (see :func:`mmseg_langseg.verdict.compare`), and the best is chosen if it is
-    better with confidence; otherwise zero-shot CLIP is. The same call resumes an interrupted run.
+    Part of the photos is held out. Zero-shot CLIP and the weights of ten moments of the training,
+    each also centered on photos of the training, are compared on it (see
+    :func:`mmseg_langseg.verdict.compare`). The best is chosen if it is better with confidence,
+    otherwise zero-shot CLIP is. The same call resumes an interrupted run.
 
     Args:
         folder: Folder of photos, searched recursively.
@@ -87,9 +90,14 @@ def adapt(
         set_data(training, folder, found.masks, trained, out / 'training', out / 'candidates')
         note = _train(training, out, say)
         measurements = Measurements(
-            cfg, vocabulary, lambda: found.photos(held), out / 'measurements', say
+            cfg,
+            vocabulary,
+            lambda: found.photos(held),
+            lambda: found.photos(in_random_order(trained)[:CENTERED_ON]),
+            out / 'measurements',
+            say,
         )
-        judged = _judge(_candidates(cfg, out), measurements)
+        judged = _judge(_candidates(cfg, out, measurements), measurements)
         chosen = choose(judged)
         write_whole_file(out / 'adapted.py', _adapted_config(cfg, chosen, settings).encode())
         result = Adaptation(
@@ -208,13 +216,20 @@ def _train(cfg: Config, out: Path, say: Callable[[str], None]) -> str | None:
     return note
 
 
-def _candidates(cfg: Config, out: Path) -> list[Candidate]:
-    """Return zero-shot CLIP and the weights of the training; a failed one has fewer."""
-    files = {n: out / 'candidates' / f'iter_{n}.pth' for n in snapshot_iterations(cfg)}
-    trained = [
-        Candidate(f'iteration {n}', str(file)) for n, file in files.items() if file.is_file()
-    ]
-    return [Candidate(ZERO_SHOT), *trained]
+def _candidates(cfg: Config, out: Path, measurements: Measurements) -> list[Candidate]:
+    """Return zero-shot CLIP and the weights of the training, each also centered.
+
+    A training that failed has fewer.
+    """
+    folder = (out / 'candidates').resolve()
+    files = {n: folder / f'iter_{n}.pth' for n in snapshot_iterations(cfg)}
+    plain = [Candidate(ZERO_SHOT)]
+    plain += [Candidate(f'iteration {n}', str(file)) for n, file in files.items() if file.is_file()]
+    found = []
+    for candidate in plain:
+        center = folder / f'{candidate.file_stem}_center.npy'
+        found += [candidate, measurements.centered(candidate, center)]
+    return found
 
 
 def _judge(candidates: Sequence[Candidate], measurements: Measurements) -> list[Judged]:
@@ -227,12 +242,15 @@ def _judge(candidates: Sequence[Candidate], measurements: Measurements) -> list[
 
 
 def _adapted_config(cfg: Config, chosen: Judged, settings: Mapping[str, Any]) -> str:
-    short = inference_config(cfg, chosen.candidate.cfg_options)
+    """Return the config of the chosen model, which may be moved together with its files."""
+    options = dict(chosen.candidate.cfg_options)
+    if CENTER in options:
+        options[CENTER] = f'{{{{ fileDirname }}}}/candidates/{Path(options[CENTER]).name}'
+    short = inference_config(cfg, options)
     for key in ('launcher', 'work_dir'):
         short.pop(key)
-    text = short.pretty_text
     title = f"# Model chosen by 'langseg adapt': {chosen.candidate.name}, of {settings['model']!r}."
-    return f'{title}\n{text}'
+    return f'{title}\n{short.pretty_text}'
 
 
 def _command(
@@ -248,5 +266,5 @@ def _command(
     words = ['langseg', 'segment', str(folder), '--texts', os.fspath(texts)]
     words += ['--model', str(out / 'adapted.py')]
     if chosen.weights is not None:
-        words += ['--weights', chosen.weights]
+        words += ['--weights', str(out / 'candidates' / Path(chosen.weights).name)]
     return shlex.join([*words, '--out', str(out / 'segmented')])

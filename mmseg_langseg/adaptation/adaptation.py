@@ -56,21 +56,19 @@ class Adaptation:
     @property
     def answer(self) -> str:
         """The result in one or two sentences."""
-        trained = self.judged[1:]
-        if not trained:
-            return 'The training gave no model, so zero-shot CLIP is kept.'
+        name, gain = self.chosen.candidate.name, interval(self.chosen.verdict)
+        better = f'{name!r} is better than zero-shot CLIP by an estimated {gain}'
+        if not self.is_zero_shot and self.chosen.candidate.weights is None:
+            return f'The best model needs no training: {better}.'
         if not self.is_zero_shot:
-            return (
-                f'Training helped: {self.chosen.candidate.name} is better than zero-shot CLIP by '
-                f'an estimated {interval(self.chosen.verdict)}.'
-            )
-        best = max(trained, key=lambda one: one.verdict.gain)
-        start = 'Training did not help'
-        if any(one.verdict.decision == 'undecided' for one in trained):
-            start = 'Whether training helped cannot be told'
+            return f'Training helped: {better}.'
+        start = 'Nothing was gained'
+        if any(one.verdict.decision == 'undecided' for one in self.judged[1:]):
+            start = 'It is not certain that anything was gained'
+        best = max(self.judged[1:], key=lambda one: one.verdict.gain)
         return (
-            f'{start}, so zero-shot CLIP is kept. The best trained model, '
-            f'{best.candidate.name}, is at an estimated {interval(best.verdict)} from it.'
+            f'{start}, so zero-shot CLIP is kept. The best other model, '
+            f'{best.candidate.name!r}, is at an estimated {interval(best.verdict)} from it.'
         )
 
     def as_json(self) -> dict[str, Any]:

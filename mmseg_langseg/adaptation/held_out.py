@@ -41,9 +41,14 @@ def split_photos(
             f'A held-out share of {share} leaves {len(names) - count} of {len(names)} photos to '
             f'train on; at least {FEWEST_TRAINED} are needed: hold out fewer.'
         )
-    order = sorted(names, key=lambda name: (_key(name, seed), name))
+    order = in_random_order(names, seed)
     return order[:count], sorted(order[count:])
 
 
-def _key(name: str, seed: int) -> str:
-    return hashlib.sha256(f'{seed}/{name}'.encode()).hexdigest()
+def in_random_order(names: Sequence[str], seed: int = 0) -> list[str]:
+    """Sort names by a hash of theirs, so that new names do not change the order of others."""
+
+    def key(name: str) -> tuple[str, str]:
+        return hashlib.sha256(f'{seed}/{name}'.encode()).hexdigest(), name
+
+    return sorted(names, key=key)

@@ -18,11 +18,12 @@ from mmseg_langseg.apis.rejection import add_contrast
 from mmseg_langseg.fileio import LangSegWarning, write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import set_model_vocabulary
-from mmseg_langseg.verdict import Evidence, Photo, beliefs, mask_scores, measure
+from mmseg_langseg.verdict import Evidence, Photo, beliefs, mask_scores, mean_feature, measure
 
 from .candidate import Candidate
 from .training_config import inference_config
 
+CENTER = 'model.decode_head.center'
 _BLOCK = 2**20
 
 
@@ -33,6 +34,7 @@ class Measurements:
         cfg: Config of the training.
         vocabulary: Class names.
         photos: Returns the held-out photos; called only if something is measured.
+        others: Returns photos of the training, for :meth:`centered`.
         folder: Folder of the results, one file per candidate.
         say: Called with a line before each measurement.
     """
@@ -42,6 +44,7 @@ class Measurements:
         cfg: Config,
         vocabulary: Vocabulary,
         photos: Callable[[], Sequence[Photo]],
+        others: Callable[[], Sequence[Photo]],
         folder: Path,
         say: Callable[[str], None],
     ) -> None:
@@ -49,6 +52,7 @@ class Measurements:
         self.given = vocabulary
         self.vocabulary = add_contrast(vocabulary)
         self.photos = photos
+        self.others = others
         self.folder = folder
         self.say = say
         self._has_loaded = False
@@ -68,13 +72,34 @@ class Measurements:
 
     def evidence(self, candidate: Candidate) -> Evidence:
         """Measure a candidate, or read its stored result."""
-        stored = self._once(f'{candidate.file_stem}.npz', candidate, self._measure)
+        stored = self._once(
+            f'{candidate.file_stem}.npz', 'held-out photos', candidate, self._measure
+        )
         return Evidence(stored['photo'], stored['counts'])
 
     def beliefs(self, untrained: Candidate) -> np.ndarray:
         """Return what the untrained model says about each mask, ``(N, K)``, see ``beliefs``."""
-        stored = self._once('masks.npz', untrained, self._scores)
+        stored = self._once('masks.npz', 'masks of held-out photos', untrained, self._scores)
         return beliefs(stored['scores'], float(stored['scale']))
+
+    def centered(self, candidate: Candidate, path: Path) -> Candidate:
+        """Return a candidate with its head centered on photos of the training.
+
+        Args:
+            candidate: The candidate.
+            path: File for the mean feature, ``LanguageHead(center=...)``.
+        """
+        stored = self._once(
+            f'{candidate.file_stem}_center.npz', 'mean of training photos', candidate, self._mean
+        )
+        file = io.BytesIO()
+        np.save(file, stored['mean'])
+        write_whole_file(path, file.getvalue())
+        options = {**candidate.cfg_options, CENTER: str(path)}
+        return Candidate(f'{candidate.name}, centered', candidate.weights, options)
+
+    def _mean(self, segment: LangSegInferencer) -> dict[str, np.ndarray]:
+        return dict(mean=mean_feature(segment.model, segment.prepare, self.others()))
 
     def _measure(self, segment: LangSegInferencer) -> dict[str, np.ndarray]:
         found = measure(segment.model, segment.prepare, self.photos())
@@ -88,6 +113,7 @@ class Measurements:
     def _once(
         self,
         name: str,
+        title: str,
         candidate: Candidate,
         compute: Callable[[LangSegInferencer], dict[str, np.ndarray]],
     ) -> dict[str, np.ndarray]:
@@ -97,7 +123,7 @@ class Measurements:
             with np.load(path, allow_pickle=False) as stored:
                 if stored['weights'] == key:
                     return dict(stored)
-        self.say(f'{candidate.name}: {"masks" if name == "masks.npz" else "held-out photos"} ...')
+        self.say(f'{candidate.name}: {title} ...')
         found = dict(compute(self.load(candidate)), weights=key)
         file = io.BytesIO()
         np.savez_compressed(file, **found)

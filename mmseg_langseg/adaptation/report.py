@@ -14,36 +14,10 @@ from .adaptation import Adaptation, Judged
 from .measurements import Measurements
 from .report_chart import interval_chart
 from .report_pictures import Picture, photo_pictures, segmented_pictures
+from .report_style import STYLE
 
 MOST_PHOTOS = 12
 _MOST_LISTED = 50
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff;
-  max-width: 72rem; margin: 0 auto; padding: 1rem 1.5rem 4rem; }
-h1 { font-size: 1.5rem; line-height: 1.3; margin: 1rem 0; padding: 1rem 1.2rem; border-left: 6px solid; }
-h1.better { background: #e9f6ec; border-color: #1a7f37; }
-h1.kept { background: #f2f2f5; border-color: #57606a; }
-h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: #555; padding-bottom: .4rem; }
-th, td { padding: .3rem .9rem .3rem 0; text-align: left; border-bottom: 1px solid #ddd;
-  vertical-align: middle; white-space: nowrap; }
-th.number, td.number { text-align: right; }
-tr.chosen > * { background: #e9f6ec; font-weight: 600; }
-table.settings td { white-space: normal; overflow-wrap: anywhere; }
-pre { background: #f2f2f5; padding: .8rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-ul.legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; }
-ul.legend span { display: inline-block; width: .9em; height: .9em; border: 1px solid #0008;
-  border-radius: 3px; margin-right: .45em; vertical-align: -.1em; }
-.photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 31rem), 1fr));
-  gap: 1.2rem 2rem; }
-.photo { margin: 0; }
-.photo > div { display: grid; grid-template-columns: repeat(3, 1fr); gap: .4rem; }
-.photo figcaption, .photo span { font-size: .85rem; color: #444; overflow-wrap: anywhere; }
-.photo img { width: 100%; display: block; border-radius: 3px; }
-"""
 
 
 def write_report(
@@ -62,7 +36,7 @@ def write_report(
         _usage(result),
         _table(result),
         _pictures(result, measurements, photos[:MOST_PHOTOS]),
-        _meaning(result),
+        _meaning(),
         _left_out(result),
         _settings(result),
     ]
@@ -70,7 +44,7 @@ def write_report(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>langseg adapt: {escape(result.chosen.candidate.name)}</title>\n'
-        f'<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n{"".join(sections)}</main>\n'
+        f'<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{"".join(sections)}</main>\n'
         '</body>\n</html>\n'
     )
     # File names may be invalid text.
@@ -99,10 +73,7 @@ def _headline(result: Adaptation) -> str:
 
 
 def _usage(result: Adaptation) -> str:
-    return (
-        '<h2>Use the chosen model</h2>\n'
-        f'<pre><code>{escape(result.command)}</code></pre>\n'
-    )
+    return f'<h2>Use the chosen model</h2>\n<pre><code>{escape(result.command)}</code></pre>\n'
 
 
 def _table(result: Adaptation) -> str:
@@ -166,13 +137,11 @@ def _pictures(result: Adaptation, measurements: Measurements, photos: Sequence[P
             f'<figcaption>{escape(photo.name)}</figcaption></figure>\n'
         )
     after = escape(titles[-1])
-    choice = (
-        f'The chosen model beside zero-shot CLIP, on {len(photos)} held-out photos, chosen by chance.'
-    )
+    choice = f'The chosen model beside zero-shot CLIP, on {len(photos)} held-out photos, drawn at random.'
     if result.is_zero_shot:
         choice = (
-            f'{len(photos)} held-out photos, chosen by chance. Beside zero-shot CLIP, {after} is '
-            'shown, the trained model with the highest estimate; it was not chosen.'
+            f'{len(photos)} held-out photos, drawn at random. Beside zero-shot CLIP, {after} is '
+            'shown, the other model with the highest estimate; it was not chosen.'
         )
     return (
         f'<h2>Before and after</h2>\n<p>{choice}</p>\n{_legend(colors)}'
@@ -181,9 +150,7 @@ def _pictures(result: Adaptation, measurements: Measurements, photos: Sequence[P
 
 
 def _cell(picture: Picture, title: str) -> str:
-    return (
-        f'<span><img src="{picture.uri}" alt="{escape(picture.text)}">{escape(title)}</span>'
-    )
+    return f'<span><img src="{picture.uri}" alt="{escape(picture.text)}">{escape(title)}</span>'
 
 
 def _legend(colors: Mapping[str, str]) -> str:
@@ -194,7 +161,7 @@ def _legend(colors: Mapping[str, str]) -> str:
     return f'<ul class="legend" aria-label="Class colors">\n{entries}</ul>\n'
 
 
-def _meaning(result: Adaptation) -> str:
+def _meaning() -> str:
     return (
         '<h2>What the numbers mean</h2>\n'
         '<p>No labels were used. The gain is an <em>estimate</em> of the difference in mIoU (mean '
@@ -202,7 +169,8 @@ def _meaning(result: Adaptation) -> str:
         'zero-shot CLIP on the held-out photos. It is computed from class-agnostic masks and from '
         'what untrained CLIP says about each mask as a whole. The interval shows how much the '
         'estimate varies with the choice of the photos (bootstrap); it does not contain errors of '
-        'the estimate itself.</p>\n'
+        'the estimate itself. A “centered” model subtracts from each class its mean score over '
+        'training photos, so that no class wins everywhere.</p>\n'
         '<p>The estimate can be wrong: where CLIP misjudges whole masks, where the masks miss what '
         'you look for, or where the held-out photos are nearly the same as those trained on, such '
         'as frames of one video. Look at the pictures. If the decision matters, label a few dozen '

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'{", ".join(PHOTO_CONFIGS)}, or a config file (default: clip-vit-b16)',
     )
     parser.add_argument(
-        '--masks', help='folder of mask files in SA-1B\'s format (default: generated in OUT/masks)'
+        '--masks', help="folder of mask files in SA-1B's format (default: generated in OUT/masks)"
     )
     parser.add_argument('--iterations', type=positive_int, help="default: the config's")
     parser.add_argument(
