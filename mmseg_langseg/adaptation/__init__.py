@@ -1,7 +1,7 @@
 """Training on photos without labels that is used only if it helped."""
 
-from .adapt import adapt, choose
 from .adaptation import Adaptation, Judged
+from .adaptation_run import adapt, choose
 from .candidate import Candidate
 from .held_out import split_photos
 

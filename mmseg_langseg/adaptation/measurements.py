@@ -6,6 +6,8 @@ import hashlib
 import io
 import os
 import warnings
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +16,6 @@ import torch
 from mmengine.config import Config
 
 from mmseg_langseg.apis.inferencer import LangSegInferencer
-from mmseg_langseg.apis.rejection import add_contrast
 from mmseg_langseg.fileio import LangSegWarning, write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import set_model_vocabulary
@@ -32,7 +33,7 @@ class Measurements:
 
     Args:
         cfg: Config of the training.
-        vocabulary: Class names.
+        vocabulary: At least two class names.
         photos: Returns the held-out photos; called only if something is measured.
         others: Returns photos of the training, for :meth:`centered`.
         folder: Folder of the results, one file per candidate.
@@ -49,8 +50,7 @@ class Measurements:
         say: Callable[[str], None],
     ) -> None:
         self.cfg = cfg
-        self.given = vocabulary
-        self.vocabulary = add_contrast(vocabulary)
+        self.vocabulary = vocabulary
         self.photos = photos
         self.others = others
         self.folder = folder
@@ -119,16 +119,23 @@ class Measurements:
     ) -> dict[str, np.ndarray]:
         """Compute arrays, or read those that were computed with the same weights."""
         path, key = self.folder / name, np.array(_sha256(candidate.weights))
-        if path.is_file():
-            with np.load(path, allow_pickle=False) as stored:
-                if stored['weights'] == key:
-                    return dict(stored)
+        if path.is_file() and (stored := _read(path)).get('weights') == key:
+            return stored
         self.say(f'{candidate.name}: {title} ...')
         found = dict(compute(self.load(candidate)), weights=key)
         file = io.BytesIO()
         np.savez_compressed(file, **found)
         write_whole_file(path, file.getvalue())
         return found
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """Read stored arrays; a damaged file holds none."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        return {}
 
 
 def _sha256(path: str | os.PathLike | None) -> str:

@@ -137,10 +137,10 @@ def _pictures(result: Adaptation, measurements: Measurements, photos: Sequence[P
             f'<figcaption>{escape(photo.name)}</figcaption></figure>\n'
         )
     after = escape(titles[-1])
-    choice = f'The chosen model beside zero-shot CLIP, on {len(photos)} held-out photos, drawn at random.'
+    choice = f'The chosen model beside zero-shot CLIP, on {len(photos)} random held-out photos.'
     if result.is_zero_shot:
         choice = (
-            f'{len(photos)} held-out photos, drawn at random. Beside zero-shot CLIP, {after} is '
+            f'{len(photos)} random held-out photos. Beside zero-shot CLIP, {after} is '
             'shown, the other model with the highest estimate; it was not chosen.'
         )
     return (

@@ -51,7 +51,7 @@ def segmented_pictures(
     segment = measurements.load(candidate)
     inputs = [ImageInput(photo.name, photo.load) for photo in photos]
     pictures, colors = [], {}
-    for result in segment.stream(inputs, measurements.given):
+    for result in segment.stream(inputs, measurements.vocabulary):
         shares = {result.classes[i]: share for i, share in class_shares(result).items()}
         named = [f'{name} {share:.0%}' for name, share in list(shares.items())[:_MOST_NAMED]]
         text = f'{result.name} segmented by {candidate.name}: {", ".join(named)}'

@@ -15,6 +15,7 @@ from mmseg_langseg.apis.model_zoo import photo_config
 from mmseg_langseg.apis.words import KNOWN_KEYS
 from mmseg_langseg.fileio import write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.models.text_encoders.vocabulary import BACKGROUND
 
 SNAPSHOTS = 10
 _TIMES = ('begin', 'end', 'T_max', 'total_iters', 'step_size')
@@ -58,7 +59,11 @@ def training_config(
     for key in KNOWN_KEYS:
         if key in head:
             words = zip(vocabulary.names, vocabulary.synonyms, strict=True)
-            head[key] = [', '.join((name, *synonyms)) for name, synonyms in words]
+            head[key] = [
+                ', '.join((name, *synonyms))
+                for name, synonyms in words
+                if not vocabulary.background or name.lower() != BACKGROUND
+            ]
     if batch_size is not None:
         cfg.train_dataloader.batch_size = batch_size
     if iterations is not None:

@@ -13,6 +13,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmseg_langseg.apis.masked_photos import MaskedPhotos, find_masked_photos
+from mmseg_langseg.apis.rejection import add_contrast
 from mmseg_langseg.apis.texts import parse_texts
 from mmseg_langseg.apis.train import run_training
 from mmseg_langseg.apis.training_lock import training_lock
@@ -23,7 +24,7 @@ from mmseg_langseg.verdict import compare
 
 from .adaptation import Adaptation, Judged
 from .candidate import Candidate
-from .held_out import in_random_order, split_photos
+from .held_out import check_number, in_random_order, split_photos
 from .measurements import CENTER, Measurements
 from .report import write_report
 from .training_config import inference_config, set_data, snapshot_iterations, training_config
@@ -77,6 +78,7 @@ def adapt(
     """
     folder, out = Path(folder), Path(out)
     vocabulary = parse_texts(texts)
+    compared = add_contrast(vocabulary)
     cfg = training_config(model, vocabulary, iterations, batch_size, cfg_options)
     _check_folders(folder, out)
     settings = _settings(folder, vocabulary, model, masks, held_out, cfg)
@@ -91,7 +93,7 @@ def adapt(
         note = _train(training, out, say)
         measurements = Measurements(
             cfg,
-            vocabulary,
+            compared,
             lambda: found.photos(held),
             lambda: found.photos(in_random_order(trained)[:CENTERED_ON]),
             out / 'measurements',
@@ -150,6 +152,7 @@ def _settings(
 ) -> dict[str, Any]:
     """Return all that a result depends on, as JSON types."""
     names = open_image_source(folder).names
+    check_number(len(names), 'images')
     return dict(
         photos=os.path.abspath(folder),
         names=f'{len(names)} images ({_hash(names)})',
@@ -180,14 +183,10 @@ def _photos(
     stored = out / 'photos.json'
     if stored.is_file():
         known = parse_json(stored.read_bytes(), f"'{stored}'")
-        held, trained = known['held_out'], known['trained']
-        unusable = [tuple(entry) for entry in known['unusable']]
-        found = MaskedPhotos(
-            open_image_source(folder),
-            out / 'masks' if masks is None else Path(masks),
-            sorted([*held, *trained]),
-            unusable,
-        )
+        held, trained, unusable = (known[key] for key in ('held_out', 'trained', 'unusable'))
+        mask_folder = out / 'masks' if masks is None else Path(masks)
+        names = sorted([*held, *trained])
+        found = MaskedPhotos(open_image_source(folder), mask_folder, names, unusable)
     else:
         found = find_masked_photos(folder, masks, out / 'masks', progress=progress)
         held, trained = split_photos(found.names, held_out)
