@@ -81,11 +81,11 @@ def adapt(
     compared = add_contrast(vocabulary)
     cfg = training_config(model, vocabulary, iterations, batch_size, cfg_options)
     _check_folders(folder, out)
-    settings = _settings(folder, vocabulary, model, masks, held_out, cfg)
+    settings = _settings(folder, vocabulary, model, masks, held_out, cfg_options, cfg)
     with training_lock(out):
-        results = [out / name for name in ('photos.json', 'adapted.py', 'verdict.json')]
-        GenerationManifest(out).start(settings, _PACKAGES, [*results, out / 'report.html'])
-        found, held, trained = _photos(folder, masks, out, held_out, say, progress)
+        found, held, trained = _photos(folder, masks, out, held_out, settings, progress)
+        for name, reason in found.unusable:
+            say(f'left out: {name}: {reason}')
         say(f'{len(trained)} photos to train on, {len(held)} held out to compare models on')
         # The photos are data, not part of the model that the report and adapted.py show.
         training = cfg.copy()
@@ -99,7 +99,8 @@ def adapt(
             out / 'measurements',
             say,
         )
-        judged = _judge(_candidates(cfg, out, measurements), measurements)
+        weights = (out / 'candidates').resolve()
+        judged = _judge(_candidates(cfg, weights), weights, measurements)
         chosen = choose(judged)
         write_whole_file(out / 'adapted.py', _adapted_config(cfg, chosen, settings).encode())
         result = Adaptation(
@@ -148,6 +149,7 @@ def _settings(
     model: str,
     masks: str | os.PathLike | None,
     held_out: float | None,
+    cfg_options: Mapping[str, Any] | None,
     cfg: Config,
 ) -> dict[str, Any]:
     """Return all that a result depends on, as JSON types."""
@@ -162,13 +164,13 @@ def _settings(
         iterations=cfg.train_cfg.max_iters,
         batch_size=cfg.train_dataloader.batch_size,
         held_out=held_out,
-        config=_hash(cfg.pretty_text),
+        cfg_options={key: str(value) for key, value in (cfg_options or {}).items()},
+        config=_hash(cfg.to_dict()),
     )
 
 
 def _hash(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _photos(
@@ -176,24 +178,28 @@ def _photos(
     masks: str | os.PathLike | None,
     out: Path,
     held_out: float | None,
-    say: Callable[[str], None],
+    settings: dict[str, Any],
     progress: bool,
 ) -> tuple[MaskedPhotos, list[str], list[str]]:
-    """Return the photos with masks, and the names of the held-out ones and of the others."""
-    stored = out / 'photos.json'
+    """Return the photos with masks, and the names of the held-out ones and of the others.
+
+    The first file of a run is the record of its settings, so that wrong masks leave no trace.
+    """
+    manifest, stored = GenerationManifest(out), out / 'photos.json'
+    results = [stored, *(out / name for name in ('adapted.py', 'verdict.json', 'report.html'))]
+    if masks is None or stored.is_file():
+        manifest.start(settings, _PACKAGES, results)
     if stored.is_file():
         known = parse_json(stored.read_bytes(), f"'{stored}'")
         held, trained, unusable = (known[key] for key in ('held_out', 'trained', 'unusable'))
         mask_folder = out / 'masks' if masks is None else Path(masks)
         names = sorted([*held, *trained])
-        found = MaskedPhotos(open_image_source(folder), mask_folder, names, unusable)
-    else:
-        found = find_masked_photos(folder, masks, out / 'masks', progress=progress)
-        held, trained = split_photos(found.names, held_out)
-        content = dict(held_out=held, trained=trained, unusable=found.unusable)
-        write_whole_file(stored, json.dumps(content, indent=1).encode())
-    for name, reason in found.unusable:
-        say(f'left out: {name}: {reason}')
+        return MaskedPhotos(open_image_source(folder), mask_folder, names, unusable), held, trained
+    found = find_masked_photos(folder, masks, out / 'masks', progress=progress)
+    held, trained = split_photos(found.names, held_out)
+    manifest.start(settings, _PACKAGES, results)
+    content = dict(held_out=held, trained=trained, unusable=found.unusable)
+    write_whole_file(stored, json.dumps(content, indent=1).encode())
     return found, held, trained
 
 
@@ -215,29 +221,30 @@ def _train(cfg: Config, out: Path, say: Callable[[str], None]) -> str | None:
     return note
 
 
-def _candidates(cfg: Config, out: Path, measurements: Measurements) -> list[Candidate]:
-    """Return zero-shot CLIP and the weights of the training, each also centered.
-
-    A training that failed has fewer.
-    """
-    folder = (out / 'candidates').resolve()
+def _candidates(cfg: Config, folder: Path) -> list[Candidate]:
+    """Return zero-shot CLIP and the weights of the training; a failed training has fewer."""
     files = {n: folder / f'iter_{n}.pth' for n in snapshot_iterations(cfg)}
-    plain = [Candidate(ZERO_SHOT)]
-    plain += [Candidate(f'iteration {n}', str(file)) for n, file in files.items() if file.is_file()]
-    found = []
-    for candidate in plain:
-        center = folder / f'{candidate.file_stem}_center.npy'
-        found += [candidate, measurements.centered(candidate, center)]
-    return found
-
-
-def _judge(candidates: Sequence[Candidate], measurements: Measurements) -> list[Judged]:
-    belief = measurements.beliefs(candidates[0])
-    before = measurements.evidence(candidates[0])
-    return [
-        Judged(candidate, compare(belief, before, measurements.evidence(candidate)))
-        for candidate in candidates
+    trained = [
+        Candidate(f'iteration {n}', str(file)) for n, file in files.items() if file.is_file()
     ]
+    return [Candidate(ZERO_SHOT), *trained]
+
+
+def _judge(plain: Sequence[Candidate], folder: Path, measurements: Measurements) -> list[Judged]:
+    """Judge candidates, each as it is and centered.
+
+    Args:
+        plain: The candidates, zero-shot CLIP first.
+        folder: Folder for the mean features.
+        measurements: Measures the candidates.
+    """
+    belief, before = measurements.beliefs(plain[0]), measurements.evidence(plain[0])
+    judged = []
+    for candidate in plain:
+        path = folder / f'{candidate.file_stem}_center.npy'
+        for one in (candidate, measurements.centered(candidate, path)):
+            judged.append(Judged(one, compare(belief, before, measurements.evidence(one))))
+    return judged
 
 
 def _adapted_config(cfg: Config, chosen: Judged, settings: Mapping[str, Any]) -> str:

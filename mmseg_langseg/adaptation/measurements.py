@@ -55,19 +55,21 @@ class Measurements:
         self.others = others
         self.folder = folder
         self.say = say
-        self._has_loaded = False
+        self._loaded: tuple[Candidate, LangSegInferencer] | None = None
 
     def load(self, candidate: Candidate) -> LangSegInferencer:
         """Return the model of a candidate, with the class names."""
+        if self._loaded is not None and self._loaded[0] == candidate:
+            return self._loaded[1]
         # Towers without weights are random; all candidates without a checkpoint must be the same.
         torch.manual_seed(0)
         cfg = inference_config(self.cfg, candidate.cfg_options)
         with warnings.catch_warnings():
-            if self._has_loaded:  # the same warnings again
+            if self._loaded is not None:  # the same warnings again
                 warnings.simplefilter('ignore', LangSegWarning)
             segment = LangSegInferencer(cfg, candidate.weights)
-        self._has_loaded = True
         set_model_vocabulary(segment.model, self.vocabulary, type(self).__name__)
+        self._loaded = candidate, segment
         return segment
 
     def evidence(self, candidate: Candidate) -> Evidence:

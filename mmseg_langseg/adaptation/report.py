@@ -196,7 +196,7 @@ def _settings(result: Adaptation) -> str:
     rows = ''.join(
         f'<tr><th scope="row">{escape(key)}</th><td>{escape(str(value))}</td></tr>\n'
         for key, value in entries.items()
-        if value is not None
+        if value not in (None, {})
     )
     return (
         '<h2>Settings and versions</h2>\n'

@@ -20,6 +20,7 @@ from .measurements import Measurements
 LONGEST_SIDE = 512
 _QUALITY = 80
 _MOST_NAMED = 8
+_OPACITY = 0.7  # the photo is shown beside it
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def segmented_pictures(
         shares = {result.classes[i]: share for i, share in class_shares(result).items()}
         named = [f'{name} {share:.0%}' for name, share in list(shares.items())[:_MOST_NAMED]]
         text = f'{result.name} segmented by {candidate.name}: {", ".join(named)}'
-        pictures.append(Picture(_uri(color_classes(result)), text))
+        pictures.append(Picture(_uri(color_classes(result, _OPACITY)), text))
         values = dict(zip(result.classes, class_colors(result.classes).tolist(), strict=True))
         colors.update({name: 'rgb({}, {}, {})'.format(*values[name]) for name in shares})
     return pictures, colors

@@ -37,6 +37,8 @@ def photos(tmp_path_factory):
 
 def run(photos: Path, out: Path, **changes):
     options = dict(model='embedded', iterations=2, batch_size=2, progress=False, say=_ignore)
+    # MMEngine formats the whole config for each file of weights, which takes most of the time.
+    options['cfg_options'] = {'model.decode_head.prompts.words': ['sun', 'sea', 'home', 'sky']}
     return adapt(photos, TEXTS, out, **{**options, **changes})
 
 
@@ -83,43 +85,53 @@ def killed(photos, tmp_path_factory):
     return out
 
 
-def test_a_killed_run_ends_like_an_undisturbed_one(photos, killed, tmp_path):
-    result = run(photos, tmp_path / 'out')
-    first, second = (
-        json.loads((out / 'verdict.json').read_text(encoding='utf-8').replace(str(out), ''))
-        for out in (killed, tmp_path / 'out')
-    )
-    assert first == second
+@pytest.fixture(scope='module')
+def undisturbed(photos, tmp_path_factory):
+    """Result and output folder of a run in which the last candidate was chosen."""
+    out = tmp_path_factory.mktemp('undisturbed') / 'out'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation_run, 'choose', lambda judged: judged[-1])
+        return run(photos, out), out
+
+
+def test_a_killed_run_ends_like_an_undisturbed_one(killed, undisturbed):
+    result, out = undisturbed
+    verdict = json.loads((killed / 'verdict.json').read_text(encoding='utf-8'))
+    expected = json.loads((out / 'verdict.json').read_text(encoding='utf-8'))
+    for one, other in zip(verdict['candidates'], expected['candidates'], strict=True):
+        assert {**one, **_paths(other)} == {**other, **_paths(other)}
+    for key in ('held_out', 'trained', 'unusable', 'settings', 'notes'):
+        assert verdict[key] == expected[key]
+    assert verdict['chosen'] == choose(result.judged).candidate.name
     names = [one.candidate.name for one in result.judged]
     plain = ['zero-shot', 'iteration 1', 'iteration 2']
     assert names == [name + end for name in plain for end in ('', ', centered')]
     assert len(result.held_out) == 8 and len(result.trained) == 5
     assert [name for name, _ in result.unusable] == ['<u>bad.jpg']
-    assert result.chosen is choose(result.judged)
     for one in result.judged[2:]:  # another model predicts something else
-        file = tmp_path / 'out/measurements' / f'{one.candidate.file_stem}.npz'
+        file = out / 'measurements' / f'{one.candidate.file_stem}.npz'
         with np.load(file) as own, np.load(file.with_name('zero-shot.npz')) as untrained:
             assert own['counts'].shape == untrained['counts'].shape
             assert (own['counts'] != untrained['counts']).any()
 
 
+def _paths(candidate: dict) -> dict:
+    return {key: candidate[key] for key in ('weights', 'cfg_options')}
+
+
 def test_the_command_of_the_report_segments_with_the_chosen_model(
-    photos, killed, tmp_path, monkeypatch, capsys
+    photos, undisturbed, tmp_path, capsys
 ):
-    out = tmp_path / 'out'
-    shutil.copytree(killed, out)
-    monkeypatch.setattr(adaptation_run, 'choose', lambda judged: judged[-1])
-    result = run(photos, out)
+    result, out = undisturbed
     assert result.answer.startswith("Training helped: 'iteration 2, centered' is better")
     moved = tmp_path / 'moved'
-    out.rename(moved)
+    shutil.copytree(out, moved)
     command = shlex.split(result.command.replace(str(out), str(moved)))
-    assert command[:3] == ['langseg', 'segment', str(photos)]
+    assert command[:3] == ['langseg', 'segment', str(photos)] and 'iter_2.pth' in result.command
+    (out / 'candidates').rename(out / 'gone')
     commands._main([*command[1:], '--quiet', '--format', 'labels'])
+    (out / 'gone').rename(out / 'candidates')
     assert '13 images segmented, 1 could not be read' in capsys.readouterr().out
-    center = np.load(moved / 'candidates/iteration_2_center.npy')
-    assert center.shape == (64,) and np.linalg.norm(center) > 0.1
-    assert 'iter_2.pth' in result.command
 
 
 class _Page(HTMLParser):
