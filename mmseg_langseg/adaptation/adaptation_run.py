@@ -60,7 +60,7 @@ def adapt(
         texts: Class names, see :meth:`Vocabulary.parse`.
         out: Output folder: ``report.html``, ``verdict.json``, ``adapted.py`` (config of the chosen
             model), ``candidates/`` (weights), and what interrupted runs resume from.
-        model: Short name of :data:`~mmseg_langseg.apis.model_zoo.PHOTO_CONFIGS`, or config file.
+        model: Short name of ``model_zoo.PHOTO_CONFIGS``, or config file.
         masks: Folder of mask files in SA-1B's JSON format; None: generate them in ``out/masks``.
         iterations: Length of the training; None: that of the config.
         batch_size: Images per step; None: that of the config.

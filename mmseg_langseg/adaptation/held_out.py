@@ -18,8 +18,8 @@ def split_photos(
 
     Args:
         names: Names of all usable photos.
-        share: Share to hold out, at least :data:`FEWEST_HELD_OUT` photos; None:
-            :data:`DEFAULT_SHARE`, at most :data:`MOST_BY_DEFAULT` photos.
+        share: Share to hold out, at least 8 photos; None:
+            20 %, at most 200 photos.
         seed: Seed of the hash.
 
     Returns:

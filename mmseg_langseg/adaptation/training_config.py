@@ -31,7 +31,7 @@ def training_config(
     """Return the config that trains a model on photos, without its data.
 
     Args:
-        model: Short name of :data:`~mmseg_langseg.apis.model_zoo.PHOTO_CONFIGS`, or config file.
+        model: Short name of ``model_zoo.PHOTO_CONFIGS``, or config file.
         vocabulary: Class names, the known classes of methods that have such.
         iterations: Length of the training, to which the schedule is scaled; None: the config's.
         batch_size: Images per step; None: the config's.
