@@ -12,6 +12,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmseg_langseg.apis.config_checks import check_output_folder
 from mmseg_langseg.apis.masked_photos import MaskedPhotos, find_masked_photos
 from mmseg_langseg.apis.rejection import add_contrast
 from mmseg_langseg.apis.texts import parse_texts
@@ -24,7 +25,7 @@ from mmseg_langseg.verdict import compare
 
 from .adaptation import Adaptation, Judged
 from .candidate import Candidate
-from .held_out import check_number, in_random_order, split_photos
+from .held_out import in_random_order, split_photos
 from .measurements import CENTER, Measurements
 from .report import write_report
 from .training_config import inference_config, set_data, snapshot_iterations, training_config
@@ -135,6 +136,7 @@ def choose(judged: Sequence[Judged]) -> Judged:
 def _check_folders(folder: Path, out: Path) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder of photos '{folder}'.")
+    check_output_folder(str(out), 'The output folder')
     inside = out.resolve()
     if folder.resolve() in (inside, *inside.parents):
         raise ValueError(
@@ -154,7 +156,7 @@ def _settings(
 ) -> dict[str, Any]:
     """Return all that a result depends on, as JSON types."""
     names = open_image_source(folder).names
-    check_number(len(names), 'images')
+    split_photos(names, held_out)  # too few images are reported before masks are generated
     return dict(
         photos=os.path.abspath(folder),
         names=f'{len(names)} images ({_hash(names)})',

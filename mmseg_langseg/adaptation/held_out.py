@@ -18,8 +18,7 @@ def split_photos(
 
     Args:
         names: Names of all usable photos.
-        share: Share to hold out, at least 8 photos; None:
-            20 %, at most 200 photos.
+        share: Share to hold out, at least 8 photos; None: 20 %, at most 200 photos.
         seed: Seed of the hash.
 
     Returns:
@@ -28,7 +27,12 @@ def split_photos(
     Raises:
         ValueError: There are too few photos.
     """
-    check_number(len(names), 'usable photos')
+    fewest = FEWEST_HELD_OUT + FEWEST_TRAINED
+    if len(names) < fewest:
+        raise ValueError(
+            f'Usable photos: {len(names)}; at least {fewest} are needed, {FEWEST_HELD_OUT} to '
+            f'compare models on and {FEWEST_TRAINED} to train on.'
+        )
     count = round(len(names) * (DEFAULT_SHARE if share is None else share))
     count = max(count if share is not None else min(count, MOST_BY_DEFAULT), FEWEST_HELD_OUT)
     if len(names) - count < FEWEST_TRAINED:
@@ -38,24 +42,6 @@ def split_photos(
         )
     order = in_random_order(names, seed)
     return order[:count], sorted(order[count:])
-
-
-def check_number(number: int, kind: str) -> None:
-    """Check that there are enough photos.
-
-    Args:
-        number: Number of photos.
-        kind: What was counted, for the message.
-
-    Raises:
-        ValueError: There are too few.
-    """
-    fewest = FEWEST_HELD_OUT + FEWEST_TRAINED
-    if number < fewest:
-        raise ValueError(
-            f'{number} {kind} are too few: at least {fewest} are needed, {FEWEST_HELD_OUT} to '
-            f'compare models on and {FEWEST_TRAINED} to train on.'
-        )
 
 
 def in_random_order(names: Sequence[str], seed: int = 0) -> list[str]:

@@ -14,9 +14,11 @@ from PIL import Image
 
 from mmseg_langseg.adaptation import Candidate, Judged, adapt, adaptation_run, choose, split_photos
 from mmseg_langseg.adaptation.measurements import Measurements
+from mmseg_langseg.adaptation.training_config import snapshot_iterations, training_config
 from mmseg_langseg.cli import commands
 from mmseg_langseg.engine.hooks import WeightsSnapshotHook
 from mmseg_langseg.masks.runs.generation import _Generation
+from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import render_scene
 from mmseg_langseg.verdict import Verdict
 
@@ -174,7 +176,7 @@ def test_unsuitable_folders_are_refused_before_anything_is_written(photos, tmp_p
     few.mkdir()
     for number in range(3):
         shutil.copy(photos / f'{number}.png', few)
-    with pytest.raises(ValueError, match=r'3 images .* at least 12 are needed'):
+    with pytest.raises(ValueError, match='photos: 3; at least 12 are needed'):
         run(few, tmp_path / 'out')
     assert not (photos / 'out').exists() and not (tmp_path / 'out').exists()
     with pytest.raises(ValueError, match="'maskclip-rn50' has no config for training on photos"):
@@ -207,3 +209,13 @@ def test_held_out_photos_are_the_same_for_every_order_and_never_all():
     assert len(split_photos(names[:12])[0]) == 8
     with pytest.raises(ValueError, match=r'share of 0\.99 leaves 0 of 13'):
         split_photos(names[:13], 0.99)
+
+
+def test_the_schedule_is_scaled_and_the_names_are_the_known_classes():
+    words = Vocabulary.parse('dog, puppy; sky')
+    cfg = training_config('clips4/r50_photos', words, iterations=100)
+    assert cfg.model.decode_head.known == ['dog, puppy', 'sky']
+    warmup, decay = cfg.param_scheduler
+    assert (warmup.begin, warmup.end, decay.begin, decay.end) == (0, 1, 1, 100)
+    assert snapshot_iterations(cfg) == [*range(10, 101, 10)]
+    assert snapshot_iterations(training_config('embedded', words, iterations=3)) == [1, 2, 3]
