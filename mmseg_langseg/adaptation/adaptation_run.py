@@ -240,12 +240,12 @@ def _judge(plain: Sequence[Candidate], folder: Path, measurements: Measurements)
         folder: Folder for the mean features.
         measurements: Measures the candidates.
     """
-    belief, before = measurements.beliefs(plain[0]), measurements.evidence(plain[0])
+    classes, before = measurements.judged(plain[0]), measurements.evidence(plain[0])
     judged = []
     for candidate in plain:
         path = folder / f'{candidate.file_stem}_center.npy'
         for one in (candidate, measurements.centered(candidate, path)):
-            judged.append(Judged(one, compare(belief, before, measurements.evidence(one))))
+            judged.append(Judged(one, compare(classes, before, measurements.evidence(one))))
     return judged
 
 

@@ -19,7 +19,8 @@ from mmseg_langseg.apis.inferencer import LangSegInferencer
 from mmseg_langseg.fileio import LangSegWarning, write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import set_model_vocabulary
-from mmseg_langseg.verdict import Evidence, Photo, beliefs, mask_scores, mean_feature, measure
+from mmseg_langseg.verdict import Evidence, Photo, mask_scores, mean_feature, measure
+from mmseg_langseg.version import __version__
 
 from .candidate import Candidate
 from .training_config import inference_config
@@ -79,10 +80,10 @@ class Measurements:
         )
         return Evidence(stored['photo'], stored['counts'])
 
-    def beliefs(self, untrained: Candidate) -> np.ndarray:
-        """Return what the untrained model says about each mask, ``(N, K)``, see ``beliefs``."""
+    def judged(self, untrained: Candidate) -> np.ndarray:
+        """Return the class of each mask ``(N,)`` that the untrained model says, see ``compare``."""
         stored = self._once('masks.npz', 'masks of held-out photos', untrained, self._scores)
-        return beliefs(stored['scores'], float(stored['scale']))
+        return stored['scores'].argmax(1)
 
     def centered(self, candidate: Candidate, path: Path) -> Candidate:
         """Return a candidate with its head centered on photos of the training.
@@ -108,9 +109,7 @@ class Measurements:
         return dict(photo=found.photo, counts=found.counts)
 
     def _scores(self, segment: LangSegInferencer) -> dict[str, np.ndarray]:
-        scores = mask_scores(segment.model, segment.prepare, self.photos())
-        scale = segment.model.decode_head.text_encoder.logit_scale
-        return dict(scores=scores, scale=np.float64(scale))
+        return dict(scores=mask_scores(segment.model, segment.prepare, self.photos()))
 
     def _once(
         self,
@@ -119,12 +118,13 @@ class Measurements:
         candidate: Candidate,
         compute: Callable[[LangSegInferencer], dict[str, np.ndarray]],
     ) -> dict[str, np.ndarray]:
-        """Compute arrays, or read those that were computed with the same weights."""
-        path, key = self.folder / name, np.array(_sha256(candidate.weights))
-        if path.is_file() and (stored := _read(path)).get('weights') == key:
+        """Compute arrays, or read those of the same weights and version of this package."""
+        path = self.folder / name
+        key = np.array(f'{__version__} {_sha256(candidate.weights)}')
+        if path.is_file() and (stored := _read(path)).get('key') == key:
             return stored
         self.say(f'{candidate.name}: {title} ...')
-        found = dict(compute(self.load(candidate)), weights=key)
+        found = dict(compute(self.load(candidate)), key=key)
         file = io.BytesIO()
         np.savez_compressed(file, **found)
         write_whole_file(path, file.getvalue())
