@@ -55,13 +55,18 @@ class Adaptation:
 
     @property
     def answer(self) -> str:
-        """The result in one or two sentences."""
+        """The result in a few sentences."""
         name, gain = self.chosen.candidate.name, interval(self.chosen.verdict)
         better = f'{name!r} is better than zero-shot CLIP by an estimated {gain}'
         if not self.is_zero_shot and self.chosen.candidate.weights is None:
             return f'The best model needs no training: {better}.'
         if not self.is_zero_shot:
-            return f'Training helped: {better}.'
+            untrained = [
+                f' Without training, {one.candidate.name!r} is better by {interval(one.verdict)}.'
+                for one in self.judged[1:]
+                if one.candidate.weights is None and one.verdict.decision == 'better'
+            ]
+            return ''.join([f'Training helped: {better}.', *untrained])
         start = 'Nothing was gained'
         if any(one.verdict.decision == 'undecided' for one in self.judged[1:]):
             start = 'It is not certain that anything was gained'
