@@ -7,7 +7,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer
-from mmseg_langseg.apis.image_pipeline import ImagePipeline
+from mmseg_langseg.datasets.image_pipeline import ImagePipeline
 from mmseg_langseg.models.text_encoders import Vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
