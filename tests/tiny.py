@@ -28,6 +28,7 @@ RESNET = dict(
     quick_gelu=True,
 )
 NORM = dict(type='BN', requires_grad=True)
+HEAD_OPTIONS = ('prompts', 'clusterer', 'templates', 'vocabulary', 'center')
 
 
 def pixelclip_config(arch=VIT, clusters=6, **changes):
@@ -52,7 +53,7 @@ def pixelclip_config(arch=VIT, clusters=6, **changes):
         test_cfg=dict(mode='whole'),
     )
     for key, value in changes.items():
-        (head if key in ('prompts', 'clusterer', 'templates', 'vocabulary') else model)[key] = value
+        (head if key in HEAD_OPTIONS else model)[key] = value
     return model
 
 

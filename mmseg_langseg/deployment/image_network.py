@@ -32,7 +32,7 @@ class ImageNetwork(nn.Module):
 
     Raises:
         ValueError: If the image tower cannot process images of this size, or the head computes
-            more than cosines (key smoothing, prompt denoising).
+            more than cosines (center, key smoothing, prompt denoising).
     """
 
     def __init__(self, model: EncoderDecoder, size: tuple[int, int]) -> None:
@@ -110,6 +110,11 @@ def _converts_channels(preprocessor: nn.Module) -> bool:
 
 
 def _check_head(head: nn.Module) -> None:
+    if head.center.any():
+        raise ValueError(
+            'model.decode_head.center cannot be exported: the exported model computes cosines. Set '
+            'it to None, and subtract its dot products with the text embeddings from the logits.'
+        )
     if isinstance(head, MaskCLIPHead):
         for name in ('key_smoothing', 'prompt_denoising'):
             if getattr(head, name) is not None:

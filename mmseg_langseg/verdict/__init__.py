@@ -1,7 +1,7 @@
 """Verdicts on models from photos without labels: is one better than another?"""
 
 from .evidence import Evidence, region_counts
-from .measure import mask_scores, measure
+from .measure import mask_scores, mean_feature, measure
 from .photo import Photo
 from .verdict import Verdict, beliefs, compare, estimated_miou
 
@@ -13,6 +13,7 @@ __all__ = [
     'compare',
     'estimated_miou',
     'mask_scores',
+    'mean_feature',
     'measure',
     'region_counts',
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
@@ -60,6 +61,29 @@ def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
         scores = head.embedding_scores(pool_rles(features, photo.masks))
         rows.append(_best_rows(scores, head.row_class, model.num_classes).cpu().numpy())
     return np.concatenate(rows)
+
+
+@torch.no_grad()
+def mean_feature(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> np.ndarray:
+    """Average the normalized dense features of photos, for ``LanguageHead(center=...)``.
+
+    Args:
+        model: See :func:`measure`; no vocabulary is needed.
+        prepare: See there.
+        photos: At least one photo; each has the same weight. Masks are not used.
+
+    Returns:
+        ``(D,)`` float32.
+    """
+    total, count = 0.0, 0
+    for _, inputs, _ in _inputs(model, prepare, photos):
+        features = model.extract_feat(inputs)[-1].float()
+        size = model.decode_head.feature_size
+        if size is not None:
+            features = F.interpolate(features, size=size, mode='bilinear', align_corners=False)
+        total = total + F.normalize(features, dim=1).double().mean((0, 2, 3))
+        count += 1
+    return (total / count).float().cpu().numpy()
 
 
 def _inputs(

@@ -191,6 +191,13 @@ def test_refinements_that_need_the_classes_are_refused(tmp_path):
         export_model(segment, tmp_path, WORDS)
 
 
+def test_a_centered_head_is_refused(tmp_path):
+    segment = inferencer()
+    segment.model.decode_head.center += 0.1
+    with pytest.raises(ValueError, match=r'decode_head\.center cannot be exported'):
+        export_model(segment, tmp_path, WORDS)
+
+
 def test_operators_that_onnx_lacks_are_named(tmp_path, monkeypatch):
     segment = inferencer()
     features = ImageNetwork._features

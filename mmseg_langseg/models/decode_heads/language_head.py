@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -29,11 +30,20 @@ class LanguageHead(BaseModule):
         feature_size: Dense features are resized bilinearly to this ``(h, w)`` before the
             comparison (64x64 in official PixelCLIP); None keeps their own grid.
         align_corners: See ``F.interpolate``; for resizing logits to image size.
+        center: ``.npy`` file with the mean ``(D,)`` of normalized features over unlabeled images
+            (see ``mmseg_langseg.verdict.mean_feature``). Its dot product with a text embedding,
+            which is the mean cosine of the class over these images, is subtracted: a word that is
+            close to every image is not chosen more often for that. It suits any class names.
+
+    Raises:
+        FileNotFoundError: If ``center`` does not exist.
+        ValueError: If it is no such file.
     """
 
     text_rows: Tensor
     row_class: Tensor
     logit_offset: Tensor
+    center: Tensor
 
     def __init__(
         self,
@@ -42,6 +52,7 @@ class LanguageHead(BaseModule):
         vocabulary: str | list[str] | None = None,
         feature_size: tuple[int, int] | None = (64, 64),
         align_corners: bool = False,
+        center: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -55,6 +66,8 @@ class LanguageHead(BaseModule):
         self.register_buffer('text_rows', torch.zeros(0, width), persistent=False)
         self.register_buffer('row_class', torch.zeros(0, dtype=torch.long), persistent=False)
         self.register_buffer('logit_offset', torch.zeros(0), persistent=False)
+        mean = torch.zeros(width) if center is None else _read_center(center, width)
+        self.register_buffer('center', mean, persistent=False)
         if vocabulary is not None:
             self._set_classes(Vocabulary.parse(vocabulary))
 
@@ -152,8 +165,8 @@ class LanguageHead(BaseModule):
             features = F.interpolate(
                 features, size=self.feature_size, mode='bilinear', align_corners=False
             )
-        offset = self.logit_offset[self.row_class[start:stop]]
-        return cosine_map(features, self.text_rows[start:stop]) - offset[:, None, None]
+        rows = self.text_rows[start:stop]
+        return cosine_map(features, rows) - self._offset(start, stop)[:, None, None]
 
     def embedding_scores(self, embeddings: Tensor) -> Tensor:
         """Computes the scores of single embeddings, such as those of masks.
@@ -162,15 +175,20 @@ class LanguageHead(BaseModule):
             embeddings: ``(N, D)``, not normalized.
 
         Returns:
-            Cosines ``(N, R)`` with all embedding rows minus the logit offset, float32. The class of
-            a row is in ``row_class``.
+            Cosines ``(N, R)`` with all embedding rows minus their offsets, float32. The class of a
+            row is in ``row_class``.
 
         Raises:
             RuntimeError: If no vocabulary is set.
         """
         self._check_text_rows()
         maps = cosine_map(embeddings[:, :, None, None], self.text_rows)
-        return maps[:, :, 0, 0] - self.logit_offset[self.row_class]
+        return maps[:, :, 0, 0] - self._offset()
+
+    def _offset(self, start: int = 0, stop: int | None = None) -> Tensor:
+        """Return what is subtracted from the cosines with embedding rows."""
+        own = self.logit_offset[self.row_class[start:stop]]
+        return own + self.text_rows[start:stop] @ self.center
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Computes class logits of dense features.
@@ -179,8 +197,8 @@ class LanguageHead(BaseModule):
             inputs: Tuple of feature maps; the last one, ``(B, D, h, w)``, is used.
 
         Returns:
-            Cosines ``(B, K, h', w')`` minus the logit offset, float32; (h', w') is
-            ``feature_size``.
+            Cosines ``(B, K, h', w')`` minus the offsets of ``center`` and ``set_logit_offset``,
+            float32; (h', w') is ``feature_size``.
 
         Raises:
             RuntimeError: If no vocabulary is set.
@@ -211,3 +229,16 @@ class LanguageHead(BaseModule):
         raise NotImplementedError(
             'LanguageHead uses frozen text embeddings and has no loss; train with PixelCLIP.'
         )
+
+
+def _read_center(path: str, width: int) -> Tensor:
+    try:
+        mean = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"center='{path}' cannot be read as a .npy file ({error}).") from error
+    if not isinstance(mean, np.ndarray) or mean.shape != (width,) or not np.isfinite(mean).all():
+        raise ValueError(
+            f"center='{path}' holds {show_value(np.shape(mean))}, expected ({width},) finite "
+            'numbers, the mean feature of this model.'
+        )
+    return torch.from_numpy(mean).float()

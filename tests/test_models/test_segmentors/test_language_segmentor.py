@@ -1,7 +1,9 @@
 """Open-vocabulary segmentor: batches, sliding windows, background names, mismatched towers."""
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -140,6 +142,55 @@ def test_logit_offset():
     torch.testing.assert_close(head((features,)), plain - torch.tensor([0.5, -1.0])[:, None, None])
     with pytest.raises(ValueError, match=r'\(3,\).*\(2,\)'):
         head.set_logit_offset(torch.zeros(3))
+
+
+def test_center_subtracts_the_mean_cosine_of_each_embedding_row(tmp_path):
+    plain = pixelclip().decode_head
+    features = torch.randn(5, 12, 8, 8)
+    mean = F.normalize(features, dim=1).mean((0, 2, 3))
+    np.save(tmp_path / 'mean.npy', mean.numpy())
+    centered = pixelclip(center=str(tmp_path / 'mean.npy')).decode_head
+    centered.load_state_dict(plain.state_dict())
+    for vocabulary in (
+        Vocabulary.from_string('cat; dog; grass'),
+        Vocabulary.from_names(['cat', 'dog'], background=['sky', 'sea']),
+    ):
+        plain.set_vocabulary(vocabulary)
+        centered.set_vocabulary(vocabulary)
+        scores = centered.scores((features,))
+        rows = torch.stack(
+            [plain.scores((one[None],)).double().mean((0, 2, 3)) for one in features]
+        ).mean(0)
+        expected = plain.scores((features,)) - rows[None, :, None, None]
+        torch.testing.assert_close(scores, expected.float(), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(centered.scores((features,), 1, 2), scores[:, 1:2])
+        single = centered.embedding_scores(features[:, :, 3, 4])
+        torch.testing.assert_close(
+            single,
+            plain.embedding_scores(features[:, :, 3, 4]) - rows.float(),
+            atol=1e-5,
+            rtol=1e-4,
+        )
+    assert 'center' not in ''.join(centered.state_dict())
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (np.zeros(11), r"mean.npy' holds \(11,\), expected \(12,\) finite"),
+        (np.full(12, np.nan), 'finite numbers'),
+        (np.array([None] * 12, dtype=object), 'cannot be read'),
+        (b'', 'cannot be read'),
+    ],
+)
+def test_wrong_centers(tmp_path, content, message):
+    path = tmp_path / 'mean.npy'
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, content, allow_pickle=True)
+    with pytest.raises(ValueError, match=message):
+        pixelclip(center=str(path))
 
 
 def test_clear_errors():
