@@ -24,7 +24,7 @@ def judge_masks(
         photos: Photos with masks.
 
     Returns:
-        ``(N, K)`` float64, one row per mask of all photos, see :func:`mmseg_langseg.verdict.beliefs`.
+        ``(N, K)`` float64 of :func:`mmseg_langseg.verdict.beliefs`, one row per mask.
     """
     judge.model.set_vocabulary(vocabulary)
     with untrained_features(judge.model):

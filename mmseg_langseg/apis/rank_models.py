@@ -25,7 +25,7 @@ from mmseg_langseg.verdict import (
 from .image_inputs import ImageInput
 from .inferencer import LangSegInferencer
 from .judge import judge_masks
-from .texts import Texts, parse_texts
+from .rejection import add_contrast
 
 FEWEST_PHOTOS = 5
 """Fewer photos do not differ enough for an interval."""
@@ -72,14 +72,28 @@ class Rank:
         miou: Estimated mIoU in percent.
         difference: From the first candidate; None for the first.
         from_best: Comparison with the candidate of the highest estimate; None for that one.
-        is_judge_relative: Whether it has the image-text model of the judge.
+        has_judge: Whether a judge has its image-text model.
     """
 
     candidate: Candidate
     miou: float
     difference: Verdict | None
     from_best: Verdict | None
-    is_judge_relative: bool
+    has_judge: bool
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Scores of candidates.
+
+    Attributes:
+        ranks: The candidates in the given order. If a tower has no read-outs to choose from, one
+            candidate replaces those with the given ones.
+        judges: Names of the models that judged.
+    """
+
+    ranks: list[Rank]
+    judges: list[str]
 
 
 def candidates(
@@ -117,59 +131,58 @@ def candidates(
 
 def rank_models(
     entries: Sequence[Candidate],
-    texts: Texts,
+    vocabulary: Vocabulary,
     photos: Sequence[Photo],
     load: LoadModel,
-    judge: str | None = None,
+    judges: Sequence[str] = (),
     quiet: bool = False,
-) -> list[Rank]:
+) -> Ranking:
     """Rank candidates by their estimated mIoU.
 
-    An untrained model judges which classes the masks of the photos have; a candidate gets the mIoU
-    that it has if the judge is right. The difference of two candidates has an interval over photos.
+    Untrained models judge which classes the masks of the photos have; a candidate gets the mIoU
+    that it has if their mean judgment is right. The difference of two candidates has an interval
+    over photos. A judge favors candidates of its own image-text model, so by default each of these
+    has one judge.
 
     Args:
         entries: At least two candidates.
-        texts: Class names, see ``LangSegInferencer.stream``.
+        vocabulary: Class names; a single one competes with contrast words.
         photos: Photos with masks.
         load: Function that loads a model: name, checkpoint, options of the config.
-        judge: Name of the model that judges, untrained; None: the model of the first candidate.
+        judges: Names of the models that judge, untrained; by default, the first candidate's of
+            each image-text model.
         quiet: Show no progress bars.
 
-    Returns:
-        The candidates in the given order. Those whose read-outs the tower does not have are
-        replaced by one with its own.
-
     Raises:
-        ValueError: There are fewer than five photos, the texts name one class, or a setting does
-            not fit a model.
+        ValueError: There are fewer than five photos, or a setting does not fit a model.
     """
     if len(photos) < FEWEST_PHOTOS:
         raise ValueError(
             f'{len(photos)} usable photos; expected at least {FEWEST_PHOTOS}, as intervals come '
             'from the differences between photos.'
         )
-    vocabulary = parse_texts(texts)
-    name = entries[0].model if judge is None else judge
-    model = load(name, None, {})
-    belief = judge_masks(model, vocabulary, tqdm(photos, 'judge', unit='image', disable=quiet))
-    tower = _image_text_model(model.model)
-    del model
+    belief, towers, names = _judgment(entries, vocabulary, photos, load, judges, quiet)
     found = list(_measured(entries, vocabulary, photos, load, quiet))
     rejects = any(entry.threshold is not None for entry, _, _ in found)
     judged = _Judged.of(belief, found[0][1], rejects)
     scores = [judged.miou(evidence) for _, evidence, _ in found]
     first, best = found[0][1], found[int(np.argmax(scores))][1]
-    return [
+    ranks = [
         Rank(
             entry,
             score,
             None if evidence is first else judged.compare(first, evidence),
             None if evidence is best else judged.compare(best, evidence),
-            own == tower,
+            own in towers,
         )
         for (entry, evidence, own), score in zip(found, scores, strict=True)
     ]
+    return Ranking(ranks, names)
+
+
+def unlike_best(rank: Rank) -> str:
+    """Return ``worse`` or ``undecided`` for a candidate, ``best`` for the best one."""
+    return 'best' if rank.from_best is None else rank.from_best.decision
 
 
 @dataclass(frozen=True)
@@ -204,6 +217,28 @@ class _Judged:
         return replace(evidence, counts=np.pad(evidence.counts, ((0, 0), (0, missing))))
 
 
+def _judgment(
+    entries: Sequence[Candidate],
+    vocabulary: Vocabulary,
+    photos: Sequence[Photo],
+    load: LoadModel,
+    judges: Sequence[str],
+    quiet: bool,
+) -> tuple[np.ndarray, list[Any], list[str]]:
+    """Return the mean belief of the judges, their image-text models and names."""
+    found, towers, names = [], [], []
+    for name in judges or dict.fromkeys(entry.model for entry in entries):
+        judge = load(name, None, {})
+        tower = _image_text_model(judge.model)
+        if tower in towers and not judges:
+            continue
+        towers.append(tower)
+        names.append(name)
+        bar = tqdm(photos, f'judge {name}', unit='image', disable=quiet)
+        found.append(judge_masks(judge, add_contrast(vocabulary), bar))
+    return np.mean(found, axis=0), towers, names
+
+
 def _measured(
     entries: Sequence[Candidate],
     vocabulary: Vocabulary,
@@ -224,8 +259,8 @@ def _measured(
             continue
         seen.add(entry)
         segment.model.decode_head.templates = entry.templates or own_templates
-        bar = tqdm(photos, entry.name, unit='image', disable=quiet)
-        yield entry, _evidence(segment, entry, vocabulary, bar), _image_text_model(segment.model)
+        evidence = _evidence(segment, entry, vocabulary, photos, quiet)
+        yield entry, evidence, _image_text_model(segment.model)
 
 
 def _load(entry: Candidate, load: LoadModel) -> tuple[LangSegInferencer, bool]:
@@ -239,19 +274,30 @@ def _load(entry: Candidate, load: LoadModel) -> tuple[LangSegInferencer, bool]:
 
 
 def _evidence(
-    segment: LangSegInferencer, entry: Candidate, vocabulary: Vocabulary, photos: Sequence[Photo]
+    segment: LangSegInferencer,
+    entry: Candidate,
+    vocabulary: Vocabulary,
+    photos: Sequence[Photo],
+    quiet: bool,
 ) -> Evidence:
-    segment.model.set_vocabulary(vocabulary)
+    bar = tqdm(photos, entry.name, unit='image', disable=quiet)
+    words = add_contrast(vocabulary)
+    segment.model.set_vocabulary(words)
     if entry.threshold is None:
-        return measure(segment.model, segment.prepare, photos)
-    images = (ImageInput(photo.name, photo.load) for photo in photos)
-    results = segment.stream(images, vocabulary, threshold=entry.threshold)
+        return measure(segment.model, segment.prepare, bar)
+    images = (ImageInput(photo.name, photo.load) for photo in bar)
+    results = segment.stream(images, vocabulary, threshold=entry.threshold, on_bad_image=_stop)
     counts = []
-    for photo, result in zip(photos.iterable, results, strict=True):
+    for photo, result in zip(photos, results, strict=True):
         regions = masks_to_regions(photo.masks, *result.labels.shape)
-        classes = vocabulary.num_classes + 1
-        counts.append(region_counts(result.labels, regions, len(photo.masks), classes))
+        counts.append(
+            region_counts(result.labels, regions, len(photo.masks), words.num_classes + 1)
+        )
     return Evidence.of(counts)
+
+
+def _stop(name: str, error: Exception) -> None:
+    raise error
 
 
 def _image_text_model(model: nn.Module) -> tuple[str, Any]:

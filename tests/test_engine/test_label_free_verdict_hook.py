@@ -132,7 +132,7 @@ def test_errors_say_what_to_give(tmp_path):
     with pytest.raises(ValueError, match='num_photos=0'):
         dataset_photos(DATASETS.build(PHOTOS), 0)
     no_masks = {**PHOTOS, 'pipeline': [dict(type='LoadSyntheticScene')]}
-    with pytest.raises(ValueError, match='img_path.* needs img and mask_rles'):
+    with pytest.raises(ValueError, match=r'img_path.* needs img and mask_rles'):
         dataset_photos(DATASETS.build(no_masks), 3)
     runner = SimpleNamespace(
         model=pixelclip(), cfg=Config(dict()), val_loop=None, train_loop=None, iter=0
