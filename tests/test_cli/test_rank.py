@@ -35,19 +35,19 @@ def run(folder, command, out, *args):
 
 
 def test_rank_says_which_is_best_and_what_it_cannot_tell(folder, capsys):
-    models = ['--models', 'embedded', 'pixelclip/vit_synthetic']
-    run(folder, 'rank', 'ranked', *models, '--thresholds', '0')
+    models = ['--models', 'embedded', '--thresholds', '0', '0.6']
+    run(folder, 'rank', 'ranked', *models)
     shown = capsys.readouterr().out.splitlines()
     content = json.loads((folder / 'ranked/rank.json').read_text())
     assert shown[0].startswith('6 photos with ')
-    assert shown[0].endswith('judged by embedded; pixelclip/vit_synthetic, without training')
+    assert shown[0].endswith('judged by embedded, without training')
     assert [one['name'] for one in content['ranking']] == [
-        line.split('  ')[0] for line in shown[2:6]
+        line.split('  ')[0] for line in shown[2:5]
     ]
     best = max(content['ranking'], key=lambda one: one['estimated_miou'])
-    assert shown[6] == f'Highest estimate: {best["name"]}'
+    assert shown[5] == f'Highest estimate: {best["name"]}'
     undecided = [one['name'] for one in content['ranking'] if one['against_best'] == 'undecided']
-    assert undecided and shown[7].endswith(f'apart from: {"; ".join(undecided)}')
+    assert undecided and shown[6].endswith(f'apart from: {"; ".join(undecided)}')
     (folder / 'ranked/rank.json').write_text('mine')
     with pytest.raises(FileExistsError, match='nothing was written'):
         run(folder, 'rank', 'ranked', *models)
@@ -61,9 +61,8 @@ def test_the_checkpoint_follows_the_model():
 
 
 def test_queue_exports_the_first_photos_in_order(folder, capsys):
-    for text in ('2 of 6 photos exported;', '0 of 6 photos exported, 2 were complete;'):
-        run(folder, 'queue', 'queue', '--model', 'embedded', '--number', '2')
-        assert capsys.readouterr().out.startswith(text)
+    run(folder, 'queue', 'queue', '--model', 'embedded', '--number', '2')
+    assert capsys.readouterr().out.startswith('2 of 6 photos exported;')
     with (folder / 'queue/queue.csv').open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6
