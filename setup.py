@@ -35,7 +35,8 @@ BASE = [
     'pycocotools>=2.0.7',
     'scikit-image>=0.22',
     'scipy>=1.11',
-    'timm>=1.0.24',
+    # Before 1.0.25, its import prints a warning of torch 2.14.
+    'timm>=1.0.25',
     'torch>=2.1',
     'torchvision>=0.16',
     'tqdm>=4.60',

@@ -6,23 +6,26 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
+from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmseg_langseg.apis.benchmark import use_benchmark
+from mmseg_langseg.masks.formats import encode_masks
 from mmseg_langseg.models.backbones import tower_class
 from mmseg_langseg.models.clip_loader import ASSETS, EMBEDDED
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import CLASSES
-from tests import golden
-from tests.tiny import CONV, RESNET, VIT
-from tests.tiny_timm import SIGLIP
+from tests import golden, tiny_timm
+from tests.tiny import CONV, RESNET, VIT, training_batch, view_batch
 
 ROOT = Path(__file__).resolve().parents[1] / 'configs'
 CONFIGS = sorted(
@@ -32,9 +35,11 @@ CONFIGS = sorted(
 )
 TOWERS = {
     'CLIPVisionTransformer': VIT,
-    'CLIPTimmVisionTransformer': SIGLIP,
+    'CLIPTimmVisionTransformer': tiny_timm.SIGLIP,
     'CLIPTimmTower': CONV,
     'CLIPResNet': RESNET,
+    'PE-Core-B-16': tiny_timm.arch('pe'),
+    'MobileCLIP2-S2': tiny_timm.arch('fastvit'),
 }
 METHODS = ('pixelclip', 'maskclip', 'clips4')
 TRAINING_FREE = ('sclip', 'clearclip', 'naclip')
@@ -64,10 +69,12 @@ def tiny_model(cfg, arch=None):
         kind = tower.type
         if kind == 'CLIPImageTower':
             kind = tower_class(clip.arch).__name__
-        clip.arch, clip.pretrained = arch or TOWERS[kind], None
+        clip.arch, clip.pretrained = arch or TOWERS.get(str(clip.arch), TOWERS[kind]), None
         text_encoder = model.decode_head.text_encoder
         if text_encoder.get('arch'):
             text_encoder.update(arch=clip.arch, pretrained=None)
+        if 'num_clusters' in model.decode_head.get('prompts', {}):
+            model.decode_head.prompts.num_clusters = 4
     if model.get('mask_generator'):
         model.mask_generator.update(model_name='test_vit', pretrained=False)
     if model.decode_head.get('vocabulary'):
@@ -106,8 +113,10 @@ def test_config_is_short_complete_and_builds(name):
 
     model = MODELS.build(tiny_model(cfg))
     assert type(model).__name__ == cfg.model.type
-    if cfg.get('train_dataloader') is not None:
-        check_training(cfg, model)
+    if cfg.get('train_dataloader') is None:
+        check_prediction(model)
+    else:
+        check_iteration(model, check_training(cfg, model))
     assert all(hook.type in HOOKS for hook in cfg.custom_hooks)
     test = cfg.test_dataloader
     # Your own photos have no labels: no test, but the inferencer reads the pipeline.
@@ -122,6 +131,7 @@ def test_config_is_short_complete_and_builds(name):
 
 
 def check_training(cfg, model):
+    """Check the parts of a training, and return its optimizer."""
     dataset = cfg.train_dataloader.dataset
     assert dataset.type in DATASETS
     steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
@@ -135,12 +145,47 @@ def check_training(cfg, model):
         # Images without masks on disk need a generator, and vice versa.
         if dataset.get('data_prefix') is not None:
             assert ('mask_path' in dataset.data_prefix) == (model.mask_generator is None)
-        return
+        return wrapper
     teacher = list(model.teacher.tower.parameters())
     assert teacher and not optimized & {id(p) for p in teacher}
     assert not any(p.requires_grad for p in model.decode_head.text_encoder.parameters())
     wanted = {'matrices'} if cfg.model.type == 'MaskCLIPPlus' else {'matrices', 'regions'}
     assert wanted <= set(steps[-1].fields)
+    return wrapper
+
+
+@torch.no_grad()
+def check_prediction(model):
+    model.eval().set_vocabulary(Vocabulary.from_string('cat; dog'))
+    masks = encode_masks(np.ones((1, 40, 56), bool))
+    given = SegDataSample(metainfo=dict(ori_shape=(40, 56), mask_rles=masks))
+    (sample,) = model.predict(torch.randn(1, 3, 40, 56), [given])
+    labels = sample.pred_sem_seg.data
+    assert labels.shape == (1, 40, 56) and set(labels.unique().tolist()) <= {0, 1}
+
+
+def check_iteration(model, wrapper):
+    """Train for one iteration, in which all that is trained gets a gradient."""
+    learned = set()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(lambda _, name=name: learned.add(name))
+    loss = revert_sync_batchnorm(model).train().train_step(batch_of(model), wrapper)['loss']
+    assert torch.isfinite(loss) and loss > 0
+    assert learned == {name for name, p in model.named_parameters() if p.requires_grad}
+
+
+def batch_of(model):
+    """Return a tiny batch as the pipeline of the model's config collates."""
+    for size in ('input_size', 'dino_size', 'teacher_size'):
+        if getattr(model.data_preprocessor, size) is not None:
+            setattr(model.data_preprocessor, size, (64, 64))
+    if type(model).__name__ != 'PixelCLIP':
+        return view_batch(2, side=64)
+    batch = training_batch(counts=(3, 2))
+    if model.data_preprocessor.strong_view is not None:
+        del batch['inputs']['strong']
+    return batch
 
 
 @pytest.mark.parametrize(

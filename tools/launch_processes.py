@@ -22,12 +22,17 @@ def main() -> None:
         sys.exit(REQUEUE if error.sigval == signal.SIGTERM else 128 + error.sigval)
     except ChildFailedError as error:
         codes = {rank: failure.exitcode for rank, failure in sorted(error.failures.items())}
-        if set(codes.values()) == {REQUEUE}:
-            sys.exit(REQUEUE)
-        # torchrun ends the others with SIGTERM.
-        failed = {rank: code for rank, code in codes.items() if code != -signal.SIGTERM} or codes
-        ends = ', '.join(f'process {rank} {_end(code)}' for rank, code in failed.items())
-        sys.exit(f'The processes were stopped: {ends}.')
+        sys.exit(status(codes))
+
+
+def status(codes: dict[int, int]) -> int | str:
+    """Return the exit status, or a message, for the codes of the processes that failed."""
+    # torchrun ends the others with SIGTERM.
+    failed = {rank: code for rank, code in codes.items() if code != -signal.SIGTERM} or codes
+    if set(failed.values()) == {REQUEUE}:
+        return REQUEUE
+    ends = ', '.join(f'process {rank} {_end(code)}' for rank, code in failed.items())
+    return f'The processes were stopped: {ends}.'
 
 
 def _end(code: int) -> str:

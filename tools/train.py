@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -71,5 +72,7 @@ if __name__ == '__main__':
         if stop.code != REQUEUE:
             raise
         status = REQUEUE
+        # Once the first process has left, srun and torchrun send SIGTERM to the others.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     leave_process_group()
     sys.exit(status)

@@ -38,7 +38,7 @@ from mmseg_langseg.models.utils import (
 from .device import check_device
 from .image_inputs import Inputs, image_inputs, is_single_image, number_of_images
 from .launch import check_checkpoint, load_config
-from .model_zoo import model_config, warn_of_small_clip
+from .model_zoo import model_config, warn_of_random_clip, warn_of_small_clip
 from .rejection import Rejection, add_contrast
 from .stored_weights import build_model
 from .texts import Texts, pair_vocabularies
@@ -88,6 +88,7 @@ class LangSegInferencer:
             self.model = build_model(cfg, weights)
         check_language_head(self.model, type(self).__name__)
         warn_of_small_clip(self.model.decode_head.text_encoder)
+        warn_of_random_clip(self.model.decode_head.text_encoder, weights)
         self.model.to(device).eval()
         self.prepare = ImagePipeline(cfg)
         self._vocabulary: Vocabulary | None = None

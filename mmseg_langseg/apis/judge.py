@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from mmseg_langseg.models.text_encoders import Vocabulary
-from mmseg_langseg.verdict import Photo, beliefs, mask_scores
+from mmseg_langseg.verdict import Photo, mask_scores
 from mmseg_langseg.verdict.untrained_features import untrained_features
 
 from .inferencer import LangSegInferencer
@@ -24,9 +25,11 @@ def judge_masks(
         photos: Photos with masks.
 
     Returns:
-        ``(N, K)`` float64 of :func:`mmseg_langseg.verdict.beliefs`, one row per mask.
+        ``(N, K)`` float32, one row per mask of all photos: the softmax, at CLIP's logit scale, of
+        :func:`mmseg_langseg.verdict.mask_scores`.
     """
     judge.model.set_vocabulary(vocabulary)
     with untrained_features(judge.model):
         scores = mask_scores(judge.model, judge.prepare, photos)
-    return beliefs(scores, judge.model.decode_head.text_encoder.logit_scale)
+    scale = judge.model.decode_head.text_encoder.logit_scale
+    return (scale * torch.from_numpy(scores)).softmax(1).numpy()

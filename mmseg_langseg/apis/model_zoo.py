@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from mmseg_langseg.fileio import LangSegWarning
+from mmseg_langseg.models.clip_arch import is_stored
 
 from .resources import resource_folder
 
@@ -114,3 +115,22 @@ def warn_of_small_clip(text_encoder: nn.Module) -> None:
             LangSegWarning,
             stacklevel=3,
         )
+
+
+def warn_of_random_clip(text_encoder: nn.Module, weights: str | None) -> None:
+    """Warn if a public image-text model was built without its weights.
+
+    Args:
+        text_encoder: Text encoder of the model.
+        weights: Checkpoint that was loaded, which holds random weights that were trained from.
+    """
+    arch = getattr(text_encoder, 'arch', None)
+    if weights is not None or not isinstance(arch, str) or text_encoder.pretrained is not None:
+        return
+    remedy = repr(arch) if is_stored(arch) else "a tag of open_clip, as 'openai', or a file"
+    warnings.warn(
+        f'The image-text model {arch!r} has random weights, as pretrained=None: results are '
+        f'meaningless. Set model.clip.pretrained to {remedy}.',
+        LangSegWarning,
+        stacklevel=3,
+    )

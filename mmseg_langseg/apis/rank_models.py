@@ -162,17 +162,16 @@ def rank_models(
             'from the differences between photos.'
         )
     belief, towers, names = _judgment(entries, vocabulary, photos, load, judges, quiet)
+    judged = belief.argmax(1)
     found = list(_measured(entries, vocabulary, photos, load, quiet))
-    rejects = any(entry.threshold is not None for entry, _, _ in found)
-    judged = _Judged.of(belief, found[0][1], rejects)
-    scores = [judged.miou(evidence) for _, evidence, _ in found]
+    scores = [estimated_miou(judged, evidence) for _, evidence, _ in found]
     first, best = found[0][1], found[int(np.argmax(scores))][1]
     ranks = [
         Rank(
             entry,
             score,
-            None if evidence is first else judged.compare(first, evidence),
-            None if evidence is best else judged.compare(best, evidence),
+            None if evidence is first else compare(judged, first, evidence),
+            None if evidence is best else compare(judged, best, evidence),
             own in towers,
         )
         for (entry, evidence, own), score in zip(found, scores, strict=True)
@@ -183,38 +182,6 @@ def rank_models(
 def unlike_best(rank: Rank) -> str:
     """Return ``worse`` or ``undecided`` for a candidate, ``best`` for the best one."""
     return 'best' if rank.from_best is None else rank.from_best.decision
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """Belief about the masks, and the class of rejected pixels if there is one.
-
-    That class has no mask, so that it only lowers a mean over classes, by a factor.
-    """
-
-    belief: np.ndarray
-    factor: float = 1.0
-
-    @classmethod
-    def of(cls, belief: np.ndarray, evidence: Evidence, rejects: bool) -> _Judged:
-        if not rejects:
-            return cls(belief)
-        wide = cls(np.pad(belief, ((0, 0), (0, 1))))
-        return cls(wide.belief, estimated_miou(belief, evidence) / wide.miou(evidence))
-
-    def miou(self, evidence: Evidence) -> float:
-        return self.factor * estimated_miou(self.belief, self._wide(evidence))
-
-    def compare(self, before: Evidence, after: Evidence) -> Verdict:
-        verdict = compare(self.belief, self._wide(before), self._wide(after))
-        return Verdict(
-            *(self.factor * value for value in (verdict.gain, verdict.low, verdict.high)),
-            verdict.parts,
-        )
-
-    def _wide(self, evidence: Evidence) -> Evidence:
-        missing = self.belief.shape[1] - evidence.counts.shape[1]
-        return replace(evidence, counts=np.pad(evidence.counts, ((0, 0), (0, missing))))
 
 
 def _judgment(

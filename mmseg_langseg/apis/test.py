@@ -19,6 +19,7 @@ from .data_check import (
 )
 from .evaluation_options import EvaluationOptions
 from .launch import check_checkpoint, launch_runner, load_config
+from .open_files import check_open_files
 from .stored_weights import skip_public_weights_of
 from .test_changes import classified_masks
 from .words import set_known, set_texts
@@ -87,6 +88,7 @@ def run_test(
     if tta and classified_masks(cfg) is not None:
         raise ValueError('--tta averages pixels, but this test classifies masks: leave it out.')
     check_can_test(cfg)
+    check_open_files(cfg, 'test_dataloader')
     if texts is not None:
         set_texts(cfg, texts)
     if known is not None:

@@ -18,6 +18,7 @@ from mmseg_langseg.fileio import trusted_checkpoint
 from .config_checks import check_can_train, check_folders
 from .data_check import check_data, check_not_among_data, check_not_among_data_of
 from .launch import launch_runner, load_config
+from .open_files import check_open_files
 from .resume import check_replaces_no_checkpoint, given_checkpoint, newest_checkpoint, take_seed
 from .training_lock import run_lock
 from .words import set_known
@@ -55,6 +56,7 @@ def run_training(
         FileExistsError: If the training would replace checkpoints of another one.
         FileNotFoundError: If the config, its data or the checkpoint to resume from do not exist.
         FloatingPointError: If a loss or a value to be saved is not finite.
+        OSError: If too few files can be open for the workers of the data loaders.
         SystemExit: With status 75 if the process got SIGTERM; the checkpoint is written.
         RuntimeError: If another training uses the work directory or the checkpoint folder.
         ValueError: If the config does not train, labels of the validation data cannot be used
@@ -64,6 +66,7 @@ def run_training(
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
     check_can_train(cfg)
+    check_open_files(cfg, 'train_dataloader', 'val_dataloader')
     check_folders(cfg, 'train_dataloader', 'val_dataloader')
     if known is not None:
         set_known(cfg, known)

@@ -3,13 +3,12 @@
 from .evidence import Evidence, region_counts
 from .measure import mask_scores, mean_feature, measure
 from .photo import Photo
-from .verdict import Verdict, beliefs, compare, estimated_miou
+from .verdict import Verdict, compare, estimated_miou
 
 __all__ = [
     'Evidence',
     'Photo',
     'Verdict',
-    'beliefs',
     'compare',
     'estimated_miou',
     'mask_scores',

@@ -17,7 +17,11 @@ from mmseg_langseg.models.segmentors.compute_logits import dense_windows, resize
 from mmseg_langseg.models.segmentors.mask_classification import pool_rles
 
 from .evidence import Evidence, region_counts
+from .mask_crops import clip_tower, embed_crops
 from .photo import Photo
+
+# Chosen in the study of docs/verdict.md.
+_DENSE_WEIGHT = 0.5
 
 Prepare = Callable[[np.ndarray], dict]
 
@@ -41,7 +45,15 @@ def measure(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) ->
 
 @torch.no_grad()
 def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> np.ndarray:
-    """Compute the cosines of masks with the classes, from dense features averaged over each mask.
+    """Compute what a model says about masks, from their crops and from its dense features.
+
+    Two embeddings of a mask are compared with the class names: the image embedding of its crop
+    (see :func:`crop_masks`), and the mean of the dense features in it. The mean cosine of each
+    class over all masks is subtracted from both, and both are added, the second with half the
+    weight.
+
+    The untrained model knows what is in a crop, but not where. The dense features alone would favor
+    the untrained model in a comparison, as its errors in the pixels are also in their mean.
 
     Args:
         model: See :func:`measure`; the untrained model for a judgment.
@@ -49,18 +61,25 @@ def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
         photos: See there.
 
     Returns:
-        ``(N, K)`` float32, one row per mask of all photos.
+        ``(N, K)`` float32, one row per mask of all photos. Without an image tower of an image-text
+        model, from dense features only.
     """
-    rows = []
+    dense, crops = [], []
+    head = model.decode_head
     for photo, inputs, meta in _inputs(model, prepare, photos):
+        if not photo.masks:
+            continue
         direct = resizes_in_one_step(model, meta)
         windows = dense_windows(model, inputs)[0]
         canvas = tuple(inputs.shape[2:])
         features = PixelFeatures.of(windows, meta, canvas, direct, model.align_corners)
-        head = model.decode_head
-        scores = head.embedding_scores(pool_rles(features, photo.masks))
-        rows.append(_best_rows(scores, head.row_class, model.num_classes).cpu().numpy())
-    return np.concatenate(rows)
+        dense.append(_class_scores(model, pool_rles(features, photo.masks)))
+        if clip_tower(model) is not None:
+            crops.append(_class_scores(model, embed_crops(model, photo.load(), photo.masks)))
+    if not dense:
+        return np.zeros((0, head.num_classes), np.float32)
+    scores = _centered(dense)
+    return _centered(crops) + _DENSE_WEIGHT * scores if crops else scores
 
 
 @torch.no_grad()
@@ -96,7 +115,15 @@ def _inputs(
         yield photo, data['inputs'], meta
 
 
-def _best_rows(scores: Tensor, classes: Tensor, num_classes: int) -> Tensor:
-    """Reduce scores of embedding rows ``(N, R)`` to those of classes, each its best row."""
-    best = scores.new_full((len(scores), num_classes), float('-inf'))
-    return best.scatter_reduce(1, classes.expand_as(scores), scores, reduce='amax')
+def _class_scores(model: EncoderDecoder, embeddings: Tensor) -> np.ndarray:
+    """Return the cosines ``(N, K)`` of embeddings with the classes, of each its best row."""
+    head = model.decode_head
+    scores = head.embedding_scores(embeddings)
+    best = scores.new_full((len(scores), head.num_classes), float('-inf'))
+    best = best.scatter_reduce(1, head.row_class.expand_as(scores), scores, reduce='amax')
+    return best.cpu().numpy()
+
+
+def _centered(parts: list[np.ndarray]) -> np.ndarray:
+    scores = np.concatenate(parts)
+    return scores - scores.mean(0)

@@ -1,3 +1,5 @@
+import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,9 @@ from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer
 from mmseg_langseg.datasets.image_pipeline import ImagePipeline
+from mmseg_langseg.fileio import LangSegWarning
 from mmseg_langseg.models.text_encoders import Vocabulary
+from tests.tiny import VIT, pixelclip_config
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
@@ -187,3 +191,17 @@ def test_checkpoint_of_random_weights_asks_for_no_download(inferencer, config, i
         LangSegInferencer(config, device='cpu', cfg_options=options)
     loaded = LangSegInferencer(config, str(path), device='cpu', cfg_options=options)
     assert np.array_equal(loaded(image, TEXTS).labels, expected)
+
+
+def test_a_public_model_without_its_weights_is_warned_of(tmp_path):
+    (tmp_path / 'open_clip_config.json').write_text(json.dumps(dict(model_cfg=VIT)))
+    cfg = Config(dict(model=pixelclip_config(arch=str(tmp_path))))
+    with pytest.warns(LangSegWarning, match='random weights') as caught:
+        model = LangSegInferencer(cfg, device='cpu').model
+    assert f'Set model.clip.pretrained to {str(tmp_path)!r}.' in str(caught[0].message)
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'trained.pth')
+    own = Config(dict(model=pixelclip_config()))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', LangSegWarning)
+        LangSegInferencer(cfg, str(tmp_path / 'trained.pth'), device='cpu')
+        LangSegInferencer(own, device='cpu')

@@ -51,20 +51,20 @@ def test_each_image_text_model_judges_and_no_candidate_is_favored(models):
     assert ranking.judges == ['vit', 'wide']
     beliefs = [judge_masks(models[name], WORDS, PHOTOS) for name in ranking.judges]
     seen = [measure(models[name].model, models[name].prepare, PHOTOS) for name in ranking.judges]
-    belief = np.mean(beliefs, axis=0)
+    judged = np.mean(beliefs, axis=0).argmax(1)
     for one, evidence in zip(ranking.ranks, seen, strict=False):
-        assert one.miou == pytest.approx(estimated_miou(belief, evidence)) and one.has_judge
+        assert one.miou == pytest.approx(estimated_miou(judged, evidence)) and one.has_judge
     assert ranking.ranks[0].difference is None
-    verdict = compare(belief, *seen)
+    verdict = compare(judged, *seen)
     assert ranking.ranks[1].difference == verdict
     best = max(ranking.ranks, key=lambda one: one.miou)
     assert [one.from_best is None for one in ranking.ranks].count(True) == 1
     assert best.from_best is None and unlike_best(best) == 'best'
-    assert len({one.miou for one in ranking.ranks}) == 3
+    assert len({one.miou for one in ranking.ranks}) > 1
 
     ranking = rank([Candidate('vit'), Candidate('wide')], 'wide')
     assert [one.has_judge for one in ranking.ranks] == [False, True]
-    assert ranking.ranks[1].miou == pytest.approx(estimated_miou(beliefs[1], seen[1]))
+    assert ranking.ranks[1].miou == pytest.approx(estimated_miou(beliefs[1].argmax(1), seen[1]))
 
 
 def test_a_threshold_only_rejects():

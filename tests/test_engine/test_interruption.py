@@ -4,15 +4,19 @@ import multiprocessing
 import os
 import signal
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
 from mmengine.runner.checkpoint import _load_checkpoint
 from mmseg.registry import HOOKS
 
 from mmseg_langseg.apis import run_training
+from mmseg_langseg.engine import TerminationHook
 from tests.test_engine.runners import CONFIG
 from tests.tiny import pixelclip_config
 
@@ -93,3 +97,19 @@ def test_sigterm_leaves_a_checkpoint_and_resuming_equals_an_undisturbed_training
         for saved in (resumed, undisturbed)
     )
     assert losses == other and len(set(losses)) == 4
+
+
+def test_accumulated_gradients_are_applied_before_a_stop():
+    weight = torch.nn.Parameter(torch.ones(1))
+    wrapper = OptimWrapper(torch.optim.SGD([weight], lr=0.1), accumulative_counts=2)
+    logger = MMLogger.get_instance('stop')
+    runner = SimpleNamespace(optim_wrapper=wrapper, hooks=[], iter=0, logger=logger)
+    hook = TerminationHook()
+    hook.requested = True
+    wrapper.update_params(weight.sum())
+    hook.after_train_iter(runner, 0)
+    assert weight.item() == 1
+    wrapper.update_params(weight.sum())
+    with pytest.raises(SystemExit):
+        hook.after_train_iter(runner, 1)
+    assert weight.item() < 1

@@ -109,6 +109,7 @@ def test_two_processes_train_the_same_and_stop_together(config, whole, tmp_path)
     done = run_script('dist_train.sh', stopped, 2, '--work-dir', tmp_path, cwd=tmp_path)
     assert done.returncode == 75, done.stderr[-3000:]
     assert 'Stopped by SIGTERM after iteration 4' in done.stdout + done.stderr
+    assert (tmp_path / 'left').exists()  # not ended by torchrun once the first process had left
     losses, state = outcome(tmp_path / 'iter_4.pth')
     expected_losses, expected = outcome(whole)
     torch.testing.assert_close(state, expected, rtol=1e-4, atol=1e-5)

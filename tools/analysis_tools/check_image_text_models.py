@@ -3,6 +3,7 @@
 Each model is built in turn. The dense features must be what the model's own pooling gives for one
 token alone, and the text embeddings those of its ``encode_text``; an error above 1e-4 of the
 largest value fails. Finished models are kept in OUT/models.jsonl: a run that is stopped goes on.
+Text towers of Hugging Face need the package transformers, but no download.
 """
 
 import argparse
@@ -25,12 +26,33 @@ from mmseg_langseg.models.text_encoders.text_tower import encode_ids, output_wid
 import open_clip
 import timm
 import torch
+from open_clip import hf_configs, hf_model
 from open_clip.pretrained import list_pretrained_tags_by_model
 from torch import Tensor, nn
 
 LIMIT = 1e-4
 CUT_DEPTH = 4
+CUT_TEXT_DEPTH = 2
 MAX_TOKENS = 16
+
+# Published sizes of the text towers of Hugging Face that open_clip names. Their decoders, which
+# open_clip leaves out, have one block here.
+_ROBERTA = dict(max_position_embeddings=514, type_vocab_size=1)
+_XLM = dict(model_type='xlm-roberta', vocab_size=250002, **_ROBERTA)
+_LARGE = dict(
+    hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096
+)
+_MT5 = dict(model_type='mt5', vocab_size=250112, num_decoder_layers=1)
+_NLLB = dict(model_type='m2m_100', vocab_size=256206, d_model=1024, decoder_layers=1)
+TEXT_TOWERS = {
+    'roberta-base': dict(model_type='roberta', vocab_size=50265, **_ROBERTA),
+    'xlm-roberta-base': _XLM,
+    'xlm-roberta-large': dict(_XLM, **_LARGE),
+    'google/mt5-base': dict(_MT5, d_model=768, d_ff=2048, num_layers=12, num_heads=12),
+    'google/mt5-xl': dict(_MT5, d_model=2048, d_ff=5120, num_layers=24, num_heads=32),
+    'facebook/nllb-200-distilled-600M': dict(_NLLB, encoder_layers=12, encoder_ffn_dim=4096),
+    'facebook/nllb-200-distilled-1.3B': dict(_NLLB, encoder_layers=24, encoder_ffn_dim=8192),
+}
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -48,7 +70,14 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 def check_model(name: str, max_parameters: float) -> dict:
     """Return the row of a model: what it is, and whether it works or why not."""
-    row = describe(name)
+    with known_text_towers():
+        row = describe(name)
+        return check_parts(row, max_parameters)
+
+
+def check_parts(row: dict, max_parameters: float) -> dict:
+    """Build the model of a row, and add whether it works or why not."""
+    name = row['name']
     try:
         config = arch_config(name)
         tower_type = tower_class(name)
@@ -96,10 +125,31 @@ def is_causal(text: dict) -> bool:
     return not text.get('no_causal_mask', False)
 
 
+def known_text_towers(layers: int | None = None) -> contextlib.AbstractContextManager:
+    """Build text towers of Hugging Face without their config.json, ``layers`` deep if given."""
+    if hf_model.transformers is None:
+        return contextlib.nullcontext()
+
+    def from_sizes(name: str) -> hf_model.PretrainedConfig:
+        sizes = TEXT_TOWERS[name]
+        if layers is not None:
+            depth = hf_configs.arch_dict[sizes['model_type']]['config_names']['layers']
+            sizes = {**sizes, depth: layers}
+        return hf_model.AutoConfig.for_model(**sizes)
+
+    return mock.patch.object(hf_model.AutoConfig, 'from_pretrained', from_sizes)
+
+
 @contextlib.contextmanager
 def cut_depth(config: dict) -> Iterator[None]:
     """Build only the first blocks of a large model."""
-    config['text_cfg'] = {**config['text_cfg'], 'layers': 2}
+    config['text_cfg'] = {**config['text_cfg'], 'layers': CUT_TEXT_DEPTH}
+    with known_text_towers(CUT_TEXT_DEPTH), _cut_image_tower(config):
+        yield
+
+
+@contextlib.contextmanager
+def _cut_image_tower(config: dict) -> Iterator[None]:
     vision = config['vision_cfg']
     if 'timm_model_name' not in vision:
         if not isinstance(vision.get('layers'), list):
@@ -174,8 +224,10 @@ def _token_error(tower: CLIPTower) -> float:
 def text_error(model: open_clip.CustomTextCLIP) -> float:
     """Return the largest difference from ``encode_text`` in the full context, relative."""
     text = model.text
-    length = getattr(text, 'context_length', 77)
-    ids = torch.zeros(3, length, dtype=torch.int64)
+    length, padding = getattr(text, 'context_length', 77), 0
+    if isinstance(text, hf_model.HFTextEncoder):
+        length, padding = 77, text.config.pad_token_id  # as open_clip's tokenizer
+    ids = torch.full((3, length), padding)
     for row, count in enumerate((3, 8, min(13, length))):
         ids[row, :count] = torch.randint(3, text.vocab_size - 1, (count,))
         ids[row, count - 1] = _end_of(text)

@@ -21,7 +21,7 @@ from mmseg_langseg._random import generator_states, set_generator_states
 from mmseg_langseg.datasets.image_pipeline import ImagePipeline
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import check_language_head, set_model_vocabulary
-from mmseg_langseg.verdict import Evidence, Photo, Verdict, beliefs, compare, mask_scores, measure
+from mmseg_langseg.verdict import Evidence, Photo, Verdict, compare, mask_scores, measure
 from mmseg_langseg.verdict.dataset_photos import dataset_photos
 from mmseg_langseg.verdict.untrained_features import untrained_features
 
@@ -119,14 +119,14 @@ class LabelFreeVerdictHook(Hook):
         self._verdict_words = _words(model)
         _set_words(model, own)
         if runner.iter > 0:
-            self._scores, self._before = self._restored()
+            self._judged, self._before = self._restored()
             return
         with self._measuring(model), untrained_features(model):
-            self._scores = mask_scores(model, self._prepare, self._photos)
+            self._judged = mask_scores(model, self._prepare, self._photos).argmax(1)
             self._before = measure(model, self._prepare, self._photos)
         runner.logger.info(
             f'Label-free verdict: the model before the training is measured on '
-            f'{len(self._photos)} photos with {len(self._scores)} masks, in '
+            f'{len(self._photos)} photos with {len(self._judged)} masks, in '
             f'{time.perf_counter() - start:.1f} s.'
         )
 
@@ -159,7 +159,7 @@ class LabelFreeVerdictHook(Hook):
         """Store what the untrained model predicted, if the training can be resumed from it."""
         if 'optimizer' not in checkpoint:
             return
-        arrays = dict(asdict(self._before), scores=self._scores)
+        arrays = dict(asdict(self._before), judged=self._judged)
         tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
         checkpoint[_KEY] = dict(tensors, fingerprint=self._fingerprint)
 
@@ -192,8 +192,7 @@ class LabelFreeVerdictHook(Hook):
     def _compare(self, model: EncoderDecoder) -> Verdict:
         with self._measuring(model):
             after = measure(model, self._prepare, self._photos)
-        belief = beliefs(self._scores, model.decode_head.text_encoder.logit_scale)
-        return compare(belief, self._before, after)
+        return compare(self._judged, self._before, after)
 
     @contextmanager
     def _measuring(self, model: EncoderDecoder) -> Iterator[None]:
@@ -211,7 +210,7 @@ class LabelFreeVerdictHook(Hook):
                 module.training = mode
 
     def _restored(self) -> tuple[np.ndarray, Evidence]:
-        """Return the stored scores and evidence of the untrained model."""
+        """Return the stored classes of the masks and the evidence of the untrained model."""
         stored = dict(self._stored or {})
         if not stored:
             raise ValueError(
@@ -225,7 +224,7 @@ class LabelFreeVerdictHook(Hook):
                 'templates; resume it with the same, or start a new one.'
             )
         arrays = {name: value.cpu().numpy() for name, value in stored.items()}
-        return arrays.pop('scores'), Evidence(**arrays)
+        return arrays.pop('judged'), Evidence(**arrays)
 
     def _vocabulary(self, runner: Runner, model: EncoderDecoder) -> Vocabulary:
         if self.texts is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce, barrier, is_distributed
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
@@ -24,7 +25,8 @@ class TerminationHook(Hook):
     before they take a machine back. The training finishes the iteration, writes a checkpoint and
     ends; ``--resume`` continues it. In a distributed training, the processes agree at the end of
     each iteration whether one of them got the signal, and all leave together once the checkpoint
-    is written.
+    is written. With gradient accumulation, it stops at the next optimizer step, as gradients are
+    not saved.
 
     During a validation, a training of one process stops after the current batch, and the
     validation is not repeated by ``--resume``. Several processes finish the validation and the
@@ -48,12 +50,12 @@ class TerminationHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Stop after the iteration if any process got the signal.
+        """Stop after an optimizer step if any process got the signal.
 
         Raises:
             SystemExit: With status 75.
         """
-        if self._any_requested():
+        if self._any_requested() and _can_stop(runner):
             self._stop(runner, runner.iter + 1)
 
     def after_val_iter(
@@ -64,7 +66,7 @@ class TerminationHook(Hook):
         Raises:
             SystemExit: With status 75.
         """
-        if self.requested and not is_distributed():
+        if self.requested and not is_distributed() and _can_stop(runner):
             self._stop(runner, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
@@ -91,6 +93,12 @@ class TerminationHook(Hook):
         )
         self.after_train(runner)
         raise SystemExit(REQUEUE)
+
+
+def _can_stop(runner: Runner) -> bool:
+    """Whether no accumulated gradients wait for the optimizer step."""
+    wrapper = runner.optim_wrapper
+    return not isinstance(wrapper, OptimWrapper) or wrapper.should_update()
 
 
 def _write_checkpoint(runner: Runner, iteration: int) -> str:

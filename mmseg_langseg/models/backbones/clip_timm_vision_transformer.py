@@ -123,6 +123,8 @@ class CLIPTimmVisionTransformer(CLIPTower):
             )
             trunk.pos_embed = nn.Parameter(positions, requires_grad=False)
         trunk.patch_embed.grid_size = grid
+        # Else timm before 1.0.31 resizes positions of their own size, unless it is square.
+        trunk.dynamic_img_size, trunk.patch_embed.flatten = False, True
         _set_rotary_size(trunk, list(grid))
 
     def _grid(self, height: int, width: int) -> tuple[int, int]:

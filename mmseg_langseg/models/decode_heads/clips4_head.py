@@ -106,10 +106,10 @@ class CLIPS4Head(LanguageHead):
             image_index: ``(N,)`` int64, the image of each view.
 
         Returns:
-            The losses and, without gradient, values for the log, means over all processes:
-            ``segments`` (number per view); with the semantic loss also ``unknown_share`` (segments
-            assigned to no known class), ``cosine_known`` and ``cosine_unknown``, the mean cosine of
-            our segments with the class that CLIP chose.
+            The losses and, without gradient, values for the log. The latter are means over all
+            processes, ``segments`` (number per view) and, with the semantic loss, ``unknown_share``
+            (segments assigned to no known class), ``cosine_known`` and ``cosine_unknown``, the mean
+            cosine of our segments with the class that CLIP chose.
         """
         segments = find_segments(embeddings, regions, self.grid, self.iterations)
         ours = segment_embeddings(embeddings, segments)
