@@ -18,6 +18,7 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
+from mmseg_langseg.datasets.image_pipeline import ImagePipeline
 from mmseg_langseg.export import SegmentationResult, save_results
 from mmseg_langseg.fileio import LangSegWarning, raise_machine_fault, trusted_checkpoint
 from mmseg_langseg.masks import check_integer
@@ -36,7 +37,6 @@ from mmseg_langseg.models.utils import (
 
 from .device import check_device
 from .image_inputs import Inputs, image_inputs, is_single_image, number_of_images
-from .image_pipeline import ImagePipeline
 from .launch import check_checkpoint, load_config
 from .model_zoo import model_config, warn_of_random_clip, warn_of_small_clip
 from .rejection import Rejection, add_contrast

@@ -98,7 +98,14 @@ def model_config(model: str, weights: str | None) -> str:
             'convert an official one with tools/model_converters/pixelclip2mmseg.py. Without '
             f'training, use {model.replace("pixelclip", "clip")!r}.'
         )
-    return str(resource_folder('configs') / entry.config)
+    return untrained_config(model)
+
+
+def untrained_config(model: str) -> str:
+    """Return the config file of a short name, also if the model needs a trained checkpoint."""
+    if model not in MODELS:
+        return model
+    return str(resource_folder('configs') / MODELS[model].config)
 
 
 def photo_config(model: str) -> str:

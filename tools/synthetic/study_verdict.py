@@ -27,6 +27,8 @@ matplotlib.use('agg')
 import matplotlib.pyplot as plt
 
 VOCABULARIES, KINDS = ('plain', 'useless'), ('raw', 'centered')
+# Weights of the package's verdict.
+VERDICT = dict(fill=1.0, wide=1.0, pool=0.5)
 NEAR = 6.0
 LIMIT = 1.0
 
@@ -72,7 +74,7 @@ class Case:
 
     def verdict(self) -> Verdict:
         """Return the verdict of the package."""
-        return compare(self.judged(fill=1.0, pool=0.5), *self.evidence())
+        return compare(self.judged(**VERDICT), *self.evidence())
 
 
 def load_cases(folder: Path, half: str) -> list[Case]:
@@ -108,7 +110,7 @@ def _miou(**weights: float) -> Callable[[Case], float]:
 
 
 def _accuracy(case: Case) -> float:
-    judged = case.judged(fill=1.0, pool=0.5)
+    judged = case.judged(**VERDICT)
     rows = np.arange(len(judged))
     first, second = (
         own.counts[rows, judged].sum() / own.counts.sum() * 100 for own in case.evidence()
@@ -135,7 +137,7 @@ def _mean_of(name: str, factor: float) -> Callable[[Case], float]:
 
 def _histogram(case: Case) -> float:
     """Divergence of the classes of the pixels from those of the judged masks, less than before."""
-    classes = case.judged(fill=1.0, pool=0.5)
+    classes = case.judged(**VERDICT)
     values = []
     for own in case.evidence():
         pixels = np.bincount(classes, own.counts.sum(1), minlength=own.counts.shape[1])
@@ -145,21 +147,25 @@ def _histogram(case: Case) -> float:
 
 
 CANDIDATES: dict[str, Callable[[Case], float]] = {
-    'estimated mIoU: filled crops and half dense (the verdict)': _miou(fill=1.0, pool=0.5),
-    'estimated mIoU: filled crops': _miou(fill=1.0),
-    'estimated mIoU: filled crops and dense': _miou(fill=1.0, pool=1.0),
-    'estimated mIoU: dense': _miou(pool=1.0),
-    'estimated mIoU: blurred crops': _miou(blur=1.0),
-    'estimated mIoU: blurred crops and half dense': _miou(blur=1.0, pool=0.5),
-    'estimated mIoU: plain crops': _miou(box=1.0),
+    'estimated mIoU: filled and wide crops, half dense (the verdict)': _miou(**VERDICT),
+    'estimated mIoU: filled and wide crops, dense': _miou(fill=1.0, wide=1.0, pool=1.0),
+    'estimated mIoU: filled and wide crops': _miou(fill=1.0, wide=1.0),
+    'estimated mIoU: filled and plain crops, half dense': _miou(fill=1.0, box=1.0, pool=0.5),
+    'estimated mIoU: wide crops, half dense': _miou(wide=1.0, pool=0.5),
     'estimated mIoU: wide crops': _miou(wide=1.0),
-    'the verdict and the estimated accuracy, mean': lambda case: (
-        0.5 * (_miou(fill=1.0, pool=0.5)(case) + _accuracy(case))
+    'estimated mIoU: plain crops': _miou(box=1.0),
+    'estimated mIoU: filled crops, half dense': _miou(fill=1.0, pool=0.5),
+    'estimated mIoU: filled crops': _miou(fill=1.0),
+    'estimated mIoU: blurred crops, half dense': _miou(blur=1.0, pool=0.5),
+    'estimated mIoU: blurred crops': _miou(blur=1.0),
+    'estimated mIoU: dense': _miou(pool=1.0),
+    'estimated accuracy, judged as by the verdict': _accuracy,
+    'mean of this accuracy and the verdict': lambda case: (
+        0.5 * (_miou(**VERDICT)(case) + _accuracy(case))
     ),
     'the verdict plus 0.1 of the agreement with the flipped photo': lambda case: (
-        _miou(fill=1.0, pool=0.5)(case) + _mean_of('flip', 10.0)(case)
+        _miou(**VERDICT)(case) + _mean_of('flip', 10.0)(case)
     ),
-    'estimated accuracy: filled crops and half dense': _accuracy,
     'mutual information of masks and classes': _information,
     'agreement with the flipped photo': _mean_of('flip', 100.0),
     'margin': _mean_of('margin', 100.0),
