@@ -133,7 +133,7 @@ def _loader(args: argparse.Namespace) -> LoadModel:
 
 def table(ranks: Sequence[Rank]) -> str:
     """Return the table of the candidates."""
-    rows = [('candidate', 'estimated mIoU', 'difference', '95 % interval')]
+    rows = [('candidate', 'estimated mIoU', 'difference', 'interval')]
     for rank in ranks:
         row = [rank.candidate.name, f'{rank.miou:.1f}', '', '']
         if rank.difference is not None:

@@ -6,8 +6,6 @@ Reads what tools/synthetic/measure_verdict_grid.py measured; prints tables of bo
 the estimated against the true gain of every checkpoint.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections import defaultdict
 from collections.abc import Callable
@@ -21,7 +19,7 @@ from mmseg_langseg.verdict import Evidence, Verdict, compare, estimated_miou
 import matplotlib
 import numpy as np
 from scipy.stats import spearmanr
-from train_verdict_grid import grid_runs
+from verdict_grid import grid_runs
 
 matplotlib.use('agg')
 import matplotlib.pyplot as plt
@@ -298,6 +296,11 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 def main(argv=None) -> None:
     folder = Path(parse_args(argv).work_dir)
+    if not (folder / 'evidence').is_dir():
+        raise FileNotFoundError(
+            f"There is no '{folder / 'evidence'}': run tools/synthetic/measure_verdict_grid.py "
+            'with this work directory first.'
+        )
     titles = dict(choose='to choose the verdict', report='to report it')
     halves = {title: load_cases(folder / 'evidence', half) for half, title in titles.items()}
     text = '\n\n'.join(report(title, cases) for title, cases in halves.items())
