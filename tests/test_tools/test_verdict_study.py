@@ -71,7 +71,7 @@ def test_rows_of_the_tables(tools):
     study = tools[2]
     gains = np.array([-30.0, -2.0, -0.5, 0.5, 3.0, 9.0])
     line = study.score_line('x', np.array([-20.0, 1.0, 0.3, -0.1, 2.0, 5.0]), gains)
-    # Two pairs of ranks are swapped by two: 1 - 6 * 8 / (6 * 35), near zero 1 - 6 * 8 / (4 * 15). One
+    # A pair of ranks is swapped by two: 1 - 6 * 8 / (6 * 35), near zero 1 - 6 * 8 / (4 * 15). One
     # of four large gains is a loss that is accepted. Errors near zero: 3, 0.8, 0.6 and 1.
     assert line == '| x | 0.771 | 0.200 | 75.0 | 1 | 1.35 |'
     cases = [case(study, 2.0, 1), case(study, -5.0, 2), case(study, -3.0, 1, ('b', 0))]
