@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +255,7 @@ def _adapted_config(cfg: Config, chosen: Judged, settings: Mapping[str, Any]) ->
     options = dict(chosen.candidate.cfg_options)
     if CENTER in options:
         options[CENTER] = f'{{{{ fileDirname }}}}/candidates/{Path(options[CENTER]).name}'
-    short = inference_config(cfg, options)
+    short = inference_config(cfg, replace(chosen.candidate, cfg_options=options))
     for key in ('launcher', 'work_dir'):
         short.pop(key)
     title = f"# Model chosen by 'langseg adapt': {chosen.candidate.name}, of {settings['model']!r}."

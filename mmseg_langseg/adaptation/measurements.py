@@ -64,7 +64,7 @@ class Measurements:
             return self._loaded[1]
         # Towers without weights are random; all candidates without a checkpoint must be the same.
         torch.manual_seed(0)
-        cfg = inference_config(self.cfg, candidate.cfg_options)
+        cfg = inference_config(self.cfg, candidate)
         with warnings.catch_warnings():
             if self._loaded is not None:  # the same warnings again
                 warnings.simplefilter('ignore', LangSegWarning)

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmseg.registry import MODELS
 
 from mmseg_langseg.apis.config_checks import check_can_train
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.model_zoo import photo_config
 from mmseg_langseg.apis.words import KNOWN_KEYS
 from mmseg_langseg.fileio import write_whole_file
+from mmseg_langseg.models.segmentors.distilled_segmentor import DistilledSegmentor
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.text_encoders.vocabulary import BACKGROUND
+
+from .candidate import Candidate
 
 SNAPSHOTS = 10
 _TIMES = ('begin', 'end', 'T_max', 'total_iters', 'step_size')
@@ -107,18 +111,44 @@ def snapshot_iterations(cfg: Config) -> list[int]:
     return [*range(interval, last, interval), last]
 
 
-def inference_config(cfg: Config, cfg_options: Mapping[str, Any] | None = None) -> Config:
+def inference_config(cfg: Config, candidate: Candidate) -> Config:
     """Return a short config for segmentation with a model of a training.
 
     Args:
         cfg: Config of :func:`training_config`.
-        cfg_options: Dotted keys and values that override it.
+        candidate: The model; without weights, it is zero-shot CLIP, for CLIP-S⁴ and MaskCLIP+ with
+            the image tower of their teacher, as their student cannot classify before the training.
     """
     kept = {key: cfg[key] for key in ('custom_imports', 'default_scope') if key in cfg}
     test = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     pipeline = test.get('pipeline') or cfg.get('test_pipeline') or [dict(type='PackSegInputs')]
-    short = Config(dict(kept, model=cfg.model, test_pipeline=pipeline))
-    return load_config(short, work_dir='.', cfg_options=dict(cfg_options or {}))
+    model = _zero_shot(cfg.model) if candidate.weights is None else cfg.model
+    short = Config(dict(kept, model=model, test_pipeline=pipeline))
+    return load_config(short, work_dir='.', cfg_options=dict(candidate.cfg_options))
+
+
+def _zero_shot(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the config of zero-shot CLIP for that of a segmentor."""
+    kind = MODELS.get(model['type']) if isinstance(model['type'], str) else model['type']
+    if not issubclass(kind, DistilledSegmentor):
+        return model
+    if not model.get('teacher'):
+        raise ValueError(
+            f'{kind.__name__} has teacher={model.get("teacher")}, so there is no CLIP to compare '
+            'its student with: give model.teacher in the config.'
+        )
+    kept = ('clip', 'data_preprocessor', 'test_cfg')
+    head = ('text_encoder', 'templates', 'feature_size', 'align_corners')
+    given = model['decode_head']
+    return dict(
+        type='LanguageSegmentor',
+        backbone=model['teacher'],
+        decode_head=dict(
+            dict(type='LanguageHead', feature_size=None),
+            **{key: given[key] for key in head if key in given},
+        ),
+        **{key: model[key] for key in kept if key in model},
+    )
 
 
 def _scale_schedule(cfg: Config, iterations: int) -> None:

@@ -10,17 +10,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmseg.registry import MODELS
 from PIL import Image
 
 from mmseg_langseg.adaptation import Candidate, Judged, adapt, adaptation_run, choose, split_photos
 from mmseg_langseg.adaptation.measurements import Measurements
-from mmseg_langseg.adaptation.training_config import snapshot_iterations, training_config
+from mmseg_langseg.adaptation.training_config import (
+    inference_config,
+    snapshot_iterations,
+    training_config,
+)
 from mmseg_langseg.cli import commands
 from mmseg_langseg.engine.hooks import WeightsSnapshotHook
 from mmseg_langseg.masks.runs.generation import _Generation
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import render_scene
 from mmseg_langseg.verdict import Verdict
+from mmseg_langseg.verdict.untrained_features import untrained_features
+from tests.tiny import clips4_config
 
 TEXTS = 'ring, hoop; star; <b>fish</b>; grass; waves'
 ODD_NAME = "<i>a&b'.png"
@@ -218,3 +227,23 @@ def test_the_schedule_is_scaled_and_the_names_are_the_known_classes():
     assert (warmup.begin, warmup.end, decay.begin, decay.end) == (0, 1, 1, 100)
     assert snapshot_iterations(cfg) == [*range(10, 101, 10)]
     assert snapshot_iterations(training_config('embedded', words, iterations=3)) == [1, 2, 3]
+
+
+def test_zero_shot_of_a_student_is_its_teacher():
+    torch.manual_seed(0)
+    model = clips4_config()
+    words = Vocabulary.from_string('cat; dog; tree')
+    student = MODELS.build(ConfigDict(model)).eval()
+    cfg = inference_config(Config(dict(model=model)), Candidate('zero-shot'))
+    zero_shot = MODELS.build(cfg.model).eval()
+    # Random weights, which public ones would not be.
+    zero_shot.backbone.load_state_dict(student.teacher.tower.state_dict())
+    for one in (student, zero_shot):
+        one.set_vocabulary(words)
+    zero_shot.decode_head.text_rows.copy_(student.decode_head.text_rows)
+    images = torch.randn(2, 3, 40, 56)
+    with torch.no_grad(), untrained_features(student):
+        expected = student.encode_decode(images, [{}] * 2)
+        torch.testing.assert_close(zero_shot.encode_decode(images, [{}] * 2), expected)
+    trained = inference_config(Config(dict(model=model)), Candidate('trained', 'iter_1.pth'))
+    assert trained.model.type == 'CLIPS4'

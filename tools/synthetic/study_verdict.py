@@ -291,21 +291,26 @@ def draw(path: Path, halves: dict[str, list[Case]]) -> None:
 def parse_args(argv=None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('--work-dir', default='work_dirs/verdict')
+    parser.add_argument(
+        '--generated-masks', action='store_true', help='what was measured with this option'
+    )
     return parser.parse_args(argv)
 
 
 def main(argv=None) -> None:
-    folder = Path(parse_args(argv).work_dir)
-    if not (folder / 'evidence').is_dir():
+    args = parse_args(argv)
+    folder, suffix = Path(args.work_dir), '_generated' if args.generated_masks else ''
+    evidence = folder / f'evidence{suffix}'
+    if not evidence.is_dir():
         raise FileNotFoundError(
-            f"There is no '{folder / 'evidence'}': run tools/synthetic/measure_verdict_grid.py "
+            f"There is no '{evidence}': run tools/synthetic/measure_verdict_grid.py "
             'with this work directory first.'
         )
     titles = dict(choose='to choose the verdict', report='to report it')
-    halves = {title: load_cases(folder / 'evidence', half) for half, title in titles.items()}
+    halves = {title: load_cases(evidence, half) for half, title in titles.items()}
     text = '\n\n'.join(report(title, cases) for title, cases in halves.items())
-    write_whole_file(folder / 'verdict.md', (text + '\n').encode())
-    draw(folder / 'verdict.png', halves)
+    write_whole_file(folder / f'verdict{suffix}.md', (text + '\n').encode())
+    draw(folder / f'verdict{suffix}.png', halves)
     print(text)
 
 
