@@ -73,7 +73,7 @@ def tiny_model(cfg, arch=None):
         text_encoder = model.decode_head.text_encoder
         if text_encoder.get('arch'):
             text_encoder.update(arch=clip.arch, pretrained=None)
-        if 'num_clusters' in model.decode_head.get('prompts', {}):
+        if 'num_clusters' in (model.decode_head.get('prompts') or {}):
             model.decode_head.prompts.num_clusters = 4
     if model.get('mask_generator'):
         model.mask_generator.update(model_name='test_vit', pretrained=False)

@@ -48,7 +48,7 @@ def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
     """Compute what a model says about masks, from their crops and from its dense features.
 
     Three embeddings of a mask are compared with the class names: the image embeddings of its crop,
-    once cut out and once in its context (see :func:`crop_masks`), and the mean of the dense
+    once cut out and once in its context (see ``crop_masks``), and the mean of the dense
     features in it. The mean cosine of each class over all masks is subtracted from each, and they
     are added, the last with half the weight.
 

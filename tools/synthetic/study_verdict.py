@@ -186,33 +186,29 @@ def score_line(name: str, values: np.ndarray, gains: np.ndarray) -> str:
     return f'| {name} | {rank:.3f} | {rank_near:.3f} | {right:.1f} | {losers} | {error:.2f} |'
 
 
-def choices(cases: list[Case], estimates: np.ndarray, least: float) -> dict[str, float]:
-    """Choose a checkpoint or the untrained model for each run, class names and logits.
+def choice_line(title: str, cases: list[Case], values: np.ndarray | None) -> str:
+    """Return a row on choosing a checkpoint or the untrained model, for each group of cases.
+
+    A group is a training, with the same class names and logits.
 
     Args:
+        title: Name of the rule.
         cases: All cases.
-        estimates: Estimated gain of each.
-        least: A checkpoint is chosen only if its estimate is above this.
+        values: The checkpoint with the highest value is chosen, if it is above 0; None: the last.
     """
     groups = defaultdict(list)
-    for case, estimate in zip(cases, estimates, strict=True):
-        groups[case.run, case.key].append((estimate, case.gain))
-    regrets, gains, last = [], [], []
+    for number, case in enumerate(cases):
+        value = case.iteration if values is None else values[number]
+        groups[case.run, case.key].append((float(value), case.gain))
+    gains, regrets = [], []
     for group in groups.values():
-        estimate, gain = max(group)
-        chosen = gain if estimate > least else 0.0
-        regrets.append(max(0.0, *(gain for _, gain in group)) - chosen)
-        gains.append(chosen)
-        last.append(group[-1][1])
-    return dict(
-        choices=len(groups),
-        regret=float(np.mean(regrets)),
-        worst_regret=float(np.max(regrets)),
-        gain=float(np.mean(gains)),
-        worst_gain=float(np.min(gains)),
-        lost=int((np.array(gains) < -LIMIT).sum()),
-        last_gain=float(np.mean(last)),
-        last_lost=int((np.array(last) < -LIMIT).sum()),
+        value, gain = max(group)
+        gains.append(gain if value > 0 else 0.0)
+        regrets.append(max(0.0, *(gain for _, gain in group)) - gains[-1])
+    lost = sum(gain < -LIMIT for gain in gains)
+    return (
+        f'| {title} | {np.mean(gains):+.2f} | {min(gains):+.1f} | {lost} of {len(gains)} | '
+        f'{np.mean(regrets):.2f} | {max(regrets):.1f} |'
     )
 
 
@@ -250,17 +246,19 @@ def report(half: str, cases: list[Case]) -> str:
                 f'Decision {word!r}: {len(own)} cases, true gain {own.min():+.1f} to '
                 f'{own.max():+.1f}, mean {own.mean():+.1f}.'
             )
-    for title, least, values in (
-        ('best estimate, if above 0', 0.0, estimates),
-        ('best estimate, if above 1', 1.0, estimates),
-        (
-            "best estimate among decisions 'better'",
-            0.0,
-            np.where(decisions == 'better', estimates, -1.0),
-        ),
-    ):
-        found = choices(cases, values, least)
-        lines.append(f'Choice by {title}: {found}')
+    lines += [
+        '',
+        '| choice per training, class names and logits | mean true gain | worst | lost more than '
+        f'{LIMIT:g} | mean regret | worst |',
+        '|---|---|---|---|---|---|',
+    ]
+    better = np.array([verdict.low for verdict in verdicts])
+    rules = {
+        'the last checkpoint, without a verdict': None,
+        'highest estimate, if above 0': estimates,
+        'highest lower end, if above 0 (`langseg adapt`)': better,
+    }
+    lines += [choice_line(title, cases, values) for title, values in rules.items()]
     return '\n'.join(lines)
 
 
