@@ -50,7 +50,7 @@ def config(folder, iters=4, verdict=True, **changes):
     options = {
         'train_cfg.max_iters': iters,
         'train_cfg.val_interval': 3,
-        'optim_wrapper.optimizer.lr': 0.1,
+        'optim_wrapper.optimizer.lr': 0.01,
         'param_scheduler': [],
         'train_dataloader.batch_size': 2,
         'train_dataloader.dataset.num_scenes': 5,
