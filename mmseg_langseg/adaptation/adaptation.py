@@ -37,6 +37,8 @@ class Adaptation:
         unusable: Name and reason of images that were left out.
         settings: What the result depends on, as JSON types.
         notes: What went wrong.
+        training: Comparison of the best model that needs no training with the chosen one; None if
+            that is zero-shot CLIP as it is, or the chosen model needs no training either.
     """
 
     chosen: Judged
@@ -47,6 +49,7 @@ class Adaptation:
     unusable: Sequence[tuple[str, str]]
     settings: dict[str, Any]
     notes: Sequence[str] = ()
+    training: Verdict | None = None
 
     @property
     def is_zero_shot(self) -> bool:
@@ -60,13 +63,18 @@ class Adaptation:
         better = f'{name!r} is better than zero-shot CLIP by an estimated {gain}'
         if not self.is_zero_shot and self.chosen.candidate.weights is None:
             return f'The best model needs no training: {better}.'
+        if not self.is_zero_shot and self.training is None:
+            return f'Training helped: {better}.'
         if not self.is_zero_shot:
-            untrained = [
-                f' Without training, {one.candidate.name!r} is better by {interval(one.verdict)}.'
-                for one in self.judged[1:]
-                if one.candidate.weights is None and one.verdict.decision == 'better'
-            ]
-            return ''.join([f'Training helped: {better}.', *untrained])
+            untrained = best_untrained(self.judged)
+            own, other = interval(untrained.verdict), interval(self.training)
+            start = f'Better: {better}. It is not certain that this is due to the training'
+            if self.training.decision == 'better':
+                start = f'Training helped: {better}'
+            return (
+                f'{start}: {untrained.candidate.name!r}, which needs none, is better by {own}, and '
+                f'the chosen model is at {other} from it.'
+            )
         start = 'Nothing was gained'
         if any(one.verdict.decision == 'undecided' for one in self.judged[1:]):
             start = 'It is not certain that anything was gained'
@@ -81,6 +89,7 @@ class Adaptation:
         return dict(
             answer=self.answer,
             chosen=self.chosen.candidate.name,
+            training=None if self.training is None else interval(self.training),
             command=self.command,
             candidates=[
                 dict(
@@ -101,6 +110,12 @@ class Adaptation:
             notes=list(self.notes),
             settings=self.settings,
         )
+
+
+def best_untrained(judged: Sequence[Judged]) -> Judged:
+    """Return the model with the highest estimate of those that need no training."""
+    untrained = [one for one in judged if one.candidate.weights is None]
+    return max(untrained, key=lambda one: one.verdict.gain)
 
 
 def interval(verdict: Verdict) -> str:

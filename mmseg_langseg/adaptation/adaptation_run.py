@@ -22,17 +22,15 @@ from mmseg_langseg.apis.training_lock import training_lock
 from mmseg_langseg.fileio import open_image_source, parse_json, write_whole_file
 from mmseg_langseg.masks.runs import GenerationManifest
 from mmseg_langseg.models.text_encoders import Vocabulary
-from mmseg_langseg.verdict import compare
 
-from .adaptation import Adaptation, Judged
-from .candidate import Candidate
+from .adaptation import Adaptation, Judged, best_untrained
+from .candidate import ZERO_SHOT, Candidate
 from .held_out import in_random_order, split_photos
 from .measurements import CENTER, Measurements
 from .report import write_report
 from .training_config import inference_config, set_data, snapshot_iterations, training_config
 
 _PACKAGES = ('torch', 'numpy', 'open_clip_torch', 'timm')
-ZERO_SHOT = 'zero-shot'
 CENTERED_ON = 200
 """Maximum number of training photos that a model is centered on."""
 
@@ -104,6 +102,9 @@ def adapt(
         weights = (out / 'candidates').resolve()
         judged = _judge(_candidates(cfg, weights), weights, measurements)
         chosen = choose(judged)
+        untrained, training = best_untrained(judged), None
+        if chosen.candidate.weights is not None and untrained is not judged[0]:
+            training = measurements.compare(untrained.candidate, chosen.candidate)
         write_whole_file(out / 'adapted.py', _adapted_config(cfg, chosen, settings).encode())
         result = Adaptation(
             chosen=chosen,
@@ -114,6 +115,7 @@ def adapt(
             unusable=found.unusable,
             settings=settings,
             notes=[note] if note else [],
+            training=training,
         )
         write_whole_file(out / 'verdict.json', json.dumps(result.as_json(), indent=1).encode())
         write_report(out / 'report.html', result, measurements, found.photos(held))
@@ -241,12 +243,11 @@ def _judge(plain: Sequence[Candidate], folder: Path, measurements: Measurements)
         folder: Folder for the mean features.
         measurements: Measures the candidates.
     """
-    classes, before = measurements.judged(plain[0]), measurements.evidence(plain[0])
     judged = []
     for candidate in plain:
         path = folder / f'{candidate.file_stem}_center.npy'
         for one in (candidate, measurements.centered(candidate, path)):
-            judged.append(Judged(one, compare(classes, before, measurements.evidence(one))))
+            judged.append(Judged(one, measurements.compare(plain[0], one)))
     return judged
 
 

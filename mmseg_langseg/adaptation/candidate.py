@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+ZERO_SHOT = 'zero-shot'
+
 
 @dataclass(frozen=True)
 class Candidate:

@@ -19,10 +19,18 @@ from mmseg_langseg.apis.inferencer import LangSegInferencer
 from mmseg_langseg.fileio import LangSegWarning, write_whole_file
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import set_model_vocabulary
-from mmseg_langseg.verdict import Evidence, Photo, mask_scores, mean_feature, measure
+from mmseg_langseg.verdict import (
+    Evidence,
+    Photo,
+    Verdict,
+    compare,
+    mask_scores,
+    mean_feature,
+    measure,
+)
 from mmseg_langseg.version import __version__
 
-from .candidate import Candidate
+from .candidate import ZERO_SHOT, Candidate
 from .training_config import inference_config
 
 CENTER = 'model.decode_head.center'
@@ -80,10 +88,12 @@ class Measurements:
         )
         return Evidence(stored['photo'], stored['counts'])
 
-    def judged(self, untrained: Candidate) -> np.ndarray:
-        """Return the class of each mask ``(N,)`` that the untrained model says, see ``compare``."""
-        stored = self._once('masks.npz', 'masks of held-out photos', untrained, self._scores)
-        return stored['scores'].argmax(1)
+    def compare(self, first: Candidate, second: Candidate) -> Verdict:
+        """Compare two candidates, by the class of each mask that zero-shot CLIP says."""
+        zero_shot = Candidate(ZERO_SHOT)
+        stored = self._once('masks.npz', 'masks of held-out photos', zero_shot, self._scores)
+        before, after = (self.evidence(candidate) for candidate in (first, second))
+        return compare(stored['scores'].argmax(1), before, after)
 
     def centered(self, candidate: Candidate, path: Path) -> Candidate:
         """Return a candidate with its head centered on photos of the training.

@@ -15,7 +15,15 @@ from mmengine.config import Config, ConfigDict
 from mmseg.registry import MODELS
 from PIL import Image
 
-from mmseg_langseg.adaptation import Candidate, Judged, adapt, adaptation_run, choose, split_photos
+from mmseg_langseg.adaptation import (
+    Adaptation,
+    Candidate,
+    Judged,
+    adapt,
+    adaptation_run,
+    choose,
+    split_photos,
+)
 from mmseg_langseg.adaptation.measurements import Measurements
 from mmseg_langseg.adaptation.training_config import (
     inference_config,
@@ -133,7 +141,7 @@ def test_the_command_of_the_report_segments_with_the_chosen_model(
     photos, undisturbed, tmp_path, capsys
 ):
     result, out = undisturbed
-    assert result.answer.startswith("Training helped: 'iteration 2, centered' is better")
+    assert "'iteration 2, centered' is better than zero-shot CLIP" in result.answer
     moved = tmp_path / 'moved'
     shutil.copytree(out, moved)
     command = shlex.split(result.command.replace(str(out), str(moved)))
@@ -206,6 +214,38 @@ def test_the_choice_is_zero_shot_unless_an_interval_is_above_zero(intervals, nam
         verdict = Verdict((low + high) / 2, low, high, {})
         judged.append(Judged(Candidate(str(number)), verdict))
     assert choose(judged).candidate.name == name
+
+
+@pytest.mark.parametrize(
+    'chosen, training, start',
+    [
+        (
+            'zero-shot',
+            None,
+            'It is not certain that anything was gained, so zero-shot CLIP is kept',
+        ),
+        ('zero-shot, centered', None, 'The best model needs no training'),
+        ('trained', None, "Training helped: 'trained' is better than zero-shot CLIP by"),
+        ('trained', (2, 1, 3), "Training helped: 'trained' is better than zero-shot CLIP by"),
+        ('trained', (2, -1, 5), "Better: 'trained' is better than zero-shot CLIP by an estimated"),
+    ],
+)
+def test_the_answer_tells_training_from_centering(chosen, training, start):
+    names = {'zero-shot': (0, 0, 0), 'zero-shot, centered': (3, 1, 5), 'trained': (5, 3, 7)}
+    if chosen == 'zero-shot':
+        names = {'zero-shot': (0, 0, 0), 'trained': (1, -1, 3)}
+    judged = [
+        Judged(Candidate(name, 'iter_1.pth' if name == 'trained' else None), Verdict(*values, {}))
+        for name, values in names.items()
+    ]
+    verdict = training and Verdict(*training, {})
+    own = next(one for one in judged if one.candidate.name == chosen)
+    answer = Adaptation(own, judged, '', [], [], [], {}, training=verdict).answer
+    assert answer.startswith(start)
+    if training == (2, -1, 5):
+        assert 'not certain that this is due to the training' in answer
+        assert "'zero-shot, centered', which needs none, is better by +3.0" in answer
+        assert 'is at +2.0 mIoU (interval -1.0 to +5.0) from it' in answer
 
 
 def test_held_out_photos_are_the_same_for_every_order_and_never_all():
