@@ -45,9 +45,7 @@ def first(sampler, count):
 def test_each_sample_is_drawn_once_per_epoch_and_any_position_is_resumed(make, sizes, processes):
     dataset, options = Numbers(*sizes), dict(num_shards=2, window=4)
     count = 3 * len(dataset)
-    streams = [
-        first(make(dataset, rank, processes, **options), count) for rank in range(processes)
-    ]
+    streams = [first(make(dataset, rank, processes, **options), count) for rank in range(processes)]
     for epoch in range(3):
         drawn = [visit for stream in streams for visit in stream if visit.epoch == epoch]
         assert sorted(drawn) == list(range(len(dataset)))
