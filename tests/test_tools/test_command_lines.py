@@ -20,6 +20,7 @@ PARTS = {
     'launch_processes',
     'peer_process',
     'peer_sides',
+    'verdict_grid',
 }  # module imported by other scripts
 COMMANDS = sorted(
     path for folder in ('tools', 'demo') for path in (ROOT / folder).rglob('*.py')
@@ -40,6 +41,7 @@ MISSING = {
     'ade20k_full': ['gone', 'out'],
     'coco_masks': ['gone.json', 'out'],
     'pascal_context459': ['gone', 'out'],
+    'measure_verdict_grid': ['--work-dir', 'file/work'],
     'plot_class_prompts': ['gone.py', '--out', 'out.png'],
     'plot_clusters': ['gone.py', '--out', 'out.png'],
     'pixelclip2mmseg': ['gone.pth', 'out.pth'],
@@ -51,11 +53,13 @@ MISSING = {
     'image_demo': ['gone.jpg', 'gone.py', '--texts', 'cat; dog'],
     'precompute_clip_features': ['gone.py', 'out'],
     'quickstart': ['--config', 'gone.py'],
+    'study_verdict': ['--work-dir', 'gone'],
     'teach_words': ['gone.pth', 'out.pth', '--pool-size', '1'],
     'test': ['gone.py'],
     'test_unsupervised': ['gone.py'],
     'train': ['gone.py'],
     'train_clip': ['--out', 'file/clip.pth', '--steps', '1'],
+    'train_verdict_grid': ['--work-dir', 'file/work'],
 }
 
 

@@ -6,8 +6,6 @@ Reads what tools/synthetic/measure_verdict_grid.py measured; prints tables of bo
 the estimated against the true gain of every checkpoint.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections import defaultdict
 from collections.abc import Callable
@@ -21,12 +19,14 @@ from mmseg_langseg.verdict import Evidence, Verdict, compare, estimated_miou
 import matplotlib
 import numpy as np
 from scipy.stats import spearmanr
-from train_verdict_grid import grid_runs
+from verdict_grid import grid_runs
 
 matplotlib.use('agg')
 import matplotlib.pyplot as plt
 
 VOCABULARIES, KINDS = ('plain', 'useless'), ('raw', 'centered')
+# Weights of the package's verdict.
+VERDICT = dict(fill=1.0, wide=1.0, pool=0.5)
 NEAR = 6.0
 LIMIT = 1.0
 
@@ -72,7 +72,7 @@ class Case:
 
     def verdict(self) -> Verdict:
         """Return the verdict of the package."""
-        return compare(self.judged(fill=1.0, pool=0.5), *self.evidence())
+        return compare(self.judged(**VERDICT), *self.evidence())
 
 
 def load_cases(folder: Path, half: str) -> list[Case]:
@@ -108,7 +108,7 @@ def _miou(**weights: float) -> Callable[[Case], float]:
 
 
 def _accuracy(case: Case) -> float:
-    judged = case.judged(fill=1.0, pool=0.5)
+    judged = case.judged(**VERDICT)
     rows = np.arange(len(judged))
     first, second = (
         own.counts[rows, judged].sum() / own.counts.sum() * 100 for own in case.evidence()
@@ -135,7 +135,7 @@ def _mean_of(name: str, factor: float) -> Callable[[Case], float]:
 
 def _histogram(case: Case) -> float:
     """Divergence of the classes of the pixels from those of the judged masks, less than before."""
-    classes = case.judged(fill=1.0, pool=0.5)
+    classes = case.judged(**VERDICT)
     values = []
     for own in case.evidence():
         pixels = np.bincount(classes, own.counts.sum(1), minlength=own.counts.shape[1])
@@ -145,21 +145,25 @@ def _histogram(case: Case) -> float:
 
 
 CANDIDATES: dict[str, Callable[[Case], float]] = {
-    'estimated mIoU: filled crops and half dense (the verdict)': _miou(fill=1.0, pool=0.5),
-    'estimated mIoU: filled crops': _miou(fill=1.0),
-    'estimated mIoU: filled crops and dense': _miou(fill=1.0, pool=1.0),
-    'estimated mIoU: dense': _miou(pool=1.0),
-    'estimated mIoU: blurred crops': _miou(blur=1.0),
-    'estimated mIoU: blurred crops and half dense': _miou(blur=1.0, pool=0.5),
-    'estimated mIoU: plain crops': _miou(box=1.0),
+    'estimated mIoU: filled and wide crops, half dense (the verdict)': _miou(**VERDICT),
+    'estimated mIoU: filled and wide crops, dense': _miou(fill=1.0, wide=1.0, pool=1.0),
+    'estimated mIoU: filled and wide crops': _miou(fill=1.0, wide=1.0),
+    'estimated mIoU: filled and plain crops, half dense': _miou(fill=1.0, box=1.0, pool=0.5),
+    'estimated mIoU: wide crops, half dense': _miou(wide=1.0, pool=0.5),
     'estimated mIoU: wide crops': _miou(wide=1.0),
-    'the verdict and the estimated accuracy, mean': lambda case: (
-        0.5 * (_miou(fill=1.0, pool=0.5)(case) + _accuracy(case))
+    'estimated mIoU: plain crops': _miou(box=1.0),
+    'estimated mIoU: filled crops, half dense': _miou(fill=1.0, pool=0.5),
+    'estimated mIoU: filled crops': _miou(fill=1.0),
+    'estimated mIoU: blurred crops, half dense': _miou(blur=1.0, pool=0.5),
+    'estimated mIoU: blurred crops': _miou(blur=1.0),
+    'estimated mIoU: dense': _miou(pool=1.0),
+    'estimated accuracy, judged as by the verdict': _accuracy,
+    'mean of this accuracy and the verdict': lambda case: (
+        0.5 * (_miou(**VERDICT)(case) + _accuracy(case))
     ),
     'the verdict plus 0.1 of the agreement with the flipped photo': lambda case: (
-        _miou(fill=1.0, pool=0.5)(case) + _mean_of('flip', 10.0)(case)
+        _miou(**VERDICT)(case) + _mean_of('flip', 10.0)(case)
     ),
-    'estimated accuracy: filled crops and half dense': _accuracy,
     'mutual information of masks and classes': _information,
     'agreement with the flipped photo': _mean_of('flip', 100.0),
     'margin': _mean_of('margin', 100.0),
@@ -180,33 +184,29 @@ def score_line(name: str, values: np.ndarray, gains: np.ndarray) -> str:
     return f'| {name} | {rank:.3f} | {rank_near:.3f} | {right:.1f} | {losers} | {error:.2f} |'
 
 
-def choices(cases: list[Case], estimates: np.ndarray, least: float) -> dict[str, float]:
-    """Choose a checkpoint or the untrained model for each run, class names and logits.
+def choice_line(title: str, cases: list[Case], values: np.ndarray | None) -> str:
+    """Return a row on choosing a checkpoint or the untrained model, for each group of cases.
+
+    A group is a training, with the same class names and logits.
 
     Args:
+        title: Name of the rule.
         cases: All cases.
-        estimates: Estimated gain of each.
-        least: A checkpoint is chosen only if its estimate is above this.
+        values: The checkpoint with the highest value is chosen, if it is above 0; None: the last.
     """
     groups = defaultdict(list)
-    for case, estimate in zip(cases, estimates, strict=True):
-        groups[case.run, case.key].append((estimate, case.gain))
-    regrets, gains, last = [], [], []
+    for number, case in enumerate(cases):
+        value = case.iteration if values is None else values[number]
+        groups[case.run, case.key].append((float(value), case.gain))
+    gains, regrets = [], []
     for group in groups.values():
-        estimate, gain = max(group)
-        chosen = gain if estimate > least else 0.0
-        regrets.append(max(0.0, *(gain for _, gain in group)) - chosen)
-        gains.append(chosen)
-        last.append(group[-1][1])
-    return dict(
-        choices=len(groups),
-        regret=float(np.mean(regrets)),
-        worst_regret=float(np.max(regrets)),
-        gain=float(np.mean(gains)),
-        worst_gain=float(np.min(gains)),
-        lost=int((np.array(gains) < -LIMIT).sum()),
-        last_gain=float(np.mean(last)),
-        last_lost=int((np.array(last) < -LIMIT).sum()),
+        value, gain = max(group)
+        gains.append(gain if value > 0 else 0.0)
+        regrets.append(max(0.0, *(gain for _, gain in group)) - gains[-1])
+    lost = sum(gain < -LIMIT for gain in gains)
+    return (
+        f'| {title} | {np.mean(gains):+.2f} | {min(gains):+.1f} | {lost} of {len(gains)} | '
+        f'{np.mean(regrets):.2f} | {max(regrets):.1f} |'
     )
 
 
@@ -244,17 +244,19 @@ def report(half: str, cases: list[Case]) -> str:
                 f'Decision {word!r}: {len(own)} cases, true gain {own.min():+.1f} to '
                 f'{own.max():+.1f}, mean {own.mean():+.1f}.'
             )
-    for title, least, values in (
-        ('best estimate, if above 0', 0.0, estimates),
-        ('best estimate, if above 1', 1.0, estimates),
-        (
-            "best estimate among decisions 'better'",
-            0.0,
-            np.where(decisions == 'better', estimates, -1.0),
-        ),
-    ):
-        found = choices(cases, values, least)
-        lines.append(f'Choice by {title}: {found}')
+    lines += [
+        '',
+        '| choice per training, class names and logits | mean true gain | worst | lost more than '
+        f'{LIMIT:g} | mean regret | worst |',
+        '|---|---|---|---|---|---|',
+    ]
+    better = np.array([verdict.low for verdict in verdicts])
+    rules = {
+        'the last checkpoint, without a verdict': None,
+        'highest estimate, if above 0': estimates,
+        'highest lower end, if above 0 (`langseg adapt`)': better,
+    }
+    lines += [choice_line(title, cases, values) for title, values in rules.items()]
     return '\n'.join(lines)
 
 
@@ -289,16 +291,26 @@ def draw(path: Path, halves: dict[str, list[Case]]) -> None:
 def parse_args(argv=None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('--work-dir', default='work_dirs/verdict')
+    parser.add_argument(
+        '--generated-masks', action='store_true', help='what was measured with this option'
+    )
     return parser.parse_args(argv)
 
 
 def main(argv=None) -> None:
-    folder = Path(parse_args(argv).work_dir)
+    args = parse_args(argv)
+    folder, suffix = Path(args.work_dir), '_generated' if args.generated_masks else ''
+    evidence = folder / f'evidence{suffix}'
+    if not evidence.is_dir():
+        raise FileNotFoundError(
+            f"There is no '{evidence}': run tools/synthetic/measure_verdict_grid.py "
+            'with this work directory first.'
+        )
     titles = dict(choose='to choose the verdict', report='to report it')
-    halves = {title: load_cases(folder / 'evidence', half) for half, title in titles.items()}
+    halves = {title: load_cases(evidence, half) for half, title in titles.items()}
     text = '\n\n'.join(report(title, cases) for title, cases in halves.items())
-    write_whole_file(folder / 'verdict.md', (text + '\n').encode())
-    draw(folder / 'verdict.png', halves)
+    write_whole_file(folder / f'verdict{suffix}.md', (text + '\n').encode())
+    draw(folder / f'verdict{suffix}.png', halves)
     print(text)
 
 
