@@ -20,6 +20,7 @@ PARTS = {
     'launch_processes',
     'peer_process',
     'peer_sides',
+    'verdict_candidates',
     'verdict_grid',
 }  # module imported by other scripts
 COMMANDS = sorted(

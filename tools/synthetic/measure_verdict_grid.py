@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
@@ -19,9 +18,7 @@ from mmseg_langseg.apis.stored_weights import build_model
 from mmseg_langseg.evaluation import class_iou, count_pixels
 from mmseg_langseg.fileio import write_whole_file
 from mmseg_langseg.masks import masks_to_regions
-from mmseg_langseg.masks.formats import decode_rle
 from mmseg_langseg.masks.formats.rle import encode_masks
-from mmseg_langseg.masks.generators import MaskGenerator, build_generator
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import CLASSES, SyntheticScene, render_scene
 from mmseg_langseg.verdict import region_counts
@@ -44,11 +41,8 @@ _BATCH = 50
 class Scenes:
     """Held-out scenes, whose labels are not read, test scenes, and scenes to center logits on."""
 
-    def __init__(self, generated_masks: bool = False) -> None:
+    def __init__(self) -> None:
         self.held_out = [render_scene('tune', index) for index in range(HELD_OUT)]
-        if generated_masks:
-            generator = build_generator('felzenszwalb')
-            self.held_out = [_with_masks_of(generator, scene) for scene in self.held_out]
         tested = [render_scene('test', index) for index in range(TESTED)]
         self.images = _images(self.held_out)
         self.regions = [
@@ -58,11 +52,6 @@ class Scenes:
         self.test_images = _images(tested)
         self.labels = torch.from_numpy(np.stack([scene.labels for scene in tested])).long()
         self.train_images = _images([render_scene('train', index) for index in range(CENTERED_ON)])
-
-
-def _with_masks_of(generator: MaskGenerator, scene: SyntheticScene) -> SyntheticScene:
-    rles = [mask['segmentation'] for mask in generator.masks(scene.image)]
-    return replace(scene, masks=np.stack([decode_rle(rle) for rle in rles]))
 
 
 def _images(scenes: Sequence[SyntheticScene]) -> Tensor:
@@ -183,11 +172,6 @@ def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def parse_args(argv=None) -> argparse.Namespace:
     parser = command_parser(__doc__.splitlines()[0])
     parser.add_argument('--work-dir', default='work_dirs/verdict')
-    parser.add_argument(
-        '--generated-masks',
-        action='store_true',
-        help='masks of the default mask generator instead of those of the scenes',
-    )
     return parser.parse_args(argv)
 
 
@@ -195,10 +179,9 @@ def main(argv=None) -> None:
     args = parse_args(argv)
     check_output_folder(args.work_dir, '--work-dir')
     init_default_scope('mmseg')
-    measurer = Measurer(Scenes(args.generated_masks))
-    evidence = 'evidence_generated' if args.generated_masks else 'evidence'
+    measurer = Measurer(Scenes())
     for run in grid_runs():
-        folder = run.folder(Path(args.work_dir) / evidence)
+        folder = run.folder(Path(args.work_dir) / 'evidence')
         zero = folder.with_name('untrained.npz')
         todo = {path: folder / f'{path.stem}.npz' for path in run.checkpoints(args.work_dir)}
         todo = {path: out for path, out in todo.items() if not out.is_file()}
