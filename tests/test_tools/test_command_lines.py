@@ -33,6 +33,7 @@ MISSING = {
     'benchmark_training': ['gone.py', '--what', 'test'],
     'benchmark_loading': ['--images', '0'],
     'benchmark_peers': ['gone'],
+    'benchmark_reading': ['--folder', 'gone'],
     'benchmark_sam': ['--checkpoint', 'gone.pth', '--images', '1', '--size', '32', '32'],
     'browse_dataset': ['gone.py', 'out.jpg'],
     'browse_masks': ['gone', 'gone', 'out.jpg'],
@@ -115,7 +116,13 @@ def test_a_missing_file_ends_in_a_message(path, call):
 
 
 CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
-NO_POSITIONAL = ('ablations', 'quickstart', 'benchmark_sam', 'benchmark_loading')
+NO_POSITIONAL = (
+    'ablations',
+    'quickstart',
+    'benchmark_sam',
+    'benchmark_loading',
+    'benchmark_reading',
+)
 
 
 @pytest.mark.parametrize(
