@@ -28,6 +28,7 @@ FOLDERS = {
     'docs/data.md': 'configs/pixelclip',
     'docs/evaluation.md': 'configs/pixelclip',
     'docs/masks.md': 'configs/pixelclip',
+    'docs/training.md': 'configs/pixelclip',
     'docs/clips4_evaluation.md': 'configs/clips4',
     'configs/clips4/README.md': 'configs/clips4',
 }

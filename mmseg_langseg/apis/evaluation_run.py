@@ -158,7 +158,7 @@ def _record(
         settings=hashlib.sha256(text.encode()).hexdigest()[:12],
         **_shown_settings(cfg),
         device=_device(),
-        versions=_versions(),
+        versions=versions(),
     )
 
 
@@ -216,7 +216,8 @@ def _device() -> str:
     return f'CPU ({platform.machine()}, {torch.get_num_threads()} threads)'
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of this package and of those that results depend on."""
     versions = {'mmseg_langseg': __version__}
     for name in _PACKAGES:
         try:

@@ -18,6 +18,7 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
+from mmseg_langseg.datasets.image_pipeline import ImagePipeline
 from mmseg_langseg.export import SegmentationResult, save_results
 from mmseg_langseg.fileio import LangSegWarning, raise_machine_fault, trusted_checkpoint
 from mmseg_langseg.masks import check_integer
@@ -36,7 +37,6 @@ from mmseg_langseg.models.utils import (
 
 from .device import check_device
 from .image_inputs import Inputs, image_inputs, is_single_image, number_of_images
-from .image_pipeline import ImagePipeline
 from .launch import check_checkpoint, load_config
 from .model_zoo import model_config, warn_of_random_clip, warn_of_small_clip
 from .rejection import Rejection, add_contrast
@@ -60,6 +60,7 @@ class LangSegInferencer:
 
     Attributes:
         model: The segmentor.
+        prepare: Test preprocessing: an RGB image to a sample, see ``ImagePipeline``.
         settings: Hash of the model config and path of the weights, which results depend on.
 
     Raises:
@@ -89,9 +90,9 @@ class LangSegInferencer:
         warn_of_small_clip(self.model.decode_head.text_encoder)
         warn_of_random_clip(self.model.decode_head.text_encoder, weights)
         self.model.to(device).eval()
-        self._prepare = ImagePipeline(cfg)
+        self.prepare = ImagePipeline(cfg)
         self._vocabulary: Vocabulary | None = None
-        model = hashlib.sha256(repr((cfg.model, self._prepare.steps)).encode()).hexdigest()
+        model = hashlib.sha256(repr((cfg.model, self.prepare.steps)).encode()).hexdigest()
         self.settings = dict(model=model, weights=weights and os.path.abspath(weights))
 
     def __call__(
@@ -199,7 +200,7 @@ class LangSegInferencer:
             try:
                 rgb = image.load()
                 tiled = tile_size is not None and max(rgb.shape[:2]) > tile_size
-                loaded = _Loaded(image.name, rgb, self._prepare(rgb[:tile_size, :tile_size]))
+                loaded = _Loaded(image.name, rgb, self.prepare(rgb[:tile_size, :tile_size]))
             except (OSError, TypeError, ValueError) as error:
                 raise_machine_fault(error)
                 if on_bad_image is not None:
@@ -253,7 +254,7 @@ class LangSegInferencer:
         for start in range(0, len(boxes), batch_size):
             crops = [loaded.rgb[y1:y2, x1:x2] for y1, x1, y2, x2 in boxes[start:][:batch_size]]
             sizes = [crop.shape[:2] for crop in crops]
-            tiles += self._logits(list(map(self._prepare, crops)), sizes, keep_scores=False)
+            tiles += self._logits(list(map(self.prepare, crops)), sizes, keep_scores=False)
         return self._result(loaded, TiledLogits(boxes, tiles, size), run)
 
     def _set_vocabulary(self, vocabulary: Vocabulary) -> None:

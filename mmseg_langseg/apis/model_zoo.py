@@ -62,6 +62,14 @@ MODELS = {
 }
 """Models by short name."""
 
+PHOTO_CONFIGS = {
+    'embedded': 'pixelclip/resnet_synthetic_photos.py',
+    'clip-vit-b16': 'pixelclip/vit-b16_photos.py',
+    'siglip2-b16': 'pixelclip/siglip2-b16_photos.py',
+    'mobileclip2-s2': 'pixelclip/mobileclip2-s2_photos.py',
+}
+"""Configs that train a model on photos without labels, relative to ``configs/``, by short name."""
+
 
 def list_models() -> str:
     """Return a table of the models with short names: what they are, size, and downloads."""
@@ -90,7 +98,30 @@ def model_config(model: str, weights: str | None) -> str:
             'convert an official one with tools/model_converters/pixelclip2mmseg.py. Without '
             f'training, use {model.replace("pixelclip", "clip")!r}.'
         )
-    return str(resource_folder('configs') / entry.config)
+    return untrained_config(model)
+
+
+def untrained_config(model: str) -> str:
+    """Return the config file of a short name, also if the model needs a trained checkpoint."""
+    if model not in MODELS:
+        return model
+    return str(resource_folder('configs') / MODELS[model].config)
+
+
+def photo_config(model: str) -> str:
+    """Return the config that trains a model on photos; a config file is returned unchanged.
+
+    Raises:
+        ValueError: The model with this short name has no such config.
+    """
+    if model in PHOTO_CONFIGS:
+        return str(resource_folder('configs') / PHOTO_CONFIGS[model])
+    if model in MODELS:
+        raise ValueError(
+            f'The model {model!r} has no config for training on photos; choose one of '
+            f'{", ".join(PHOTO_CONFIGS)}, or give a config file.'
+        )
+    return model
 
 
 def warn_of_small_clip(text_encoder: nn.Module) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
 
-from . import check, import_masks, models, segment, serve
+from . import adapt, check, import_masks, models, queue, rank, segment, serve
 
 COMMANDS = {
     'segment': segment,
+    'adapt': adapt,
     'serve': serve,
+    'rank': rank,
+    'queue': queue,
     'import': import_masks,
     'models': models,
     'check': check,

@@ -9,6 +9,7 @@ from .label_files import LabelFileError
 from .pascal_context459 import PascalContext459Dataset
 from .pascal_voc20 import PascalVOC20Dataset
 from .seeded_infinite_sampler import SeededInfiniteSampler
+from .shard_shuffle_sampler import ShardShuffleSampler
 from .transforms import (
     AugmentedViews,
     Corrupt,
@@ -49,6 +50,7 @@ __all__ = [
     'PascalVOC20Dataset',
     'RandomView',
     'SeededInfiniteSampler',
+    'ShardShuffleSampler',
     'ShortestEdgeResize',
     'StrongView',
     'UnlabeledMaskDataset',

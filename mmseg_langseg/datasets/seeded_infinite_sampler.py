@@ -24,7 +24,8 @@ class SeededInfiniteSampler(InfiniteSampler):
     training was interrupted. The order of the samples is that of ``InfiniteSampler``.
 
     The indices carry their epoch, and the dataset gets a ``__getitems__``, which torch's
-    ``DataLoader`` calls with the indices of a batch. This works with any map-style dataset.
+    ``DataLoader`` calls with the indices of a batch. This works with any map-style dataset. If it
+    has a ``prefetch_files``, this is called with these indices first.
 
     Args:
         dataset: Dataset.
@@ -38,15 +39,15 @@ class SeededInfiniteSampler(InfiniteSampler):
 
     def _infinite_indices(self) -> Iterator[int]:
         for position, index in enumerate(super()._infinite_indices()):
-            yield _Visit(index, position // self.size)
+            yield Visit(index, position // self.size)
 
 
-class _Visit(int):
+class Visit(int):
     """Index of a sample, with the epoch it is drawn in."""
 
     epoch: int
 
-    def __new__(cls, index: int, epoch: int = 0) -> _Visit:
+    def __new__(cls, index: int, epoch: int = 0) -> Visit:  # noqa: D102
         visit = super().__new__(cls, index)
         visit.epoch = epoch
         return visit
@@ -62,6 +63,8 @@ class _SeededItems:
     def __call__(self, visits: Sequence[int]) -> list[Any]:
         if get_worker_info() is not None:
             ignore_sigterm_of_others()
+        if hasattr(self.dataset, 'prefetch_files'):
+            self.dataset.prefetch_files([int(visit) for visit in visits])
         return [self._load(visit) for visit in visits]
 
     def _load(self, visit: int) -> Any:

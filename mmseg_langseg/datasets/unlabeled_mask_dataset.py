@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 
 import mmengine
 import mmengine.fileio as fileio
+import numpy as np
 import torch
 from mmengine.dataset import force_full_init
 from mmengine.logging import print_log
@@ -19,8 +21,11 @@ from mmseg_langseg.fileio import (
     BadFileError,
     FeatureFileError,
     MaskFileError,
+    RemoteTarBackend,
     contained_path,
 )
+
+from .shards import split_into_shards
 
 
 @DATASETS.register_module()
@@ -35,7 +40,8 @@ class UnlabeledMaskDataset(BaseSegDataset):
           features/a/1.npy    optional: precomputed dense CLIP features
 
     Tars need not be unpacked: with ``data_root='tar://data/sa1b'`` every tar in this folder acts as
-    a folder of the same name, see :class:`TarBackend`.
+    a folder of the same name, see :class:`TarBackend`; with ``data_root='tar+s3://bucket/sa1b'``
+    the tars are in a remote storage, see :class:`RemoteTarBackend`.
 
     Files are listed and paired before training starts; their content is checked when a sample is
     loaded. Use ``LoadUnlabeledImage``, ``LoadUnlabeledMasks`` (or ``LoadRegionMap`` for region
@@ -166,6 +172,39 @@ class UnlabeledMaskDataset(BaseSegDataset):
             # The choice of another sample may not depend on which process finds this one first.
             set_generator_states(states)
             return None
+
+    @force_full_init
+    def shards(self) -> list[np.ndarray]:
+        """Return the samples of each tar, or of each folder of images outside tars.
+
+        Returns:
+            int64 arrays of indices, in the order in which the images are stored in the tar, or
+            sorted by name.
+        """
+        backend = self._backend(self.data_prefix['img_path'])
+        return split_into_shards(
+            lambda index: self.get_data_info(index)['img_path'], len(self), backend
+        )
+
+    @force_full_init
+    def prefetch_files(self, indices: Sequence[int]) -> None:
+        """Read the files of a batch at once if they are in a remote storage.
+
+        Args:
+            indices: Samples that the same process loads next.
+        """
+        files: dict[RemoteTarBackend, list[str]] = defaultdict(list)
+        for info in map(self.get_data_info, indices):
+            for key in ('img_path', 'mask_path', 'feature_path'):
+                backend = self._backend(info[key]) if info[key] else None
+                if isinstance(backend, RemoteTarBackend):
+                    files[backend].append(info[key])
+        for backend, paths in files.items():
+            backend.prefetch(paths)
+
+    def _backend(self, path: str) -> fileio.BaseStorageBackend:
+        """Return the file backend that the transforms use for a path as well."""
+        return fileio.get_file_backend(path, backend_args=self.backend_args, enable_singleton=True)
 
     def _listed_images(self) -> list[str]:
         """Read the image names in ``ann_file``, adding missing suffixes."""

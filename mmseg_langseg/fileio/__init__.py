@@ -7,6 +7,7 @@ from .errors import (
     ImageFileError,
     LangSegWarning,
     MaskFileError,
+    StorageError,
     raise_machine_fault,
 )
 from .host_obstacle import host_obstacle
@@ -15,6 +16,8 @@ from .image_sources import IMAGE_SUFFIXES, ImageSource, decode_image, open_image
 from .json_data import parse_json, show_value
 from .protect_inputs import check_new, check_no_overwrite, check_not_input
 from .read_checkpoint import read_checkpoint, trusted_checkpoint
+from .remote_tar_backend import RemoteTarBackend
+from .remote_tar_index import RemoteTarIndex
 from .tar_backend import TarBackend
 from .tar_index import TarIndex
 from .whole_file import open_whole_file, remove_leftovers, write_whole_file
@@ -28,6 +31,9 @@ __all__ = [
     'LangSegWarning',
     'MAX_PIXELS',
     'MaskFileError',
+    'RemoteTarBackend',
+    'RemoteTarIndex',
+    'StorageError',
     'TarBackend',
     'TarIndex',
     'check_new',

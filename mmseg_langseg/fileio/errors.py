@@ -28,17 +28,27 @@ class ImageFileError(BadFileError):
     """An image file is missing or cannot be decoded."""
 
 
-def raise_machine_fault(error: BaseException) -> None:
-    """Re-raise an error that is caused by the machine and not by the file.
+class StorageError(OSError):
+    """A remote storage cannot be read; the message names the URL.
 
-    After too many open files, no memory or a full disk, the next file would fail as well, and a
-    run that skipped them all would seem to have found a thousand bad files.
+    It is raised for the network, credentials and the server, not for a single bad file.
+    """
+
+
+def raise_machine_fault(error: BaseException) -> None:
+    """Re-raise an error that is caused by the machine or network and not by the file.
+
+    After too many open files, no memory, a full disk or a lost connection, the next file would fail
+    as well, and a run that skipped them all would seem to have found a thousand bad files.
 
     Args:
         error: The error raised while reading or decoding a file.
 
     Raises:
-        OSError: ``error``, if the machine has run out of such a resource.
+        OSError: ``error``, if the machine has run out of such a resource, or a remote storage
+            cannot be read.
     """
+    if isinstance(error, StorageError):
+        raise error
     if isinstance(error, OSError) and error.errno in _MACHINE:
         raise error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from mmengine.fileio import BaseStorageBackend, register_backend
 
 from .tar_index import TarIndex
@@ -32,10 +33,7 @@ class TarBackend(BaseStorageBackend):
             OSError: There is no such file, or it cannot be read.
         """
         tar, name = self._split(str(filepath))
-        if tar is None:
-            with open(name, 'rb') as file:
-                return file.read()
-        return self._index(tar).read(name)
+        return self._read_file(name) if tar is None else self._index(tar).read(name)
 
     def get_text(self, filepath: str | Path, encoding: str = 'utf-8') -> str:
         """Return the content of a text file."""
@@ -45,13 +43,13 @@ class TarBackend(BaseStorageBackend):
         """Return whether the path is a folder, a tar, or a folder within a tar."""
         tar, name = self._split(str(filepath))
         if tar is None:
-            return os.path.isdir(name)
+            return self._is_folder(name)
         return not name or any(other.startswith(f'{name}/') for other in self._index(tar).names)
 
     def isfile(self, filepath: str | Path) -> bool:
         """Return whether the path is a file, but not a tar."""
         tar, name = self._split(str(filepath))
-        return os.path.isfile(name) if tar is None else name in self._index(tar)
+        return self._is_file(name) if tar is None else name in self._index(tar)
 
     def exists(self, filepath: str | Path) -> bool:
         """Return whether the file or folder exists."""
@@ -94,6 +92,36 @@ class TarBackend(BaseStorageBackend):
             if suffix is None or found.endswith(suffix):
                 yield found
 
+    def tar_of(self, filepath: str | Path) -> str | None:
+        """Return the tar that a path is in, ``None`` if it is in none."""
+        return self._split(str(filepath))[0]
+
+    def stored_order(self, filepaths: Sequence[str]) -> np.ndarray:
+        """Return the order in which files are stored in their common tar.
+
+        Args:
+            filepaths: N paths of files in one tar.
+
+        Returns:
+            int64 (N,), positions in ``filepaths``.
+        """
+        tar, _ = self._split(filepaths[0])
+        return self._index(tar).stored_order([self._split(path)[1] for path in filepaths])
+
+    def _read_file(self, path: str) -> bytes:
+        with open(path, 'rb') as file:
+            return file.read()
+
+    def _is_file(self, path: str) -> bool:
+        return os.path.isfile(path)
+
+    def _is_folder(self, path: str) -> bool:
+        return os.path.isdir(path)
+
+    def _clean(self, path: str) -> str:
+        """Return a path without the prefix, as the keys of ``_indexes`` are."""
+        return os.path.normpath(path.removeprefix(_PREFIX))
+
     def _walk(self, root: str) -> Iterator[str]:
         def stop(error: OSError) -> None:
             raise error
@@ -116,22 +144,25 @@ class TarBackend(BaseStorageBackend):
 
     def _split(self, path: str) -> tuple[str | None, str]:
         """Split a path into a tar and the name in it, or into ``None`` and the path itself."""
-        path = os.path.normpath(path.removeprefix(_PREFIX))
+        path = self._clean(path)
         parts = path.split(os.sep)
         for i, part in enumerate(parts):
             tar = os.sep.join(parts[: i + 1])
-            if part.endswith('.tar') and (tar in self._indexes or os.path.isfile(tar)):
+            if part.endswith('.tar') and (tar in self._indexes or self._is_file(tar)):
                 return tar, '/'.join(parts[i + 1 :])
         return None, path
 
     def _listed(self, tar: str) -> TarIndex:
         """Return the index, rebuilt if the tar has changed; plain reads skip this check."""
-        tar = os.path.normpath(tar)
+        tar = self._clean(tar)
         if tar in self._indexes and not self._indexes[tar].is_current():
             del self._indexes[tar]
         return self._index(tar)
 
     def _index(self, tar: str) -> TarIndex:
         if tar not in self._indexes:
-            self._indexes[tar] = TarIndex(tar)
+            self._indexes[tar] = self._open_index(tar)
         return self._indexes[tar]
+
+    def _open_index(self, tar: str) -> TarIndex:
+        return TarIndex(tar)

@@ -8,7 +8,9 @@ import logging
 import os
 import posixpath
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from mmengine.logging import print_log
@@ -17,6 +19,9 @@ from .errors import BadFileError
 from .whole_file import remove_leftovers, write_whole_file
 
 _BLOCK = 512
+
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Sorted names, offsets and sizes of the entries of a tar."""
 
 
 class TarIndex:
@@ -38,13 +43,7 @@ class TarIndex:
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
         self.cache_path = self.path.with_name(f'{self.path.name}.index.npz')
-        self._stamp = _stamp(self.path)
-        index = self._load()
-        if index is None:
-            index = self._scan()
-            self._save(index)
-        # Forked workers share arrays but not objects, and SA-1B has millions of names.
-        self._names, self._offsets, self._sizes = index
+        self._prepare()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -54,12 +53,39 @@ class TarIndex:
 
     def is_current(self) -> bool:
         """Return whether the tar is unchanged since the index was built."""
-        return _stamp(self.path) == self._stamp
+        return self._read_stamp() == self._stamp
 
     @property
     def names(self) -> list[str]:
         """Names of the files, sorted, with forward slashes and without a leading './'."""
         return [os.fsdecode(name) for name in self._names.tolist()]
+
+    def place(self, name: str) -> tuple[int, int]:
+        """Return where the content of a file starts in the tar and ends, in bytes.
+
+        Raises:
+            FileNotFoundError: The tar has no such file.
+        """
+        position = self._find(name)
+        if position is None:
+            raise FileNotFoundError(f"'{self.path}' contains no '{name}'")
+        start = int(self._offsets[position])
+        return start, start + int(self._sizes[position])
+
+    def stored_order(self, names: Sequence[str]) -> np.ndarray:
+        """Return the order in which files are stored.
+
+        Args:
+            names: N names of files; those that the tar lacks come first.
+
+        Returns:
+            int64 (N,), positions in ``names``.
+        """
+        encoded = np.array([os.fsencode(name) for name in names], dtype=np.bytes_)
+        found = np.searchsorted(self._names, encoded)
+        present = np.append(self._names, b'')[found] == encoded
+        offsets = np.where(present, np.append(self._offsets, 0)[found], -1)
+        return np.argsort(offsets, kind='stable')
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.
@@ -70,16 +96,34 @@ class TarIndex:
             FileNotFoundError: The tar has no such file.
             OSError: The tar cannot be read, or is shorter than its index says.
         """
-        position = self._find(name)
-        if position is None:
-            raise FileNotFoundError(f"'{self.path}' contains no '{name}'")
-        size = int(self._sizes[position])
-        with open(self.path, 'rb', buffering=0) as file:
-            file.seek(int(self._offsets[position]))
-            content = file.read(size)
-        if len(content) != size:
+        start, end = self.place(name)
+        content = self._read_range(start, end)
+        if len(content) != end - start:
             raise OSError(f"'{self.path}' ends within '{name}'; was it changed in the meantime?")
         return content
+
+    def _read_range(self, start: int, end: int) -> bytes:
+        with open(self.path, 'rb', buffering=0) as file:
+            file.seek(start)
+            return file.read(end - start)
+
+    def _open(self) -> BinaryIO:
+        return open(self.path, 'rb')
+
+    def _read_stamp(self) -> list[int]:
+        stat = self.path.stat()
+        return [stat.st_size, stat.st_mtime_ns]
+
+    def _prepare(self) -> None:
+        self._stamp = self._read_stamp()
+        index = self._load()
+        # Forked workers share arrays but not objects, and SA-1B has millions of names.
+        self._names, self._offsets, self._sizes = self._build() if index is None else index
+
+    def _build(self) -> Arrays:
+        index = self._scan()
+        self._save(index)
+        return index
 
     def _find(self, name: str) -> int | None:
         wanted = os.fsencode(name)
@@ -87,49 +131,48 @@ class TarIndex:
         found = position < len(self._names) and self._names[position] == wanted
         return position if found else None
 
-    def _scan(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _scan(self) -> Arrays:
         members = {}
-        try:
-            with tarfile.open(self.path, 'r:') as archive:
-                for entry in archive:
-                    name = posixpath.normpath(entry.name)
-                    if entry.isreg() and not entry.issparse() and not _is_hidden(name):
-                        members[name] = (entry.offset_data, entry.size)
-                end = archive.offset
-        except tarfile.TarError as error:
-            raise BadFileError(
-                f"'{self.path}' is not an uncompressed tar, or is damaged ({error})"
-            ) from error
-        # tarfile mistakes a truncated or broken header between entries for the end.
-        with open(self.path, 'rb') as file:
-            file.seek(end)
-            if file.read(_BLOCK) != bytes(_BLOCK):
+        with self._open() as file:
+            try:
+                with tarfile.open(fileobj=file, mode='r:') as archive:
+                    for entry in archive:
+                        name = posixpath.normpath(entry.name)
+                        if entry.isreg() and not entry.issparse() and not is_hidden(name):
+                            members[name] = (entry.offset_data, entry.size)
+                    end = archive.offset
+            except tarfile.TarError as error:
                 raise BadFileError(
-                    f"'{self.path}' is truncated or damaged after {len(members)} files: the end "
-                    'marker is missing'
-                )
+                    f"'{self.path}' is not an uncompressed tar, or is damaged ({error})"
+                ) from error
+            # tarfile mistakes a truncated or broken header between entries for the end.
+            file.seek(end)
+            marker = file.read(_BLOCK)
+        if marker != bytes(_BLOCK):
+            raise BadFileError(
+                f"'{self.path}' is truncated or damaged after {len(members)} files: the end "
+                'marker is missing'
+            )
         names = sorted(members, key=os.fsencode)
         places = np.array([members[name] for name in names], dtype=np.int64).reshape(-1, 2)
         encoded = np.array([os.fsencode(name) for name in names], dtype=np.bytes_)
         return encoded, places[:, 0].copy(), places[:, 1].copy()
 
-    def _load(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    def _load(self) -> Arrays | None:
         """Load the cached index; ``None`` if there is none that matches the tar."""
         try:
-            with np.load(self.cache_path, allow_pickle=False) as kept:
-                if kept['stamp'].tolist() != self._stamp:
-                    return None
-                return kept['names'], kept['offsets'], kept['sizes']
+            stamp, index = read_index(self.cache_path)
         except Exception:  # A damaged file fails in many ways; the index is rebuilt.
             return None
+        return index if stamp == self._stamp else None
 
-    def _save(self, index: tuple[np.ndarray, ...]) -> None:
+    def _save(self, index: Arrays) -> None:
         content = io.BytesIO()
         names, offsets, sizes = index
         stamp = np.array(self._stamp)
         np.savez(content, stamp=stamp, names=names, offsets=offsets, sizes=sizes)
         try:
-            remove_leftovers(self.path.parent, {self.cache_path.name})
+            remove_leftovers(self.cache_path.parent, {self.cache_path.name})
             write_whole_file(self.cache_path, content.getvalue())
         except OSError as error:
             print_log(
@@ -139,11 +182,12 @@ class TarIndex:
             )
 
 
-def _stamp(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
+def read_index(file: Path | BinaryIO) -> tuple[list, Arrays]:
+    """Read a cached index: the stamp of its tar, and names, offsets and sizes of the entries."""
+    with np.load(file, allow_pickle=False) as kept:
+        return kept['stamp'].tolist(), (kept['names'], kept['offsets'], kept['sizes'])
 
 
-def _is_hidden(name: str) -> bool:
-    # '..' is hidden as well.
+def is_hidden(name: str) -> bool:
+    """Return whether an entry is left out: hidden, or outside the folder ('..' is hidden too)."""
     return name.startswith('/') or any(part.startswith('.') for part in name.split('/'))

@@ -1,6 +1,7 @@
 """Verdicts on models from photos without labels: is one better than another?"""
 
 from .evidence import Evidence, region_counts
+from .mask_crops import crop_masks
 from .measure import mask_scores, mean_feature, measure
 from .photo import Photo
 from .verdict import Verdict, compare, estimated_miou
@@ -10,6 +11,7 @@ __all__ = [
     'Photo',
     'Verdict',
     'compare',
+    'crop_masks',
     'estimated_miou',
     'mask_scores',
     'mean_feature',

@@ -47,13 +47,13 @@ def measure(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) ->
 def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> np.ndarray:
     """Compute what a model says about masks, from their crops and from its dense features.
 
-    Two embeddings of a mask are compared with the class names: the image embedding of its crop
-    (see :func:`crop_masks`), and the mean of the dense features in it. The mean cosine of each
-    class over all masks is subtracted from both, and both are added, the second with half the
-    weight.
+    Three embeddings of a mask are compared with the class names: the image embeddings of its crop,
+    once cut out and once in its context (see :func:`crop_masks`), and the mean of the dense
+    features in it. The mean cosine of each class over all masks is subtracted from each, and they
+    are added, the last with half the weight.
 
-    The untrained model knows what is in a crop, but not where. The dense features alone would favor
-    the untrained model in a comparison, as its errors in the pixels are also in their mean.
+    The untrained model knows what is in a crop, but not where. Dense features alone would favor the
+    untrained model in a comparison, as the errors of its pixels are also in their mean.
 
     Args:
         model: See :func:`measure`; the untrained model for a judgment.
@@ -64,7 +64,7 @@ def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
         ``(N, K)`` float32, one row per mask of all photos. Without an image tower of an image-text
         model, from dense features only.
     """
-    dense, crops = [], []
+    dense, cut_out, in_context = [], [], []
     head = model.decode_head
     for photo, inputs, meta in _inputs(model, prepare, photos):
         if not photo.masks:
@@ -75,11 +75,15 @@ def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
         features = PixelFeatures.of(windows, meta, canvas, direct, model.align_corners)
         dense.append(_class_scores(model, pool_rles(features, photo.masks)))
         if clip_tower(model) is not None:
-            crops.append(_class_scores(model, embed_crops(model, photo.load(), photo.masks)))
+            for crops, own in ((cut_out, True), (in_context, False)):
+                embeddings = embed_crops(model, photo.load(), photo.masks, own)
+                crops.append(_class_scores(model, embeddings))
     if not dense:
         return np.zeros((0, head.num_classes), np.float32)
     scores = _centered(dense)
-    return _centered(crops) + _DENSE_WEIGHT * scores if crops else scores
+    if not cut_out:
+        return scores
+    return _centered(cut_out) + _centered(in_context) + _DENSE_WEIGHT * scores
 
 
 @torch.no_grad()

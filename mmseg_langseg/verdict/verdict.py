@@ -10,7 +10,7 @@ from .evidence import Evidence
 
 # From the study in docs/verdict.md: the error of the estimate itself, as half the width of an
 # interval in mIoU, and its part that grows with the estimated gain.
-_ERROR, _ERROR_GROWTH = 2.0, 0.25
+_ERROR, _ERROR_GROWTH = 0.75, 0.2
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer
-from mmseg_langseg.apis.image_pipeline import ImagePipeline
+from mmseg_langseg.datasets.image_pipeline import ImagePipeline
 from mmseg_langseg.fileio import LangSegWarning
 from mmseg_langseg.models.text_encoders import Vocabulary
 from tests.tiny import VIT, pixelclip_config

@@ -20,6 +20,8 @@ PARTS = {
     'launch_processes',
     'peer_process',
     'peer_sides',
+    'verdict_candidates',
+    'verdict_grid',
 }  # module imported by other scripts
 COMMANDS = sorted(
     path for folder in ('tools', 'demo') for path in (ROOT / folder).rglob('*.py')
@@ -31,6 +33,7 @@ MISSING = {
     'benchmark_training': ['gone.py', '--what', 'test'],
     'benchmark_loading': ['--images', '0'],
     'benchmark_peers': ['gone'],
+    'benchmark_reading': ['--folder', 'gone'],
     'benchmark_sam': ['--checkpoint', 'gone.pth', '--images', '1', '--size', '32', '32'],
     'browse_dataset': ['gone.py', 'out.jpg'],
     'browse_masks': ['gone', 'gone', 'out.jpg'],
@@ -39,6 +42,7 @@ MISSING = {
     'ade20k_full': ['gone', 'out'],
     'coco_masks': ['gone.json', 'out'],
     'pascal_context459': ['gone', 'out'],
+    'measure_verdict_grid': ['--work-dir', 'file/work'],
     'plot_class_prompts': ['gone.py', '--out', 'out.png'],
     'plot_clusters': ['gone.py', '--out', 'out.png'],
     'pixelclip2mmseg': ['gone.pth', 'out.pth'],
@@ -51,11 +55,13 @@ MISSING = {
     'image_demo': ['gone.jpg', 'gone.py', '--texts', 'cat; dog'],
     'precompute_clip_features': ['gone.py', 'out'],
     'quickstart': ['--config', 'gone.py'],
+    'study_verdict': ['--work-dir', 'gone'],
     'teach_words': ['gone.pth', 'out.pth', '--pool-size', '1'],
     'test': ['gone.py'],
     'test_unsupervised': ['gone.py'],
     'train': ['gone.py'],
     'train_clip': ['--out', 'file/clip.pth', '--steps', '1'],
+    'train_verdict_grid': ['--work-dir', 'file/work'],
 }
 
 
@@ -111,7 +117,13 @@ def test_a_missing_file_ends_in_a_message(path, call):
 
 
 CONFIG = ROOT / 'configs' / 'clips4' / 'resnet_synthetic.py'
-NO_POSITIONAL = ('ablations', 'quickstart', 'benchmark_sam', 'benchmark_loading')
+NO_POSITIONAL = (
+    'ablations',
+    'quickstart',
+    'benchmark_sam',
+    'benchmark_loading',
+    'benchmark_reading',
+)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ Each checkpoint of tools/synthetic/train_verdict_grid.py is measured once; an in
 on. Test labels are used for the true mIoU only. Needs about 5 s of CPU time per checkpoint.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io
@@ -31,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
-from train_verdict_grid import grid_runs
+from verdict_grid import grid_runs
 
 HELD_OUT, TESTED, CENTERED_ON = 150, 400, 200
 VOCABULARIES = {'plain': CLASSES, 'useless': (*CLASSES, 'wheel', 'home')}

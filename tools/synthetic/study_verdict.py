@@ -6,166 +6,23 @@ Reads what tools/synthetic/measure_verdict_grid.py measured; prints tables of bo
 the estimated against the true gain of every checkpoint.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from mmseg_langseg.apis.command_line import command_parser, run_command
 from mmseg_langseg.fileio import write_whole_file
-from mmseg_langseg.verdict import Evidence, Verdict, compare, estimated_miou
 
 import matplotlib
 import numpy as np
 from scipy.stats import spearmanr
-from train_verdict_grid import grid_runs
+from verdict_candidates import CANDIDATES, NEAR, Case, combination, load_cases
 
 matplotlib.use('agg')
 import matplotlib.pyplot as plt
 
-VOCABULARIES, KINDS = ('plain', 'useless'), ('raw', 'centered')
-NEAR = 6.0
 LIMIT = 1.0
-
-
-@dataclass
-class Case:
-    """A checkpoint compared with the untrained model, with the same logits and class names.
-
-    Attributes:
-        run: Name of the settings and seed of the CLIP.
-        method: ``pixelclip`` or ``clips4``.
-        iteration: Iterations of training.
-        key: Class names and logits.
-        gain: True difference in mIoU.
-        before: What was measured with the untrained model.
-        after: What was measured with the checkpoint.
-        judge: What the untrained model says about the masks.
-    """
-
-    run: tuple[str, int]
-    method: str
-    iteration: int
-    key: str
-    gain: float
-    before: dict[str, np.ndarray]
-    after: dict[str, np.ndarray]
-    judge: dict[str, np.ndarray]
-
-    def evidence(self) -> tuple[Evidence, Evidence]:
-        """Return the predictions of both models by region."""
-        photo = self.judge['photo']
-        counts = (part['region'].astype(np.int64) for part in (self.before, self.after))
-        return tuple(Evidence(photo, own) for own in counts)
-
-    def judged(self, **weights: float) -> np.ndarray:
-        """Return the class of each mask, from weighted kinds of crops."""
-        names = self.key.split('_')[0]
-        scores = sum(
-            weight * (rows := self.judge[f'{names}_{kind}'].astype(float)) - weight * rows.mean(0)
-            for kind, weight in weights.items()
-        )
-        return scores.argmax(1)
-
-    def verdict(self) -> Verdict:
-        """Return the verdict of the package."""
-        return compare(self.judged(fill=1.0, pool=0.5), *self.evidence())
-
-
-def load_cases(folder: Path, half: str) -> list[Case]:
-    """Return all cases of a half of the grid."""
-    cases = []
-    for run in grid_runs():
-        if run.half != half:
-            continue
-        own = run.folder(folder)
-        untrained = dict(np.load(own.with_name('untrained.npz')))
-        for path in sorted(own.glob('iter_*.npz'), key=lambda path: int(path.stem[5:])):
-            trained = dict(np.load(path))
-            for key in (f'{names}_{kind}' for names in VOCABULARIES for kind in KINDS):
-                before, after = (_part(arrays, key) for arrays in (untrained, trained))
-                gain = float(after['truth'] - before['truth'])
-                name, iteration = (run.name, run.clip_seed), int(path.stem[5:])
-                cases.append(Case(name, run.method, iteration, key, gain, before, after, untrained))
-    return cases
-
-
-def _part(arrays: dict[str, np.ndarray], key: str) -> dict[str, np.ndarray]:
-    names = ('truth', 'region', 'flip', 'margin', 'entropy')
-    return {name: arrays[f'{key}_{name}'] for name in names}
-
-
-def _miou(**weights: float) -> Callable[[Case], float]:
-    def score(case: Case) -> float:
-        judged = case.judged(**weights)
-        first, second = (estimated_miou(judged, own) for own in case.evidence())
-        return second - first
-
-    return score
-
-
-def _accuracy(case: Case) -> float:
-    judged = case.judged(fill=1.0, pool=0.5)
-    rows = np.arange(len(judged))
-    first, second = (
-        own.counts[rows, judged].sum() / own.counts.sum() * 100 for own in case.evidence()
-    )
-    return float(second - first)
-
-
-def _information(case: Case) -> float:
-    first, second = (mutual_information(own.counts) for own in case.evidence())
-    return 10 * (second - first)
-
-
-def mutual_information(counts: np.ndarray) -> float:
-    """Return the mutual information in nats of regions and predicted classes, by pixels."""
-    joint = counts / counts.sum()
-    independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
-    held = joint > 0
-    return float((joint[held] * np.log(joint[held] / independent[held])).sum())
-
-
-def _mean_of(name: str, factor: float) -> Callable[[Case], float]:
-    return lambda case: factor * float((case.after[name] - case.before[name]).mean())
-
-
-def _histogram(case: Case) -> float:
-    """Divergence of the classes of the pixels from those of the judged masks, less than before."""
-    classes = case.judged(fill=1.0, pool=0.5)
-    values = []
-    for own in case.evidence():
-        pixels = np.bincount(classes, own.counts.sum(1), minlength=own.counts.shape[1])
-        judged, predicted = (p / p.sum() + 1e-4 for p in (pixels, own.counts.sum(0)))
-        values.append(float((judged * np.log(judged / predicted)).sum()))
-    return 10 * (values[0] - values[1])
-
-
-CANDIDATES: dict[str, Callable[[Case], float]] = {
-    'estimated mIoU: filled crops and half dense (the verdict)': _miou(fill=1.0, pool=0.5),
-    'estimated mIoU: filled crops': _miou(fill=1.0),
-    'estimated mIoU: filled crops and dense': _miou(fill=1.0, pool=1.0),
-    'estimated mIoU: dense': _miou(pool=1.0),
-    'estimated mIoU: blurred crops': _miou(blur=1.0),
-    'estimated mIoU: blurred crops and half dense': _miou(blur=1.0, pool=0.5),
-    'estimated mIoU: plain crops': _miou(box=1.0),
-    'estimated mIoU: wide crops': _miou(wide=1.0),
-    'the verdict and the estimated accuracy, mean': lambda case: (
-        0.5 * (_miou(fill=1.0, pool=0.5)(case) + _accuracy(case))
-    ),
-    'the verdict plus 0.1 of the agreement with the flipped photo': lambda case: (
-        _miou(fill=1.0, pool=0.5)(case) + _mean_of('flip', 10.0)(case)
-    ),
-    'estimated accuracy: filled crops and half dense': _accuracy,
-    'mutual information of masks and classes': _information,
-    'agreement with the flipped photo': _mean_of('flip', 100.0),
-    'margin': _mean_of('margin', 100.0),
-    'entropy of the probabilities, negative': _mean_of('entropy', -10.0),
-    'class histogram against that of the masks': _histogram,
-}
 
 
 def score_line(name: str, values: np.ndarray, gains: np.ndarray) -> str:
@@ -180,37 +37,35 @@ def score_line(name: str, values: np.ndarray, gains: np.ndarray) -> str:
     return f'| {name} | {rank:.3f} | {rank_near:.3f} | {right:.1f} | {losers} | {error:.2f} |'
 
 
-def choices(cases: list[Case], estimates: np.ndarray, least: float) -> dict[str, float]:
-    """Choose a checkpoint or the untrained model for each run, class names and logits.
+def choice_line(title: str, cases: list[Case], values: np.ndarray | None) -> str:
+    """Return a row on choosing a checkpoint or the untrained model, for each group of cases.
+
+    A group is a training, with the same class names and logits.
 
     Args:
+        title: Name of the rule.
         cases: All cases.
-        estimates: Estimated gain of each.
-        least: A checkpoint is chosen only if its estimate is above this.
+        values: The checkpoint with the highest value is chosen, if it is above 0; None: the last.
     """
     groups = defaultdict(list)
-    for case, estimate in zip(cases, estimates, strict=True):
-        groups[case.run, case.key].append((estimate, case.gain))
-    regrets, gains, last = [], [], []
+    for number, case in enumerate(cases):
+        value = case.iteration if values is None else values[number]
+        groups[case.run, case.key].append((float(value), case.gain))
+    gains, regrets = [], []
     for group in groups.values():
-        estimate, gain = max(group)
-        chosen = gain if estimate > least else 0.0
-        regrets.append(max(0.0, *(gain for _, gain in group)) - chosen)
-        gains.append(chosen)
-        last.append(group[-1][1])
-    return dict(
-        choices=len(groups),
-        regret=float(np.mean(regrets)),
-        worst_regret=float(np.max(regrets)),
-        gain=float(np.mean(gains)),
-        worst_gain=float(np.min(gains)),
-        lost=int((np.array(gains) < -LIMIT).sum()),
-        last_gain=float(np.mean(last)),
-        last_lost=int((np.array(last) < -LIMIT).sum()),
+        value, gain = max(group)
+        gains.append(gain if value > 0 else 0.0)
+        regrets.append(max(0.0, *(gain for _, gain in group)) - gains[-1])
+    lost = sum(gain < -LIMIT for gain in gains)
+    return (
+        f'| {title} | {np.mean(gains):+.2f} | {min(gains):+.1f} | {lost} of {len(gains)} | '
+        f'{np.mean(regrets):.2f} | {max(regrets):.1f} |'
     )
 
 
-def report(half: str, cases: list[Case]) -> str:
+def report(
+    half: str, cases: list[Case], candidates: dict[str, Callable[[Case], float]] = CANDIDATES
+) -> str:
     """Return the tables of a half."""
     gains = np.array([case.gain for case in cases])
     large = np.abs(gains) > LIMIT
@@ -223,7 +78,7 @@ def report(half: str, cases: list[Case]) -> str:
         f'| right, % of {large.sum()} | accepted losers | mean error near |',
         '|---|---|---|---|---|---|',
     ]
-    for name, candidate in CANDIDATES.items():
+    for name, candidate in candidates.items():
         values = np.array([candidate(case) for case in cases])
         lines.append(score_line(name, values, gains))
     verdicts = [case.verdict() for case in cases]
@@ -244,17 +99,19 @@ def report(half: str, cases: list[Case]) -> str:
                 f'Decision {word!r}: {len(own)} cases, true gain {own.min():+.1f} to '
                 f'{own.max():+.1f}, mean {own.mean():+.1f}.'
             )
-    for title, least, values in (
-        ('best estimate, if above 0', 0.0, estimates),
-        ('best estimate, if above 1', 1.0, estimates),
-        (
-            "best estimate among decisions 'better'",
-            0.0,
-            np.where(decisions == 'better', estimates, -1.0),
-        ),
-    ):
-        found = choices(cases, values, least)
-        lines.append(f'Choice by {title}: {found}')
+    lines += [
+        '',
+        '| choice per training, class names and logits | mean true gain | worst | lost more than '
+        f'{LIMIT:g} | mean regret | worst |',
+        '|---|---|---|---|---|---|',
+    ]
+    better = np.array([verdict.low for verdict in verdicts])
+    rules = {
+        'the last checkpoint, without a verdict': None,
+        'highest estimate, if above 0': estimates,
+        'highest lower end, if above 0 (`langseg adapt`)': better,
+    }
+    lines += [choice_line(title, cases, values) for title, values in rules.items()]
     return '\n'.join(lines)
 
 
@@ -294,9 +151,22 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 def main(argv=None) -> None:
     folder = Path(parse_args(argv).work_dir)
+    evidence = folder / 'evidence'
+    if not evidence.is_dir():
+        raise FileNotFoundError(
+            f"There is no '{evidence}': run tools/synthetic/measure_verdict_grid.py "
+            'with this work directory first.'
+        )
     titles = dict(choose='to choose the verdict', report='to report it')
-    halves = {title: load_cases(folder / 'evidence', half) for half, title in titles.items()}
-    text = '\n\n'.join(report(title, cases) for title, cases in halves.items())
+    halves = {title: load_cases(evidence, half) for half, title in titles.items()}
+    fitted = {
+        'ridge regression of six scores, on the first half': combination(
+            next(iter(halves.values()))
+        )
+    }
+    text = '\n\n'.join(
+        report(title, cases, {**CANDIDATES, **fitted}) for title, cases in halves.items()
+    )
     write_whole_file(folder / 'verdict.md', (text + '\n').encode())
     draw(folder / 'verdict.png', halves)
     print(text)

@@ -1,4 +1,4 @@
-"""Hooks for clusters, vocabulary, checks, logits, seeds, checkpoints, signals and logs."""
+"""Hooks for clusters, vocabulary, checks, logits, verdicts, seeds, checkpoints, signals, logs."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
 from .compile_hook import CompileHook
@@ -6,6 +6,7 @@ from .dataset_vocabulary_hook import DatasetVocabularyHook
 from .finite_loss_hook import FiniteLossHook
 from .iteration_seed_hook import IterationSeedHook
 from .label_check_hook import LabelCheckHook
+from .label_free_verdict_hook import LabelFreeVerdictHook
 from .logit_centering_hook import LogitCenteringHook
 from .main_process_logger_hook import MainProcessLoggerHook
 from .mask_clustering_hook import MaskClusteringHook
@@ -14,6 +15,7 @@ from .progress_bar_hook import ProgressBarHook
 from .termination_hook import TerminationHook
 from .test_record_hook import TestRecordHook
 from .throughput_hook import ThroughputHook
+from .weights_snapshot_hook import WeightsSnapshotHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     'FiniteLossHook',
     'IterationSeedHook',
     'LabelCheckHook',
+    'LabelFreeVerdictHook',
     'LogitCenteringHook',
     'MainProcessLoggerHook',
     'MaskClusteringHook',
@@ -31,5 +34,6 @@ __all__ = [
     'TerminationHook',
     'TestRecordHook',
     'ThroughputHook',
+    'WeightsSnapshotHook',
     'WholeCheckpointHook',
 ]

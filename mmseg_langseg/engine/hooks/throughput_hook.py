@@ -20,9 +20,9 @@ class ThroughputHook(Hook):
     * ``data_wait_share``, the share of the time in which the processes wait for the next batch.
 
     Both are means over as many iterations as the logger's ``interval``, up to the iteration before
-    the logged one. Validation is left out; saving a checkpoint counts as part of an iteration.
-    MMEngine itself logs ``time``, ``data_time`` (of one process, with validation and checkpoints
-    as waiting) and, with a GPU, ``memory``.
+    the logged one. Validation and label-free verdicts are left out; saving a checkpoint counts as
+    part of an iteration. MMEngine itself logs ``time``, ``data_time`` (of one process, with
+    validation and checkpoints as waiting) and, with a GPU, ``memory``.
     """
 
     # The last of all hooks: what other hooks do is part of the iteration.
@@ -66,6 +66,11 @@ class ThroughputHook(Hook):
     def after_val(self, runner: Runner) -> None:
         """Leave the validation out."""
         self.mark = time.perf_counter()
+
+    def leave_out(self, seconds: float) -> None:
+        """Leave out a part of the time since the last iteration."""
+        if self.mark is not None:
+            self.mark += seconds
 
     def _publish(self, runner: Runner) -> None:
         sums = torch.tensor([self.images, self.waited, self.waited + self.worked, 1.0])

@@ -1,0 +1,35 @@
+"""Untrained models that judge masks of photos without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.verdict import Photo, mask_scores
+from mmseg_langseg.verdict.untrained_features import untrained_features
+
+from .inferencer import LangSegInferencer
+
+
+def judge_masks(
+    judge: LangSegInferencer, vocabulary: Vocabulary, photos: Sequence[Photo]
+) -> np.ndarray:
+    """Compute the probabilities of the classes of each mask of photos.
+
+    Args:
+        judge: An untrained model. For CLIP-S⁴ and MaskCLIP+, their teacher judges.
+        vocabulary: Class names.
+        photos: Photos with masks.
+
+    Returns:
+        ``(N, K)`` float32, one row per mask of all photos: the softmax, at CLIP's logit scale, of
+        :func:`mmseg_langseg.verdict.mask_scores`.
+    """
+    judge.model.set_vocabulary(vocabulary)
+    with untrained_features(judge.model):
+        scores = mask_scores(judge.model, judge.prepare, photos)
+    scale = judge.model.decode_head.text_encoder.logit_scale
+    return (scale * torch.from_numpy(scores)).softmax(1).numpy()

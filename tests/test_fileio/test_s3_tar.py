@@ -1,0 +1,76 @@
+"""Tars in an S3 store, moto's server; needs ``pip install 's3fs' 'moto[server]'``."""
+
+import itertools
+import logging
+import tarfile
+
+import fsspec
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+
+from mmseg_langseg.datasets import ShardShuffleSampler
+from mmseg_langseg.fileio import RemoteTarIndex, StorageError
+from tests.test_datasets.test_unlabeled_mask_dataset import build, write_sample
+
+pytest.importorskip('s3fs')
+moto = pytest.importorskip('moto.server')
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A server with the tars of a folder, which is also unpacked."""
+    for name, value in (
+        ('AWS_ACCESS_KEY_ID', 'any'),
+        ('AWS_SECRET_ACCESS_KEY', 'any'),
+        ('AWS_DEFAULT_REGION', 'us-east-1'),
+        ('TORCH_HOME', str(tmp_path / 'torch')),
+    ):
+        monkeypatch.setenv(name, value)
+    logging.getLogger('werkzeug').setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setitem(fsspec.config.conf, 's3', dict(endpoint_url=f'http://{host}:{port}'))
+    fsspec.filesystem('s3').makedirs('bucket', exist_ok=True)
+    (tmp_path / 'tars').mkdir()
+    for folder in 'abc':
+        for number in range(4):
+            write_sample(tmp_path, f'{folder}/{"1" * (number + 1)}', images='plain', masks='plain')
+        with tarfile.open(tmp_path / f'tars/{folder}.tar', 'w') as archive:
+            archive.add(tmp_path / 'plain' / folder, '.')
+        fsspec.filesystem('s3').put(f'{tmp_path}/tars/{folder}.tar', f'bucket/sa1b/{folder}.tar')
+    yield server
+    server.stop()
+
+
+def load(root, workers):
+    dataset = build(root, data_prefix=dict(img_path='', mask_path=''), on_bad_file='stop')
+    sampler = ShardShuffleSampler(dataset, seed=1, num_shards=2, window=3)
+    loader = DataLoader(
+        dataset, sampler=sampler, batch_size=3, num_workers=workers, collate_fn=pseudo_collate
+    )
+    return list(itertools.islice(loader, 6))
+
+
+def test_the_same_batches_as_from_files(store, tmp_path):
+    plain = load(tmp_path / 'plain', 0)
+    for workers in (0, 2):
+        for batch, expected in zip(load('tar+s3://bucket/sa1b', workers), plain, strict=True):
+            assert all(map(torch.equal, batch['inputs']['weak'], expected['inputs']['weak']))
+            for one, other in zip(batch['data_samples'], expected['data_samples'], strict=True):
+                assert torch.equal(one.masks, other.masks)
+
+
+def test_changes_and_failures(store, tmp_path):
+    index = RemoteTarIndex('s3://bucket/sa1b/a.tar')
+    assert index.is_current() and index.read('1.jpg').startswith(b'\xff\xd8')
+    with pytest.raises(FileNotFoundError):
+        RemoteTarIndex('s3://bucket/sa1b/d.tar')
+    fsspec.filesystem('s3').put(f'{tmp_path}/tars/b.tar', 'bucket/sa1b/a.tar')
+    assert not index.is_current()
+    store.stop()
+    fsspec.filesystem('s3').retries = 1
+    with pytest.raises(StorageError, match=r"'s3://bucket/sa1b/a\.tar' cannot be read"):
+        index.read('1.jpg')
