@@ -39,7 +39,7 @@ def connect() -> dict[str, float]:
         import ray
     except ImportError as error:
         raise ImportError("Ray is not installed: pip install 'mmseg_langseg[ray]'") from error
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level='warning')
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level='error')
     return ray.cluster_resources()
 
 
