@@ -75,4 +75,5 @@ if __name__ == '__main__':
         # Once the first process has left, srun and torchrun send SIGTERM to the others.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     leave_process_group()
-    sys.exit(status)
+    if status:
+        sys.exit(status)
