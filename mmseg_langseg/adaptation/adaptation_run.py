@@ -22,6 +22,7 @@ from mmseg_langseg.apis.training_lock import training_lock
 from mmseg_langseg.fileio import open_image_source, parse_json, write_whole_file
 from mmseg_langseg.masks.runs import GenerationManifest
 from mmseg_langseg.models.text_encoders import Vocabulary
+from mmseg_langseg.verdict import UNINFORMED
 
 from .adaptation import Adaptation, Judged, best_untrained
 from .candidate import ZERO_SHOT, Candidate
@@ -101,6 +102,10 @@ def adapt(
         )
         weights = (out / 'candidates').resolve()
         judged = _judge(_candidates(cfg, weights), weights, measurements)
+        unknown = None
+        if not measurements.judgment().informed:
+            unknown = UNINFORMED
+            say(unknown)
         chosen = choose(judged)
         untrained, training = best_untrained(judged), None
         if chosen.candidate.weights is not None and untrained is not judged[0]:
@@ -114,7 +119,7 @@ def adapt(
             trained=trained,
             unusable=found.unusable,
             settings=settings,
-            notes=[note] if note else [],
+            notes=[one for one in (note, unknown) if one],
             training=training,
         )
         write_whole_file(out / 'verdict.json', json.dumps(result.as_json(), indent=1).encode())

@@ -21,10 +21,11 @@ from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import set_model_vocabulary
 from mmseg_langseg.verdict import (
     Evidence,
+    Judgment,
     Photo,
     Verdict,
     compare,
-    mask_scores,
+    judge,
     mean_feature,
     measure,
 )
@@ -90,10 +91,15 @@ class Measurements:
 
     def compare(self, first: Candidate, second: Candidate) -> Verdict:
         """Compare two candidates, by the class of each mask that zero-shot CLIP says."""
-        zero_shot = Candidate(ZERO_SHOT)
-        stored = self._once('masks.npz', 'masks of held-out photos', zero_shot, self._scores)
         before, after = (self.evidence(candidate) for candidate in (first, second))
-        return compare(stored['scores'].argmax(1), before, after)
+        judgment = self.judgment()
+        return compare(judgment.classes, before, after, judgment.informed)
+
+    def judgment(self) -> Judgment:
+        """Return what zero-shot CLIP says about the masks."""
+        zero_shot = Candidate(ZERO_SHOT)
+        stored = self._once('masks.npz', 'masks of held-out photos', zero_shot, self._judge)
+        return Judgment(stored['scores'], float(stored['chance']))
 
     def centered(self, candidate: Candidate, path: Path) -> Candidate:
         """Return a candidate with its head centered on photos of the training.
@@ -118,8 +124,9 @@ class Measurements:
         found = measure(segment.model, segment.prepare, self.photos())
         return dict(photo=found.photo, counts=found.counts)
 
-    def _scores(self, segment: LangSegInferencer) -> dict[str, np.ndarray]:
-        return dict(scores=mask_scores(segment.model, segment.prepare, self.photos()))
+    def _judge(self, segment: LangSegInferencer) -> dict[str, np.ndarray]:
+        found = judge(segment.model, segment.prepare, self.photos())
+        return dict(scores=found.scores, chance=np.float64(found.chance))
 
     def _once(
         self,

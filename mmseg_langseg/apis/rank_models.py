@@ -90,10 +90,13 @@ class Ranking:
         ranks: The candidates in the given order. If a tower has no read-outs to choose from, one
             candidate replaces those with the given ones.
         judges: Names of the models that judged.
+        informed: Whether they know the class names; if not, no comparison is decided. Of several,
+            only those that do judge.
     """
 
     ranks: list[Rank]
     judges: list[str]
+    informed: bool = True
 
 
 def candidates(
@@ -161,7 +164,7 @@ def rank_models(
             f'{len(photos)} usable photos; expected at least {FEWEST_PHOTOS}, as intervals come '
             'from the differences between photos.'
         )
-    belief, towers, names = _judgment(entries, vocabulary, photos, load, judges, quiet)
+    belief, towers, names, informed = _judgment(entries, vocabulary, photos, load, judges, quiet)
     judged = belief.argmax(1)
     found = list(_measured(entries, vocabulary, photos, load, quiet))
     scores = [estimated_miou(judged, evidence) for _, evidence, _ in found]
@@ -170,13 +173,13 @@ def rank_models(
         Rank(
             entry,
             score,
-            None if evidence is first else compare(judged, first, evidence),
-            None if evidence is best else compare(judged, best, evidence),
+            None if evidence is first else compare(judged, first, evidence, informed),
+            None if evidence is best else compare(judged, best, evidence, informed),
             own in towers,
         )
         for (entry, evidence, own), score in zip(found, scores, strict=True)
     ]
-    return Ranking(ranks, names)
+    return Ranking(ranks, names, informed)
 
 
 def unlike_best(rank: Rank) -> str:
@@ -191,8 +194,8 @@ def _judgment(
     load: LoadModel,
     judges: Sequence[str],
     quiet: bool,
-) -> tuple[np.ndarray, list[Any], list[str]]:
-    """Return the mean belief of the judges, their image-text models and names."""
+) -> tuple[np.ndarray, list[Any], list[str], bool]:
+    """Return the mean belief of the judges, their image-text models and names, and their use."""
     found, towers, names = [], [], []
     for name in judges or dict.fromkeys(entry.model for entry in entries):
         judge = load(name, None, {})
@@ -203,7 +206,10 @@ def _judgment(
         names.append(name)
         bar = tqdm(photos, f'judge {name}', unit='image', disable=quiet)
         found.append(judge_masks(judge, add_contrast(vocabulary), bar))
-    return np.mean(found, axis=0), towers, names
+    informed = any(knows for _, knows in found)
+    kept = [number for number, (_, knows) in enumerate(found) if knows or not informed]
+    belief = np.mean([found[number][0] for number in kept], axis=0)
+    return belief, [towers[n] for n in kept], [names[n] for n in kept], informed
 
 
 def _measured(

@@ -20,6 +20,7 @@ from mmseg_langseg.apis.rejection import add_contrast
 from mmseg_langseg.apis.texts import parse_texts
 from mmseg_langseg.export import EXPORTERS
 from mmseg_langseg.fileio import check_new, write_whole_file
+from mmseg_langseg.verdict import UNINFORMED
 
 from .model_options import add_model_options, load_inferencer
 from .photo_options import add_photo_options, find_photos
@@ -56,7 +57,9 @@ def run(args: argparse.Namespace) -> None:
     check_new(table, _START.encode())
     photos = find_photos(args).photos()
     segment = LangSegInferencer(judge, None, args.device, args.cfg_options)
-    belief = judge_masks(segment, add_contrast(vocabulary), photos)
+    belief, informed = judge_masks(segment, add_contrast(vocabulary), photos)
+    if not informed:
+        print(UNINFORMED)
     if args.weights is not None or args.judge is not None:
         segment = None  # frees the memory first
         segment = load_inferencer(args)

@@ -23,6 +23,7 @@ from mmseg_langseg.apis.texts import parse_texts
 from mmseg_langseg.fileio import LangSegWarning, check_new, write_whole_file
 from mmseg_langseg.models.backbones import READOUTS
 from mmseg_langseg.models.text_encoders.templates import TEMPLATE_SETS
+from mmseg_langseg.verdict import UNINFORMED
 
 from .photo_options import add_photo_options, find_photos
 
@@ -101,6 +102,7 @@ def run(args: argparse.Namespace) -> None:
     content = dict(
         ranking=[_record(rank) for rank in ranks],
         judges=ranking.judges,
+        informed=ranking.informed,
         texts=[list(words) for words in vocabulary.rows],
         photos=len(photos),
         masks=masks,
@@ -109,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
     judges = '; '.join(ranking.judges)
     print(f'{len(photos)} photos with {masks} masks, judged by {judges}, without training')
     print(table(ranks))
-    print('\n'.join(conclusions(ranks)))
+    print('\n'.join(conclusions(ranks) if ranking.informed else [UNINFORMED]))
 
 
 def _loader(args: argparse.Namespace) -> LoadModel:

@@ -17,6 +17,7 @@ from mmseg_langseg.models.segmentors.compute_logits import dense_windows, resize
 from mmseg_langseg.models.segmentors.mask_classification import pool_rles
 
 from .evidence import Evidence, region_counts
+from .judgment import Judgment, chance_of_names
 from .mask_crops import clip_tower, embed_crops
 from .photo import Photo
 
@@ -44,8 +45,8 @@ def measure(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) ->
 
 
 @torch.no_grad()
-def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> np.ndarray:
-    """Compute what a model says about masks, from their crops and from its dense features.
+def judge(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> Judgment:
+    """Judge the classes of masks, from their crops and from dense features.
 
     Three embeddings of a mask are compared with the class names: the image embeddings of its crop,
     once cut out and once in its context (see :func:`crop_masks`), and the mean of the dense
@@ -56,16 +57,13 @@ def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
     untrained model in a comparison, as the errors of its pixels are also in their mean.
 
     Args:
-        model: See :func:`measure`; the untrained model for a judgment.
+        model: See :func:`measure`; the untrained model. Without an image tower of an image-text
+            model, dense features alone are used.
         prepare: See there.
         photos: See there.
-
-    Returns:
-        ``(N, K)`` float32, one row per mask of all photos. Without an image tower of an image-text
-        model, from dense features only.
     """
-    dense, cut_out, in_context = [], [], []
-    head = model.decode_head
+    head, crops = model.decode_head, {}
+    dense = [torch.zeros(0, head.text_encoder.embed_dim)]
     for photo, inputs, meta in _inputs(model, prepare, photos):
         if not photo.masks:
             continue
@@ -73,17 +71,19 @@ def mask_scores(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
         windows = dense_windows(model, inputs)[0]
         canvas = tuple(inputs.shape[2:])
         features = PixelFeatures.of(windows, meta, canvas, direct, model.align_corners)
-        dense.append(_class_scores(model, pool_rles(features, photo.masks)))
+        dense.append(pool_rles(features, photo.masks).cpu())
         if clip_tower(model) is not None:
-            for crops, own in ((cut_out, True), (in_context, False)):
-                embeddings = embed_crops(model, photo.load(), photo.masks, own)
-                crops.append(_class_scores(model, embeddings))
-    if not dense:
-        return np.zeros((0, head.num_classes), np.float32)
-    scores = _centered(dense)
-    if not cut_out:
-        return scores
-    return _centered(cut_out) + _centered(in_context) + _DENSE_WEIGHT * scores
+            for cut_out in (True, False):
+                rows = embed_crops(model, photo.load(), photo.masks, cut_out).cpu()
+                crops.setdefault(cut_out, []).append(rows)
+    parts = [torch.cat(rows) for rows in crops.values()]
+    pooled = torch.cat(dense)
+    if not len(pooled):
+        return Judgment(np.zeros((0, head.num_classes), np.float32), 1.0)
+    scores = _class_scores(model, pooled)
+    if parts:
+        scores = sum(_class_scores(model, part) for part in parts) + _DENSE_WEIGHT * scores
+    return Judgment(scores, chance_of_names(parts or [pooled], head.text_rows.cpu()))
 
 
 @torch.no_grad()
@@ -120,14 +120,13 @@ def _inputs(
 
 
 def _class_scores(model: EncoderDecoder, embeddings: Tensor) -> np.ndarray:
-    """Return the cosines ``(N, K)`` of embeddings with the classes, of each its best row."""
+    """Return the cosines ``(N, K)`` of embeddings with the classes, centered over the rows.
+
+    A class with several embedding rows has its best.
+    """
     head = model.decode_head
-    scores = head.embedding_scores(embeddings)
+    scores = head.embedding_scores(embeddings.to(head.text_rows.device))
     best = scores.new_full((len(scores), head.num_classes), float('-inf'))
     best = best.scatter_reduce(1, head.row_class.expand_as(scores), scores, reduce='amax')
-    return best.cpu().numpy()
-
-
-def _centered(parts: list[np.ndarray]) -> np.ndarray:
-    scores = np.concatenate(parts)
-    return scores - scores.mean(0)
+    best = best.cpu().numpy()
+    return best - best.mean(0)

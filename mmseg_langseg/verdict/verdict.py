@@ -22,19 +22,21 @@ class Verdict:
         low: Lower end of its interval.
         high: Upper end.
         parts: Other measures of both models by name, (first, second).
+        informed: Whether the judge knows the class names, see :class:`Judgment`.
     """
 
     gain: float
     low: float
     high: float
     parts: dict[str, tuple[float, float]]
+    informed: bool = True
 
     @property
     def decision(self) -> str:
         """``better``, ``worse`` or ``undecided``."""
-        if self.low > 0:
+        if self.informed and self.low > 0:
             return 'better'
-        return 'worse' if self.high < 0 else 'undecided'
+        return 'worse' if self.informed and self.high < 0 else 'undecided'
 
 
 def estimated_miou(judged: np.ndarray, evidence: Evidence) -> float:
@@ -43,7 +45,7 @@ def estimated_miou(judged: np.ndarray, evidence: Evidence) -> float:
     The mean is over the classes that any mask is judged to be of.
 
     Args:
-        judged: ``(N,)`` integers, class of each mask: ``mask_scores(...).argmax(1)``.
+        judged: ``(N,)`` integers, class of each mask: those of a :class:`Judgment`.
         evidence: Predictions of the model.
 
     Raises:
@@ -57,6 +59,7 @@ def compare(
     judged: np.ndarray,
     before: Evidence,
     after: Evidence,
+    informed: bool = True,
     samples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -67,6 +70,7 @@ def compare(
         judged: See :func:`estimated_miou`.
         before: Predictions of the first model, zero-shot CLIP.
         after: Predictions of the second.
+        informed: Whether the judge knows the class names; without that, nothing is decided.
         samples: Bootstrap samples of photos for the interval.
         level: Coverage of the interval.
         seed: Seed of the bootstrap.
@@ -83,7 +87,7 @@ def compare(
     ends = np.quantile(gains, [(1 - level) / 2, (1 + level) / 2]) - gain
     error = _ERROR + _ERROR_GROWTH * abs(gain)
     low, high = (gain + np.sign(end) * np.hypot(end, error) for end in ends)
-    return Verdict(gain, float(low), float(high), {'estimated mIoU': (first, second)})
+    return Verdict(gain, float(low), float(high), {'estimated mIoU': (first, second)}, informed)
 
 
 def _photo_sums(judged: np.ndarray, evidence: Evidence) -> np.ndarray:

@@ -32,7 +32,7 @@ from mmseg_langseg.adaptation.training_config import (
 )
 from mmseg_langseg.cli import commands
 from mmseg_langseg.engine.hooks import WeightsSnapshotHook
-from mmseg_langseg.masks.runs.generation import _Generation
+from mmseg_langseg.masks.runs.mask_run import MaskRun
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import render_scene
 from mmseg_langseg.verdict import Verdict
@@ -88,7 +88,7 @@ def killed(photos, tmp_path_factory):
     """Output folder of a run that was killed in each of its stages."""
     out = tmp_path_factory.mktemp('killed') / 'out'
     stages = [
-        (_Generation, 'make', 5, 'masks'),
+        (MaskRun, 'make', 5, 'masks'),
         (WeightsSnapshotHook, 'after_train_iter', 1, 'candidates/iter_1.pth'),
         (Measurements, '_measure', 2, 'measurements/zero-shot_center.npz'),
         (adaptation_run, 'write_report', 0, 'verdict.json'),

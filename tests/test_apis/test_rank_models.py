@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmseg_langseg.apis import rank_models as rank_module
 from mmseg_langseg.apis.inferencer import LangSegInferencer
 from mmseg_langseg.apis.judge import judge_masks
 from mmseg_langseg.apis.label_queue import label_queue
@@ -49,13 +50,15 @@ def rank(entries, *judges, photos=PHOTOS):
 def test_each_image_text_model_judges_and_no_candidate_is_favored(models):
     ranking = rank([Candidate('vit'), Candidate('wide'), Candidate('vit', templates='imagenet')])
     assert ranking.judges == ['vit', 'wide']
-    beliefs = [judge_masks(models[name], WORDS, PHOTOS) for name in ranking.judges]
+    beliefs = [judge_masks(models[name], WORDS, PHOTOS)[0] for name in ranking.judges]
     seen = [measure(models[name].model, models[name].prepare, PHOTOS) for name in ranking.judges]
     judged = np.mean(beliefs, axis=0).argmax(1)
     for one, evidence in zip(ranking.ranks, seen, strict=False):
         assert one.miou == pytest.approx(estimated_miou(judged, evidence)) and one.has_judge
     assert ranking.ranks[0].difference is None
-    verdict = compare(judged, *seen)
+    # Random weights know no names, so nothing is decided.
+    verdict = compare(judged, *seen, informed=False)
+    assert not ranking.informed and verdict.decision == 'undecided'
     assert ranking.ranks[1].difference == verdict
     best = max(ranking.ranks, key=lambda one: one.miou)
     assert [one.from_best is None for one in ranking.ranks].count(True) == 1
@@ -65,6 +68,16 @@ def test_each_image_text_model_judges_and_no_candidate_is_favored(models):
     ranking = rank([Candidate('vit'), Candidate('wide')], 'wide')
     assert [one.has_judge for one in ranking.ranks] == [False, True]
     assert ranking.ranks[1].miou == pytest.approx(estimated_miou(beliefs[1].argmax(1), seen[1]))
+
+
+def test_judges_that_do_not_know_the_names_are_left_out(models, monkeypatch):
+    judged = iter([False, True])
+    monkeypatch.setattr(
+        rank_module, 'judge_masks', lambda *given: (judge_masks(*given)[0], next(judged))
+    )
+    ranking = rank([Candidate('vit'), Candidate('wide')])
+    assert ranking.judges == ['wide'] and ranking.informed
+    assert [one.has_judge for one in ranking.ranks] == [False, True]
 
 
 def test_a_threshold_only_rejects():
@@ -98,7 +111,7 @@ def test_errors_say_what_is_missing():
 
 
 def test_the_queue_begins_with_the_photos_that_the_judge_would_label_otherwise(models):
-    belief = judge_masks(models['wide'], WORDS, PHOTOS)
+    belief, _ = judge_masks(models['wide'], WORDS, PHOTOS)
     queue = label_queue(models['vit'], belief, WORDS, PHOTOS, quiet=True)
     rows = iter(belief)
     expected = {}

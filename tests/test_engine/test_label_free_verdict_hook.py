@@ -19,7 +19,7 @@ from mmseg_langseg.datasets.image_pipeline import ImagePipeline
 from mmseg_langseg.engine.hooks import LabelFreeVerdictHook, label_free_verdict_hook
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.synthetic.renderer import CLASSES
-from mmseg_langseg.verdict import compare, mask_scores, measure
+from mmseg_langseg.verdict import compare, judge, measure
 from mmseg_langseg.verdict.dataset_photos import dataset_photos
 from mmseg_langseg.verdict.untrained_features import untrained_features
 from tests.test_engine.runners import CONFIG
@@ -105,7 +105,7 @@ def test_the_logged_verdict_is_that_of_the_two_models(trained):
     prepare = ImagePipeline(runner.cfg)
     for model in (untrained, runner.model.eval()):
         model.set_vocabulary(Vocabulary.from_names(CLASSES))
-    judged = mask_scores(untrained, prepare, photos).argmax(1)
+    judged = judge(untrained, prepare, photos).classes
     evidence = [measure(model, prepare, photos) for model in (untrained, runner.model)]
     logged = verdicts(work)
     assert logged[4] == pytest.approx(compare(judged, *evidence).gain, abs=1e-4)

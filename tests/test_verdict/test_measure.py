@@ -10,7 +10,7 @@ from mmseg_langseg.apis import LangSegInferencer
 from mmseg_langseg.masks import masks_to_regions
 from mmseg_langseg.masks.formats.rle import encode_masks
 from mmseg_langseg.models.text_encoders import Vocabulary
-from mmseg_langseg.verdict import Photo, mask_scores, mean_feature, measure
+from mmseg_langseg.verdict import Photo, judge, mean_feature, measure
 from mmseg_langseg.verdict.mask_crops import embed_crops
 from tests.tiny import pixelclip_config
 
@@ -50,7 +50,7 @@ def test_evidence_counts_the_labels_of_the_inferencer(segment, photos):
 
 def test_scores_are_centered_cosines_of_crops_and_dense_features(segment, photos):
     model, head = segment.model, segment.model.decode_head
-    found = mask_scores(model, segment.prepare, photos)
+    found = judge(model, segment.prepare, photos).scores
     rest = found.copy()
     for cut_out in (True, False):
         crops = [embed_crops(model, p.load(), p.masks, cut_out) for p in photos if p.masks]
@@ -65,7 +65,8 @@ def test_scores_are_centered_cosines_of_crops_and_dense_features(segment, photos
 
 
 def test_photos_without_masks_have_no_rows(segment, photos):
-    assert mask_scores(segment.model, segment.prepare, photos[1:2]).shape == (0, 4)
+    nothing = judge(segment.model, segment.prepare, photos[1:2])
+    assert nothing.scores.shape == (0, 4) and not nothing.informed
     assert measure(segment.model, segment.prepare, photos[1:2]).counts.shape == (0, 4)
 
 

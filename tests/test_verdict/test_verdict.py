@@ -68,5 +68,6 @@ def test_decisions():
     assert compare(sure, good, bad).decision == 'worse'
     assert compare(sure, good, good).decision == 'undecided'
     assert compare(sure, good, good).gain == 0
+    assert compare(sure, bad, good, informed=False).decision == 'undecided'
     swapped, same = compare(sure, good, bad), compare(sure, bad, good)
     assert swapped.gain == -same.gain and swapped.low == pytest.approx(-same.high)

@@ -21,7 +21,15 @@ from mmseg_langseg._random import generator_states, set_generator_states
 from mmseg_langseg.datasets.image_pipeline import ImagePipeline
 from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import check_language_head, set_model_vocabulary
-from mmseg_langseg.verdict import Evidence, Photo, Verdict, compare, mask_scores, measure
+from mmseg_langseg.verdict import (
+    UNINFORMED,
+    Evidence,
+    Photo,
+    Verdict,
+    compare,
+    judge,
+    measure,
+)
 from mmseg_langseg.verdict.dataset_photos import dataset_photos
 from mmseg_langseg.verdict.untrained_features import untrained_features
 
@@ -119,16 +127,19 @@ class LabelFreeVerdictHook(Hook):
         self._verdict_words = _words(model)
         _set_words(model, own)
         if runner.iter > 0:
-            self._judged, self._before = self._restored()
+            self._judged, self._informed, self._before = self._restored()
             return
         with self._measuring(model), untrained_features(model):
-            self._judged = mask_scores(model, self._prepare, self._photos).argmax(1)
+            judgment = judge(model, self._prepare, self._photos)
+            self._judged, self._informed = judgment.classes, judgment.informed
             self._before = measure(model, self._prepare, self._photos)
         runner.logger.info(
             f'Label-free verdict: the model before the training is measured on '
             f'{len(self._photos)} photos with {len(self._judged)} masks, in '
             f'{time.perf_counter() - start:.1f} s.'
         )
+        if not self._informed:
+            runner.logger.warning(UNINFORMED)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Give a verdict on the iterations before, every ``interval`` iterations."""
@@ -159,7 +170,8 @@ class LabelFreeVerdictHook(Hook):
         """Store what the untrained model predicted, if the training can be resumed from it."""
         if 'optimizer' not in checkpoint:
             return
-        arrays = dict(asdict(self._before), judged=self._judged)
+        informed = np.array(self._informed)
+        arrays = dict(asdict(self._before), judged=self._judged, informed=informed)
         tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
         checkpoint[_KEY] = dict(tensors, fingerprint=self._fingerprint)
 
@@ -192,7 +204,7 @@ class LabelFreeVerdictHook(Hook):
     def _compare(self, model: EncoderDecoder) -> Verdict:
         with self._measuring(model):
             after = measure(model, self._prepare, self._photos)
-        return compare(self._judged, self._before, after)
+        return compare(self._judged, self._before, after, self._informed)
 
     @contextmanager
     def _measuring(self, model: EncoderDecoder) -> Iterator[None]:
@@ -209,7 +221,7 @@ class LabelFreeVerdictHook(Hook):
             for module, mode in modes.items():
                 module.training = mode
 
-    def _restored(self) -> tuple[np.ndarray, Evidence]:
+    def _restored(self) -> tuple[np.ndarray, bool, Evidence]:
         """Return the stored classes of the masks and the evidence of the untrained model."""
         stored = dict(self._stored or {})
         if not stored:
@@ -224,7 +236,8 @@ class LabelFreeVerdictHook(Hook):
                 'templates; resume it with the same, or start a new one.'
             )
         arrays = {name: value.cpu().numpy() for name, value in stored.items()}
-        return arrays.pop('judged'), Evidence(**arrays)
+        judged, informed = arrays.pop('judged'), bool(arrays.pop('informed'))
+        return judged, informed, Evidence(**arrays)
 
     def _vocabulary(self, runner: Runner, model: EncoderDecoder) -> Vocabulary:
         if self.texts is not None:
