@@ -75,6 +75,11 @@ class Adaptation:
                 f'{start}: {untrained.candidate.name!r}, which needs none, is better by {own}, and '
                 f'the chosen model is at {other} from it.'
             )
+        if not self.judged[-1].verdict.informed:
+            return (
+                'No gain can be shown, so zero-shot CLIP is kept: it does not know the class '
+                'names, so nothing can be judged by it.'
+            )
         start = 'Nothing was gained'
         if any(one.verdict.decision == 'undecided' for one in self.judged[1:]):
             start = 'It is not certain that anything was gained'

@@ -248,6 +248,17 @@ def test_the_answer_tells_training_from_centering(chosen, training, start):
         assert 'is at +2.0 mIoU (interval -1.0 to +5.0) from it' in answer
 
 
+def test_a_judge_that_knows_nothing_keeps_zero_shot():
+    untrained = Judged(Candidate('zero-shot'), Verdict(0, 0, 0, {}, informed=False))
+    trained = Judged(Candidate('trained', 'iter_1.pth'), Verdict(30, 20, 40, {}, informed=False))
+    judged = [untrained, trained]
+    assert choose(judged) is untrained
+    answer = Adaptation(untrained, judged, '', [], [], [], {}).answer
+    assert (
+        answer.startswith('No gain can be shown, so zero-shot CLIP is kept') and '30' not in answer
+    )
+
+
 def test_held_out_photos_are_the_same_for_every_order_and_never_all():
     names = [f'{number}.jpg' for number in range(2000)]
     held, trained = split_photos(names)
