@@ -37,7 +37,7 @@ def measure(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) ->
         photos: At least one photo.
     """
     counts = []
-    for photo, inputs, meta in _inputs(model, prepare, photos):
+    for photo, _, inputs, meta in _inputs(model, prepare, photos):
         labels = predict_labels(compute_logits(model, inputs, [meta])[0]).cpu().numpy()
         regions = masks_to_regions(photo.masks, *labels.shape)
         counts.append(region_counts(labels, regions, len(photo.masks), model.num_classes))
@@ -64,7 +64,7 @@ def judge(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> J
     """
     head, crops = model.decode_head, {}
     dense = [torch.zeros(0, head.text_encoder.embed_dim)]
-    for photo, inputs, meta in _inputs(model, prepare, photos):
+    for photo, rgb, inputs, meta in _inputs(model, prepare, photos):
         if not photo.masks:
             continue
         direct = resizes_in_one_step(model, meta)
@@ -74,7 +74,7 @@ def judge(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]) -> J
         dense.append(pool_rles(features, photo.masks).cpu())
         if clip_tower(model) is not None:
             for cut_out in (True, False):
-                rows = embed_crops(model, photo.load(), photo.masks, cut_out).cpu()
+                rows = embed_crops(model, rgb, photo.masks, cut_out).cpu()
                 crops.setdefault(cut_out, []).append(rows)
     parts = [torch.cat(rows) for rows in crops.values()]
     pooled = torch.cat(dense)
@@ -99,7 +99,7 @@ def mean_feature(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo
         ``(D,)`` float32.
     """
     total, count = 0.0, 0
-    for _, inputs, _ in _inputs(model, prepare, photos):
+    for _, _, inputs, _ in _inputs(model, prepare, photos):
         features = model.extract_feat(inputs)[-1].float()
         size = model.decode_head.feature_size
         if size is not None:
@@ -111,12 +111,12 @@ def mean_feature(model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo
 
 def _inputs(
     model: EncoderDecoder, prepare: Prepare, photos: Sequence[Photo]
-) -> Iterator[tuple[Photo, Tensor, dict]]:
+) -> Iterator[tuple[Photo, np.ndarray, Tensor, dict]]:
     for photo in photos:
         rgb = photo.load()
         data = model.data_preprocessor(pseudo_collate([prepare(rgb)]), False)
         meta = dict(data['data_samples'][0].metainfo, ori_shape=rgb.shape[:2])
-        yield photo, data['inputs'], meta
+        yield photo, rgb, data['inputs'], meta
 
 
 def _class_scores(model: EncoderDecoder, embeddings: Tensor) -> np.ndarray:
