@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .clip_arch import QUICK, arch_config, is_stored, library
 from .clip_download import HUB, download_clip, download_hub_weights
 from .clip_files import ClipFile, read_clip_file
+from .quick_gelu import replace_quick_gelu
 
 EMBEDDED = 'embedded:'
 ASSETS = Path(__file__).parents[1] / 'synthetic' / 'assets'
@@ -97,7 +98,7 @@ def weights_fingerprint(module: nn.Module) -> str:
 def _build(config: dict) -> open_clip.CustomTextCLIP:
     name = config['text_cfg'].get('hf_model_name')
     try:
-        return open_clip.CustomTextCLIP(**config)
+        model = open_clip.CustomTextCLIP(**config)
     except (OSError, RuntimeError) as error:
         if name is None:
             raise
@@ -108,6 +109,8 @@ def _build(config: dict) -> open_clip.CustomTextCLIP:
             f"{name} on a machine with network, and give the folder as arch's "
             'text_cfg.hf_model_name.'
         ) from error
+    replace_quick_gelu(model)
+    return model
 
 
 def _locate(arch, pretrained) -> tuple[str | None, str]:

@@ -73,13 +73,12 @@ class CLIPVisionTransformer(CLIPTower):
         patches = visual.conv1(images)
         height, width = patches.shape[-2:]
         tokens = self._embed(patches)
-        *blocks, last = visual.transformer.resblocks
+        *blocks, last = map(OpenCLIPBlock, visual.transformer.resblocks)
         for block in blocks:
             if visual.transformer.grad_checkpointing:
                 tokens = checkpoint(block, tokens, use_reentrant=False)
             else:
                 tokens = block(tokens)
-        last = OpenCLIPBlock(last)
         out = self.readout(last, tokens, (height, width))[:, 1:]
         if visual.attn_pool is not None:
             out = pool_alone(visual.attn_pool, out)

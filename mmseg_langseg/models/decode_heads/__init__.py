@@ -6,7 +6,7 @@ from .language_head import LanguageHead
 from .mask_decoder import MaskDecoder
 from .maskclip_head import MaskCLIPHead
 from .maskclip_plus_head import MaskCLIPPlusHead
-from .pixelclip_head import PixelCLIPHead, cluster_targets
+from .pixelclip_head import PixelCLIPHead, union_of_masks
 
 __all__ = [
     'CLIPS4Head',
@@ -16,5 +16,5 @@ __all__ = [
     'MaskCLIPPlusHead',
     'MaskDecoder',
     'PixelCLIPHead',
-    'cluster_targets',
+    'union_of_masks',
 ]

@@ -7,10 +7,17 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmseg_langseg.models.losses import sum_in_parts
 from mmseg_langseg.models.utils import cosine_map, mask_pool
+from mmseg_langseg.models.utils.mask_pooling import PART
 
 from .language_head import LanguageHead
 from .mask_decoder import MaskDecoder
+
+# Maps that are decoded at a time. On a CPU few, so that they stay in its cache: 256 maps of 20x20
+# take half the time of all at once. Other devices need more work at a time.
+_MAPS = {'cpu': 16}
+_MAPS_ON_DEVICE = 256
 
 
 @MODELS.register_module()
@@ -27,7 +34,7 @@ class PixelCLIPHead(LanguageHead):
             every mask as its own class with the student's pooled feature as its embedding (Eq. 2,
             the paper's "without semantic clustering").
         decoder_channels: Widths of :class:`MaskDecoder`.
-        loss_mask: Config of the loss.
+        loss_mask: Config of the loss: ``CoveredPixelBCELoss``, or one with its methods.
         **kwargs: See :class:`LanguageHead`.
 
     Raises:
@@ -73,42 +80,65 @@ class PixelCLIPHead(LanguageHead):
         # Masks of one pixel are dropped, as in the official code.
         keep = masks.flatten(1).sum(1) > 1
         masks, image_index = masks[keep], image_index[keep]
+        covered = union_of_masks(masks, image_index, len(student)) > 0
         if self.clusterer is None:
-            maps, targets, covered = self._every_mask_a_class(student, masks, image_index)
+            maps = self._maps_of_masks(student, masks, image_index)
+            rows, images = torch.arange(len(masks), device=masks.device), image_index
         else:
-            maps, targets, covered = self._clusters(student, teacher, masks, image_index)
-        logits = self.mask_decoder(maps).float()
-        logits = F.interpolate(logits, size=masks.shape[-2:], mode='bilinear', align_corners=False)
-        return {self.loss_mask.loss_name: self.loss_mask(logits, targets, covered)}
+            maps, ids = self._maps_of_clusters(student, teacher, masks, image_index)
+            clusters = self.clusterer.num_clusters
+            rows = image_index * clusters + ids
+            images = torch.arange(len(maps), device=maps.device) // clusters
+        return {self.loss_mask.loss_name: self._decoded_loss(maps, images, masks, rows, covered)}
 
-    def _clusters(
+    def _maps_of_clusters(
         self, student: Tensor, teacher: Tensor, masks: Tensor, image_index: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor]:
+        """Returns maps ``(B * K, h, w)`` of each image and cluster, and clusters ``(N,)``."""
         embeddings = self.prompts(self.text_encoder)
         with torch.no_grad():
             pooled = mask_pool(teacher, masks, image_index)
             ids = self.clusterer.assign(pooled, embeddings)
         self.last_assignment = ids
-        targets = cluster_targets(
-            masks, ids, image_index, len(student), self.clusterer.num_clusters
-        )
-        return cosine_map(student, embeddings), targets, targets.amax(1) > 0
+        return cosine_map(student, embeddings).flatten(0, 1), ids
 
-    def _every_mask_a_class(
-        self, student: Tensor, masks: Tensor, image_index: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        # Eq. (2): each map compares the student with one of its own pooled masks.
+    def _maps_of_masks(self, student: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
+        """Returns a map ``(N, h, w)`` for each mask: the student and its own pooled mask, Eq. (2).
+
+        Without masks there is no map, yet all parameters get a gradient.
+        """
         pooled = F.normalize(mask_pool(student, masks, image_index), dim=1)
         pixels = F.normalize(student.float(), dim=1)[image_index]
         with torch.autocast(pixels.device.type, enabled=False):
-            maps = torch.einsum('nd,ndhw->nhw', pooled, pixels)[:, None]
-        if not len(masks):
-            # No masks, yet every parameter must take part, or the other ranks would hang.
-            maps = student.float().mean(1, keepdim=True)
-            targets = masks.new_zeros((len(student), 1, *masks.shape[-2:]), dtype=torch.float32)
-            return maps, targets, targets[:, 0] > 0
-        union = cluster_targets(masks, torch.zeros_like(image_index), image_index, len(student), 1)
-        return maps, masks[:, None].float(), union[:, 0][image_index] > 0
+            return torch.einsum('nd,ndhw->nhw', pooled, pixels)
+
+    def _decoded_loss(
+        self, maps: Tensor, images: Tensor, masks: Tensor, rows: Tensor, covered: Tensor
+    ) -> Tensor:
+        """Computes the loss of decoded maps, a few maps at a time.
+
+        Args:
+            maps: ``(R, h, w)``.
+            images: ``(R,)`` int64, the image of each map.
+            masks: ``(N, H, W)`` bool.
+            rows: ``(N,)`` int64, the map that each mask belongs to.
+            covered: ``(B, H, W)`` bool.
+        """
+        size = _MAPS.get(maps.device.type, _MAPS_ON_DEVICE)
+        rows, order = rows.sort()
+        masks = masks[order]
+        first = torch.arange(0, len(maps) + size, size, device=rows.device)
+        first = torch.searchsorted(rows, first).tolist()
+
+        def part_loss(some: Tensor, part: slice) -> Tensor:
+            logits = self.mask_decoder(some[:, None]).float()
+            logits = F.interpolate(logits, masks.shape[-2:], mode='bilinear', align_corners=False)
+            own = slice(*first[part.start // size :][:2])
+            targets = union_of_masks(masks[own], rows[own] - part.start, len(some))
+            return self.loss_mask.total(logits[:, 0], targets, covered[images[part]])
+
+        total = sum_in_parts(part_loss, maps, list(self.mask_decoder.parameters()), size)
+        return self.loss_mask.mean(total, covered.flatten(1).sum(1)[images].sum())
 
     @torch.no_grad()
     def pooled_masks(self, teacher: Tensor, masks: Tensor, image_index: Tensor) -> Tensor:
@@ -117,22 +147,21 @@ class PixelCLIPHead(LanguageHead):
         return mask_pool(teacher, masks[keep], image_index[keep])
 
 
-def cluster_targets(
-    masks: Tensor, ids: Tensor, image_index: Tensor, num_images: int, num_clusters: int
-) -> Tensor:
-    """Computes the union of each image's masks per cluster (targets of PixelCLIP, Sec. 3.2).
+def union_of_masks(masks: Tensor, rows: Tensor, count: int) -> Tensor:
+    """Computes unions of masks, such as those of an image's masks in each cluster.
+
+    The targets of PixelCLIP (Sec. 3.2): where masks overlap, a pixel may have several clusters.
 
     Args:
         masks: ``(N, H, W)`` bool.
-        ids: Cluster of each mask ``(N,)`` int64.
-        image_index: Image of each mask ``(N,)`` int64.
-        num_images: B.
-        num_clusters: K.
+        rows: ``(N,)`` int64 below ``count``, the union that each mask is part of.
+        count: Number of unions.
 
     Returns:
-        ``(B, K, H, W)`` float32 in {0, 1}; where masks overlap, a pixel may have several clusters.
+        ``(count, H, W)`` float32 in {0, 1}.
     """
-    height, width = masks.shape[-2:]
-    targets = torch.zeros(num_images * num_clusters, height, width, device=masks.device)
-    targets.index_add_(0, image_index * num_clusters + ids, masks.float())
-    return targets.clamp_(max=1).unflatten(0, (num_images, num_clusters))
+    union = torch.zeros(count, *masks.shape[-2:], device=masks.device)
+    # In parts: all masks in float32 would take four times their memory.
+    for some, place in zip(masks.split(PART), rows.split(PART), strict=True):
+        union.index_add_(0, place, some.float())
+    return union.clamp_(max=1)

@@ -25,9 +25,24 @@ def covered_pixel_bce(logits: Tensor, targets: Tensor, covered: Tensor) -> Tenso
     Returns:
         Scalar float32.
     """
-    loss = F.binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction='none')
-    total = (loss * covered[:, None]).sum()
+    total = summed_bce(logits, targets, covered[:, None].expand_as(logits))
     return global_mean(total, covered.sum() * logits.shape[1])
+
+
+def summed_bce(logits: Tensor, targets: Tensor, covered: Tensor) -> Tensor:
+    """Sums binary cross entropy over covered elements.
+
+    Args:
+        logits: Of any shape.
+        targets: Of the same shape, in [0, 1].
+        covered: Of the same shape, bool.
+
+    Returns:
+        Scalar float32.
+    """
+    return F.binary_cross_entropy_with_logits(
+        logits.float(), targets.float(), covered.float(), reduction='sum'
+    )
 
 
 def global_mean(total: Tensor, count: Tensor) -> Tensor:
@@ -65,3 +80,16 @@ class CoveredPixelBCELoss(nn.Module):
     def forward(self, logits: Tensor, targets: Tensor, covered: Tensor) -> Tensor:
         """See :func:`covered_pixel_bce`."""
         return self.loss_weight * covered_pixel_bce(logits, targets, covered)
+
+    def total(self, logits: Tensor, targets: Tensor, covered: Tensor) -> Tensor:
+        """Sums the loss of a part of the batch, see :func:`summed_bce`."""
+        return summed_bce(logits, targets, covered)
+
+    def mean(self, total: Tensor, count: Tensor) -> Tensor:
+        """Computes the loss from the sum of all parts and the number of terms in it.
+
+        Args:
+            total: Scalar.
+            count: Scalar.
+        """
+        return self.loss_weight * global_mean(total, count)

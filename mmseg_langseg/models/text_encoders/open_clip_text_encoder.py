@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from ..clip_loader import load_clip, weights_fingerprint
 from .embedding_cache import EmbeddingCache
+from .shared_prefix import can_share_prefix, encode_shared
 from .templates import get_templates
-from .text_tower import encode_ids, output_width, token_table
+from .text_tower import cut_unread, encode_ids, output_width, token_table
 from .tokenizers import load_tokenizer, sentence_layout, word_ids
 from .vocabulary import Vocabulary
 from .word_warnings import warn_of_cut_words, warn_of_unknown_words
@@ -186,6 +187,10 @@ class OpenCLIPTextEncoder(nn.Module):
                 self.tokenizer, template, length, self.context_length
             )
         ids, start = self._layouts[template, length]
+        if start > 0 and can_share_prefix(self.text):
+            return encode_shared(
+                self.text, cut_unread(ids[None], self.text)[0], start, prompts.float()
+            )
         with self._prompts_at(start, prompts.float()):
             return encode_ids(self.text, ids.expand(len(prompts), -1))
 

@@ -27,16 +27,20 @@ def encode_ids(text: nn.Module, ids: Tensor) -> Tensor:
     Returns:
         ``(N, D)``, not normalized; that of the model's ``encode_text``.
     """
-    ids = _shorten(ids, text).to(token_table(text).weight.device)
+    ids = cut_unread(ids, text).to(token_table(text).weight.device)
     with torch.autocast(ids.device.type, enabled=False), _mask_for(text, ids.shape[1]):
         output = text(ids)
     return output[0] if isinstance(output, tuple) else output
 
 
-def _shorten(ids: Tensor, text: nn.Module) -> Tensor:
-    """Cuts columns that cannot change the output: those after the token that is read.
+def cut_unread(ids: Tensor, text: nn.Module) -> Tensor:
+    """Cut columns that cannot change the output: those after the token that is read.
 
     This needs causal attention, or a mask of the padding. Other towers read the whole context.
+
+    Args:
+        ids: ``(N, L)`` int64.
+        text: See :func:`encode_ids`.
     """
     if not isinstance(text, TextTransformer):  # of Hugging Face, which masks the padding
         used = (ids != text.config.pad_token_id).nonzero()[:, 1]

@@ -49,8 +49,11 @@ class MomentumTeacher(BaseAveragedModel):
 
     def avg_func(self, averaged_param: Tensor, source_param: Tensor, steps: int) -> None:
         """Updates one parameter in place."""
-        moved = averaged_param * self.momentum + source_param * (1 - self.momentum)
-        averaged_param.copy_(torch.where(averaged_param == source_param, averaged_param, moved))
+        if torch.equal(averaged_param, source_param):
+            return  # most parameters: those that are not trained
+        equal = averaged_param == source_param
+        averaged_param.mul_(self.momentum).add_(source_param * (1 - self.momentum))
+        torch.where(equal, source_param, averaged_param, out=averaged_param)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
         if not any(key.startswith(prefix) for key in state_dict):

@@ -1,5 +1,6 @@
 """Mask decoder: size, independence of the maps, parameter names."""
 
+import pytest
 import torch
 
 from mmseg_langseg.models.decode_heads import MaskDecoder
@@ -25,3 +26,22 @@ def test_official_parameter_names():
     names = set(MaskDecoder().state_dict())
     assert {'conv0.weight', 'up1.bias', 'conv1.double_conv.0.weight', 'proj.bias'} <= names
     assert {'conv2.double_conv.3.weight', 'conv2.double_conv.4.bias'} <= names
+
+
+@pytest.mark.parametrize('size', [(5, 4), (1, 1), (2, 7)])
+def test_composed_kernels_equal_the_layers(size):
+    torch.manual_seed(0)
+    decoder = MaskDecoder((16, 8)).double()
+    for parameter in decoder.parameters():  # initial biases and gains of normalization are special
+        torch.nn.init.normal_(parameter, std=0.5)
+    maps = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    inputs = [maps, *decoder.parameters()]
+    x = maps.flatten(0, 1)[:, None]
+    x = decoder.conv1.double_conv(decoder.up1(decoder.conv0(x)))
+    x = decoder.conv2.double_conv(decoder.up2(x))
+    expected = decoder.proj(x)[:, 0].unflatten(0, (2, 3))
+    weight = torch.randn_like(expected)
+    result = decoder(maps)
+    torch.testing.assert_close(result, expected)
+    gradients = torch.autograd.grad((result * weight).sum(), inputs)
+    torch.testing.assert_close(gradients, torch.autograd.grad((expected * weight).sum(), inputs))

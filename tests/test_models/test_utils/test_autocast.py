@@ -17,7 +17,7 @@ REGIONS = torch.zeros(2, 6, 6, dtype=torch.long)
 def mask_loss():
     """Without clusters, each map is the cosine with a pooled mask."""
     head = pixelclip(prompts=None, clusterer=None).decode_head
-    return head._every_mask_a_class(FEATURES, MASKS, INDEX)[0]
+    return head._maps_of_masks(FEATURES, MASKS, INDEX)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,16 @@ class OpenCLIPBlock(AttentionBlock):
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""
-        return self.block(tokens)
+        attention = self.block.attn
+        if not isinstance(attention, nn.MultiheadAttention):
+            return self.block(tokens)
+        # nn.MultiheadAttention transposes its input, and then projects it row by row on a CPU.
+        projected = F.linear(
+            self.block.ln_1(tokens), attention.in_proj_weight, attention.in_proj_bias
+        )
+        heads = projected.unflatten(2, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(*heads.unbind())
+        return self.add_mlp(tokens + self.project(attended.transpose(1, 2).flatten(2)))
 
     def heads(self, tokens: Tensor, names: str = 'qkv') -> dict[str, Tensor]:
         """Return queries, keys and values, see :class:`AttentionBlock`."""
