@@ -53,7 +53,7 @@ def test_an_error_in_the_checkout_is_reported_as_such(tool, tmp_path):
         json.dumps({'checkout': str(checkout), 'images': str(tmp_path / 'images.npy')})
     )
     with pytest.raises(RuntimeError, match='NACLIP: ImportError: needs a library'):
-        tool.PeerProcess('naclip', settings)
+        tool.PeerProcess(tool.SIDES, 'naclip', 'NACLIP', settings)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import argparse
 import json
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -36,8 +37,10 @@ from benchmark_loading import describe_machine
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import TRANSFORMS
-from peer_process import NAMES, PeerProcess
+from peer_process import PeerProcess
 
+NAMES = {'own': 'this package', 'naclip': 'NACLIP'}
+SIDES = Path(__file__).with_name('peer_sides.py')
 ARCHS = {
     'ViT-B/16': 'ViT-B-16-quickgelu',
     'tiny': {
@@ -47,21 +50,28 @@ ARCHS = {
         'quick_gelu': True,
     },
 }
+REPOSITORY = 'sinahmr/NACLIP'
 CHECKOUT_FILES = ('naclip.py', 'pamr.py', 'clip/clip.py', 'prompts/imagenet_template.py')
 
 
-def check_checkout(folder: Path) -> None:
-    """Check that a folder is a checkout of NACLIP.
+def check_checkout(folder: Path, repository: str, files: Iterable[str]) -> None:
+    """Check that a folder is a checkout of a repository.
+
+    Args:
+        folder: The checkout.
+        repository: Owner and name on GitHub.
+        files: Paths that it must have.
 
     Raises:
-        FileNotFoundError: The folder does not exist, or lacks files of NACLIP.
+        FileNotFoundError: The folder does not exist, or lacks files.
     """
+    name = repository.split('/')[1]
     if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder '{folder}' with a checkout of NACLIP.")
-    missing = [name for name in CHECKOUT_FILES if not (folder / name).is_file()]
+        raise FileNotFoundError(f"There is no folder '{folder}' with a checkout of {name}.")
+    missing = [file for file in files if not (folder / file).is_file()]
     if missing:
         raise FileNotFoundError(
-            f"'{folder}' is not a checkout of NACLIP (github.com/sinahmr/NACLIP): it has no "
+            f"'{folder}' is not a checkout of {name} (github.com/{repository}): it has no "
             f'{", ".join(missing)}.'
         )
 
@@ -89,11 +99,17 @@ def peer_config(args: argparse.Namespace) -> Config:
 
 
 def write_weights(arch: str, path: Path) -> None:
-    """Write random weights as OpenAI's state dict, in half precision, to which NACLIP rounds."""
+    """Write random weights as OpenAI's state dict, in half precision, to which its code rounds."""
     torch.manual_seed(0)
     clip = load_clip(ARCHS[arch])
-    state = {name: value.half() for name, value in clip.state_dict().items()}
-    torch.save(state, path)
+    # OpenAI's text tower has no prefix.
+    state = {key.removeprefix('text.'): value.half() for key, value in clip.state_dict().items()}
+    numbers = {
+        'input_resolution': clip.visual.image_size[0],
+        'context_length': clip.text.context_length,
+        'vocab_size': clip.text.vocab_size,
+    }
+    torch.save({**state, **{key: torch.tensor(value) for key, value in numbers.items()}}, path)
 
 
 def write_names(vocabulary: Vocabulary, path: Path) -> None:
@@ -248,7 +264,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> dict[str, dict[str, Any]]:
     args = parse_args(argv)
     if args.checkout is not None:
-        check_checkout(args.checkout)
+        check_checkout(args.checkout, REPOSITORY, CHECKOUT_FILES)
     init_default_scope('mmseg')
     cfg = peer_config(args)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as processes:
@@ -260,7 +276,10 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, Any]]:
         else:
             print(f'NACLIP: {args.checkout}, {commit(args.checkout)}')
         names = list(NAMES)[: 1 + (args.checkout is not None)]
-        sides = {side: processes.enter_context(PeerProcess(side, settings)) for side in names}
+        sides = {
+            side: processes.enter_context(PeerProcess(SIDES, side, NAMES[side], settings))
+            for side in names
+        }
         results = measure(sides, args.images)
         print(report(results))
         if not all(process.resets for process in sides.values()):

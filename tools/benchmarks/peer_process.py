@@ -1,4 +1,4 @@
-"""Run one side of benchmark_peers.py in a process of its own."""
+"""Run one side of a benchmark in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-
-NAMES = {'own': 'this package', 'naclip': 'NACLIP'}
-SCRIPT = Path(__file__).with_name('peer_sides.py')
+from typing import Any
 
 
 class PeerProcess:
-    """Process of one side, see ``peer_sides.py``.
+    """Process of one side, see ``peer_measurement.py``.
 
     Args:
-        side: ``'own'`` or ``'naclip'``.
-        settings: File of ``benchmark_peers.write_settings``.
+        script: ``peer_sides.py`` or ``official_sides.py``.
+        side: Name of the side in the script.
+        title: Name of the side in error messages.
+        settings: JSON file that the side reads.
 
     Attributes:
+        ready: What the side answered once it had loaded its weights.
         loaded: Memory of the process with the weights, in MiB.
         resets: Whether the system can reset peak memory. If not, ``loaded`` is the peak of
             loading, and the memory that a stage adds is a lower bound.
@@ -28,18 +29,18 @@ class PeerProcess:
         RuntimeError: The code of the side failed.
     """
 
-    def __init__(self, side: str, settings: Path) -> None:
-        self.side = side
+    def __init__(self, script: Path, side: str, title: str, settings: Path) -> None:
+        self.title = title
         self.process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), side, str(settings)],
+            [sys.executable, str(script), side, str(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
         )
-        answer = self._answer()
-        self.loaded, self.resets = answer['peak'], answer['resets']
+        self.ready = self._answer()
+        self.loaded, self.resets = self.ready['peak'], self.ready['resets']
 
     def __enter__(self) -> PeerProcess:
         return self
@@ -54,17 +55,21 @@ class PeerProcess:
         self.process.stdin.close()
         self.process.stdout.close()
 
-    def measure(self, command: str) -> dict[str, float]:
-        """Run a stage; return its CPU seconds, and the memory in MiB added since loading."""
+    def measure(self, command: str) -> dict[str, Any]:
+        """Run a stage; return its figures, with the memory in MiB added since loading."""
+        figures = self.ask(command)
+        return {**figures, 'added': figures['peak'] - self.loaded}
+
+    def ask(self, command: str) -> dict[str, Any]:
+        """Send a command; return the answer."""
         self.process.stdin.write(f'{command}\n')
         self.process.stdin.flush()
-        figures = self._answer()
-        return {'cpu': figures['cpu'], 'added': figures['peak'] - self.loaded}
+        return self._answer()
 
-    def _answer(self) -> dict[str, float]:
+    def _answer(self) -> dict[str, Any]:
         line = self.process.stdout.readline()
         answer = json.loads(line) if line else {'error': 'its process ended'}
         if 'error' in answer:
             self.close()
-            raise RuntimeError(f'{NAMES[self.side]}: {answer["error"]}')
+            raise RuntimeError(f'{self.title}: {answer["error"]}')
         return answer

@@ -1,18 +1,9 @@
 """Sides of benchmark_peers.py: this package, or a checkout of NACLIP, in a process of its own.
 
-Commands are read from stdin, one per line (``text`` or ``image NUMBER``); each is answered with a
-line of JSON on stdout. What the measured code prints goes to stderr.
+Its commands are ``text`` and ``image NUMBER``, see ``peer_measurement.py``.
 """
 
-import argparse
-import contextlib
-import ctypes
-import importlib.util
-import json
-import os
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from peer_measurement import Answer, can_reset, load_peak_memory, measured, run_side
 
 
 class OwnSide:
@@ -89,37 +81,6 @@ def _provide_pkg_resources() -> None:
         pkg_resources.packaging = packaging
 
 
-def _peak_memory() -> ModuleType:
-    """Load the module that measures memory without importing this package."""
-    package = importlib.util.find_spec('mmseg_langseg').submodule_search_locations[0]
-    path = Path(package) / 'engine' / 'peak_memory.py'
-    spec = importlib.util.spec_from_file_location('peak_memory', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def measured(memory: ModuleType, step: Callable[[], Any]) -> tuple[dict[str, float], Any]:
-    """Run a step; return its CPU seconds and peak memory in MiB, and its result."""
-    # Memory that is free but not yet returned would hide what the step needs.
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # not in all C libraries
-        ctypes.CDLL(None).malloc_trim(0)
-    memory.reset_peak_memory('cpu')
-    start = time.process_time()
-    result = step()
-    cpu = time.process_time() - start
-    return {'cpu': cpu, 'peak': memory.peak_memory('cpu')}, result
-
-
-def can_reset(memory: ModuleType) -> bool:
-    """Return whether this system can set the peak memory back to the present use."""
-    block = bytearray(b'x') * 2**26
-    before = memory.peak_memory('cpu')
-    del block
-    memory.reset_peak_memory('cpu')
-    return before - memory.peak_memory('cpu') > 2**5
-
-
 def label_map(model: torch.nn.Module, image: np.ndarray, ori_shape: list[int]) -> np.ndarray:
     """Segment a BGR image ``(3, h, w)`` uint8 of model input size; return its labels."""
     from mmseg.structures import SegDataSample
@@ -130,9 +91,10 @@ def label_map(model: torch.nn.Module, image: np.ndarray, ori_shape: list[int]) -
     return model.test_step(data)[0].pred_sem_seg.data[0].numpy().astype(np.int16)
 
 
-def serve(name: str, settings: dict[str, Any], answer: Callable[[dict], None]) -> None:
+@torch.no_grad()
+def serve(name: str, settings: dict[str, Any], answer: Answer) -> None:
     """Load a side, then measure its stages as commanded."""
-    memory = _peak_memory()
+    memory = load_peak_memory()
     resets = can_reset(memory)
     images = np.load(settings['images'])
     side = SIDES[name](settings)
@@ -148,26 +110,5 @@ def serve(name: str, settings: dict[str, Any], answer: Callable[[dict], None]) -
         answer(figures)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument('side', choices=list(SIDES))
-    parser.add_argument('settings', type=Path)
-    args = parser.parse_args()
-    # Prints of the measured code must not be taken for answers.
-    answers = os.fdopen(os.dup(1), 'w')
-    os.dup2(2, 1)
-
-    def answer(content: dict) -> None:
-        print(json.dumps(content), file=answers, flush=True)
-
-    torch.set_num_threads(1)
-    try:
-        with torch.no_grad():
-            serve(args.side, json.loads(args.settings.read_text()), answer)
-    except Exception as error:
-        answer({'error': f'{type(error).__name__}: {error}'})
-        raise
-
-
 if __name__ == '__main__':
-    main()
+    run_side(SIDES, serve)
