@@ -5,6 +5,7 @@ Sizes and seeds are in ``config.json``; every weight is a function of its key, s
 
 import importlib.util
 import json
+import os
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 GOLDENS = Path(__file__).parent / 'data' / 'goldens'
 CONFIG = json.loads((GOLDENS / 'config.json').read_text())
+DEVICE = os.environ.get('LANGSEG_TEST_DEVICE', 'cpu')  # of the tests of whole models
 CONVNEXT = 'langseg_golden_convnext'
 HEAD_SHAPES = {
     'conv0.weight': (64, 1, 3, 3),

@@ -19,6 +19,7 @@ PARTS = {
     'locked_text',
     'launch_processes',
     'official_checkout',
+    'official_report',
     'official_sides',
     'official_stand_ins',
     'peer_measurement',

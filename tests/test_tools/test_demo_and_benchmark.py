@@ -196,3 +196,11 @@ def test_random_regions_are_voronoi_cells_of_random_points(benchmark_module):
     assert regions.shape == (2, 9, 12) and regions.dtype.is_signed
     assert not regions[0].equal(regions[1])
     assert set(regions.unique().tolist()) <= set(range(5)) and len(regions.unique()) > 1
+
+
+def test_benchmark_of_strong_views(benchmark_module):
+    sizes = ['--batch-size', '2', '--steps', '1', '--device', 'cpu', '--image-size', '32', '40']
+    args = benchmark_module.parse_args(['--what', 'strong', *sizes])
+    assert 'strong views of images of 32x40, batch 2' in benchmark_module.protocol('strong', args)
+    for name in ('as in a loader worker', 'on the device'):
+        assert benchmark_module.run_one('strong', name, args)['images_per_second'] > 0

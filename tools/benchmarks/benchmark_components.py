@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 
+from mmseg_langseg.datasets.transforms import StrongView
 from mmseg_langseg.engine.peak_memory import peak_memory
 from mmseg_langseg.masks.generators import felzenszwalb_regions
 from mmseg_langseg.models.decode_heads import LanguageHead
@@ -18,6 +19,7 @@ from mmseg_langseg.models.utils import (
     segment_pixels,
     warp_features,
 )
+from mmseg_langseg.models.utils.batch_strong_view import BatchStrongView
 
 import torch
 import torch.nn.functional as F
@@ -139,6 +141,23 @@ def measure_warping(args: argparse.Namespace) -> dict[str, float]:
     size = tuple(args.grid)
     return measure(
         lambda: warp_features(features, matrices, size), args.batch_size, args.steps, args.device
+    )
+
+
+def measure_strong_views(args: argparse.Namespace, batched: bool) -> dict[str, float]:
+    """Measure the strong views of a batch: on the device, or as in a data loader worker."""
+    images = random_images(args.batch_size, tuple(args.image_size))
+    if batched:
+        images = [image.to(args.device) for image in images]
+        view = BatchStrongView()
+        return measure(lambda: view(images), args.batch_size, args.steps, args.device)
+    arrays = [image.permute(1, 2, 0).numpy() for image in images]
+    view = StrongView()
+    return measure(
+        lambda: [view({'img': array}) for array in arrays],
+        args.batch_size,
+        args.steps,
+        args.device,
     )
 
 

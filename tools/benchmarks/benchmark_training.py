@@ -2,6 +2,7 @@
 
     python tools/benchmarks/benchmark_training.py CONFIG --batch-size 2 --steps 5
     python tools/benchmarks/benchmark_training.py --what pooling          (PixelCLIP; no config)
+    python tools/benchmarks/benchmark_training.py --what strong           (PixelCLIP; no config)
     python tools/benchmarks/benchmark_training.py --what contrast views   (CLIP-S4; no config)
     python tools/benchmarks/benchmark_training.py --what labels --classes 847   (no config)
 
@@ -37,6 +38,7 @@ from benchmark_components import (
     measure_pooling,
     measure_regions,
     measure_segments,
+    measure_strong_views,
     measure_warping,
     random_images,
     random_masks,
@@ -130,6 +132,10 @@ MEASUREMENTS: dict[str, dict[str, Callable[[argparse.Namespace], dict[str, float
         'warped features': measure_warping,
         'segments': measure_segments,
     },
+    'strong': {
+        'as in a loader worker': partial(measure_strong_views, batched=False),
+        'on the device': partial(measure_strong_views, batched=True),
+    },
     'labels': {
         f'{mode}, {way}': partial(measure_labels, slide=mode == 'windows', bounded=way == 'bounded')
         for mode in ('whole', 'windows')
@@ -165,6 +171,8 @@ def protocol(what: str, args: argparse.Namespace) -> str:
     if what in ('contrast', 'views'):
         sizes = f'{args.channels} channels on {"x".join(map(str, args.grid))}'
         return f'two views, {sizes}, {args.regions} regions, images of {images}, {batch}'
+    if what == 'strong':
+        return f'strong views of images of {images}, {batch}'
     if what == 'labels':
         return (
             f'dense features to label maps, images of {images}, {args.classes} classes, '

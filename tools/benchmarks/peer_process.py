@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -52,7 +53,8 @@ class PeerProcess:
         """End the process."""
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # what it has not read
+            self.process.stdin.close()
         self.process.stdout.close()
 
     def measure(self, command: str) -> dict[str, Any]:
@@ -62,14 +64,22 @@ class PeerProcess:
 
     def ask(self, command: str) -> dict[str, Any]:
         """Send a command; return the answer."""
-        self.process.stdin.write(f'{command}\n')
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended
+            self.process.stdin.write(f'{command}\n')
+            self.process.stdin.flush()
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         line = self.process.stdout.readline()
-        answer = json.loads(line) if line else {'error': 'its process ended'}
+        answer = json.loads(line) if line else {'error': self._end()}
         if 'error' in answer:
             self.close()
             raise RuntimeError(f'{self.title}: {answer["error"]}')
         return answer
+
+    def _end(self) -> str:
+        """Describe how the process ended."""
+        status = self.process.wait()
+        if status == -9:
+            return 'its process was killed, as Linux does if memory runs out'
+        return f'its process ended with status {status}'

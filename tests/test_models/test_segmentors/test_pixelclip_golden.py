@@ -21,6 +21,12 @@ NAMES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _float32_convolutions(monkeypatch):
+    """On a GPU, torch computes convolutions in TF32 unless told otherwise."""
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+
+
 def ours(name):
     for theirs, own in NAMES.items():
         if name.startswith(theirs):
@@ -58,7 +64,7 @@ def build(folder, tower, scale, resolution, templates='single'):
     teacher = golden.convnext_state_dict(True) if convnext else golden.vit_state_dict(True)
     model.teacher.module.load_state_dict(teacher)
     model.teacher.steps.fill_(1)  # the first update copies; the goldens start from other weights
-    return model.train()
+    return model.to(golden.DEVICE).train()
 
 
 def batch(strong=False):
@@ -79,7 +85,7 @@ def batch(strong=False):
 
 
 def close(result, expected, atol):
-    np.testing.assert_allclose(result.detach().numpy(), expected, rtol=0, atol=atol)
+    np.testing.assert_allclose(result.detach().cpu().numpy(), expected, rtol=0, atol=atol)
 
 
 def check_gradients(model, arrays, prefix):
@@ -93,7 +99,7 @@ def check_gradients(model, arrays, prefix):
     for key in arrays:
         if key.startswith(f'{prefix}.grad.'):
             want = torch.from_numpy(arrays[key])
-            difference = parameters[ours(key[len(prefix) + 6 :])].grad - want
+            difference = parameters[ours(key[len(prefix) + 6 :])].grad.cpu() - want
             assert difference.abs().max() <= 5e-3 * want.abs().max(), key
             assert difference.norm() <= 3e-3 * want.norm(), key
 
@@ -135,17 +141,17 @@ def test_vit_steps(tmp_path):
 
     masks, image_index = model.gather_masks(data['inputs'], data['data_samples'])
     kept = masks[masks.flatten(1).sum(1) > 1]
-    assert torch.equal(kept, torch.from_numpy(arrays['eps100.mask_resized_u8']) > 0)
+    assert torch.equal(kept.cpu(), torch.from_numpy(arrays['eps100.mask_resized_u8']) > 0)
     index = image_index[masks.flatten(1).sum(1) > 1]
     pooled = mask_pool(teacher, kept, index)
     close(pooled, arrays['eps100.mask_feats'], 2e-5)
     embeddings = head.prompts(head.text_encoder)
     close(head.clusterer.logits(pooled, embeddings), arrays['eps100.logits'], 3e-4)
-    ids = torch.from_numpy(arrays['eps100.hard']).long()
+    ids = torch.from_numpy(arrays['eps100.hard']).long().to(golden.DEVICE)
     targets = union_of_masks(kept, index * 8 + ids, 24).unflatten(0, (3, 8))
-    assert torch.equal(targets.byte(), torch.from_numpy(arrays['eps100.targets_u8']))
+    assert torch.equal(targets.byte().cpu(), torch.from_numpy(arrays['eps100.targets_u8']))
     valid = torch.from_numpy(arrays['eps100.valid_u8']) > 0
-    assert torch.equal(targets.amax(1) > 0, valid)
+    assert torch.equal(targets.amax(1).cpu() > 0, valid)
     volume = cosine_map(student, embeddings)
     close(volume.flatten(0, 1)[:, None], arrays['eps100.cost_volume'], 2e-5)
     decoded = head.mask_decoder(volume)
@@ -160,7 +166,7 @@ class GoldenEmbeddings(nn.Module):
     num_clusters = 8
 
     def forward(self, text_encoder):
-        return golden.tensor('pixelclip_vit_features', 'prompt.text_ensemble')
+        return golden.tensor('pixelclip_vit_features', 'prompt.text_ensemble').to(golden.DEVICE)
 
 
 def test_vit_training_from_the_ensemble_embeddings_of_the_release(tmp_path):

@@ -21,6 +21,12 @@ CASES = dict(
 )
 
 
+@pytest.fixture(autouse=True)
+def _float32_convolutions(monkeypatch):
+    """On a GPU, torch computes convolutions in TF32 unless told otherwise."""
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+
+
 @pytest.fixture(scope='module')
 def weights(tmp_path_factory):
     return golden.vit_file(tmp_path_factory.mktemp('weights'))
@@ -44,12 +50,12 @@ def build(weights, **test_cfg):
     head._set_classes(Vocabulary.from_names(names))
     head.text_rows = torch.from_numpy(arrays['rows_embedding'])
     head.row_class = golden.tensor('protocol', 'query_idx')
-    return model
+    return model.to(golden.DEVICE)
 
 
 def prepared(model):
     arrays = golden.load('protocol')
-    image = torch.from_numpy(arrays['image_u8'])[None]
+    image = torch.from_numpy(arrays['image_u8'])[None].to(golden.DEVICE)
     inputs = (image.float() - model.data_preprocessor.mean) / model.data_preprocessor.std
     return inputs, dict(ori_shape=tuple(arrays['ori_shape'].tolist()))
 
@@ -70,14 +76,14 @@ def test_equals_the_official_code(weights, case, bands, monkeypatch):
     if f'{case}.logits' in arrays:
         own = dict(ori_shape=tuple(inputs.shape[2:]))
         (logits,) = compute_logits(model, inputs, [own])
-        found = logits.scores(0, len(logits.score_classes)).numpy()
+        found = logits.scores(0, len(logits.score_classes)).cpu().numpy()
         np.testing.assert_allclose(found, arrays[f'{case}.logits'], rtol=0, atol=2e-5)
     (logits,) = compute_logits(model, inputs, [meta])
     words = (40 * logits.scores(0, 8)).softmax(0)
     probabilities = best_rows(words, logits.score_classes)
-    probabilities = (probabilities / probabilities.sum(0)).numpy()
+    probabilities = (probabilities / probabilities.sum(0)).cpu().numpy()
     np.testing.assert_allclose(probabilities, arrays[f'{case}.probs'], rtol=0, atol=2e-4)
-    labels = model._labels(logits).numpy()
+    labels = model._labels(logits).cpu().numpy()
     assert (labels != arrays[f'{case}.labels']).mean() <= 1e-3
 
 
