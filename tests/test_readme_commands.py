@@ -143,7 +143,8 @@ def test_other_commands_are_known():
         if command[0] != 'langseg' and script_of(command)[0] is None
     ]
     for page, command in found:
-        program = command[0].partition('=')[0]
+        words = [word for word in command if not re.fullmatch(r'[A-Z_]+=.*', word)]
+        program = words[0].partition('=')[0]
         if program == 'pip':
             named = re.findall(r'\[([\w,]+)\]', ' '.join(command))
             assert not set(','.join(named).split(',')) - extras - {''}, (page, command)

@@ -1,9 +1,9 @@
 """Benchmark a training step against a checkout of PixelCLIP: time, memory, losses and gradients.
 
     git clone https://github.com/cvlab-kaist/PixelCLIP PixelCLIP
-    python tools/benchmarks/benchmark_official.py PixelCLIP --batch-size 4
-    python tools/benchmarks/benchmark_official.py PixelCLIP --batch-size 12 --device cuda
-    python tools/benchmarks/benchmark_official.py --batch-size 4   (this package alone)
+    python tools/benchmarks/benchmark_official.py PixelCLIP --device cpu
+    python tools/benchmarks/benchmark_official.py PixelCLIP --batch-size 12 --steps 5   (on a GPU)
+    python tools/benchmarks/benchmark_official.py   (this package alone)
 
 Both train PixelCLIP with ViT-B/16 on the same random weights, images and masks, each in its own
 process, on one thread of the CPU or on one GPU: forward and backward pass, gradient clipping, AdamW
@@ -173,7 +173,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--steps', type=positive_int, default=1, help='measured steps, after one that is not'
     )
-    parser.add_argument('--device', type=device_name, default='cpu')
+    parser.add_argument(
+        '--device', type=device_name, default='cuda' if torch.cuda.is_available() else 'cpu'
+    )
     parser.add_argument('--amp', action='store_true', help='bfloat16 on both sides')
     add_config_options(parser, 'model.backbone.with_cp=True')
     return parser.parse_args(argv)

@@ -86,7 +86,7 @@ def report(summary: dict[str, dict], batch_size: int, on_gpu: bool) -> str:
         (f'step, {unit}, lowest', f'{clock} lowest', 3 if on_gpu else 2),
         (f'step, {unit}, highest', f'{clock} highest', 3 if on_gpu else 2),
         (f'{place}, peak, MiB', 'peak', 0),
-        ('with weights and batch, MiB', 'loaded', 0),
+        ('before the steps, MiB', 'loaded', 0),
         ('added by the steps, MiB', 'added', 0),
     ]
     for title, key, digits in rows:
