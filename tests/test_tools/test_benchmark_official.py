@@ -49,6 +49,9 @@ def test_other_folders_and_configs_are_refused_at_once(tool, tmp_path):
         tool.main([str(tmp_path)])
     with pytest.raises(ValueError, match=r"'clips4/r50_voc' does not train PixelCLIP"):
         tool.main(['--config', 'clips4/r50_voc'])
+    without = ['model.decode_head.prompts=None', 'model.decode_head.clusterer=None']
+    with pytest.raises(ValueError, match='does not train PixelCLIP with clusters'):
+        tool.main(['--cfg-options', *without])
 
 
 @pytest.mark.parametrize('arch', ['ViT-B/16', 'tiny'])
@@ -69,5 +72,5 @@ def test_tensors_of_both_sides_are_compared_by_name(tool, tmp_path):
     torch.save({'a': torch.tensor([3.0, 3.5])}, tmp_path / 'own_start.pt')
     assert compare(tmp_path, 'x', 'start') == {'relative': 1.0, 'largest': 0.5}
     torch.save({'b': torch.zeros(1)}, tmp_path / 'official_x.pt')
-    with pytest.raises(ValueError, match='trains other parameters than the official code: a, b'):
+    with pytest.raises(ValueError, match='does not train the parameters of the official code: a, b'):
         compare(tmp_path, 'x')

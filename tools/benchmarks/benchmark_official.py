@@ -39,7 +39,14 @@ from benchmark_components import random_masks
 from benchmark_loading import describe_machine
 from benchmark_peers import ARCHS, check_checkout, commit, write_weights
 from mmengine.config import Config
-from official_report import NAMES, compare_all, report, report_differences, summarize
+from official_report import (
+    NAMES,
+    compare_start,
+    compare_training,
+    report,
+    report_differences,
+    summarize,
+)
 from peer_process import PeerProcess
 from torch import Tensor
 
@@ -62,11 +69,15 @@ def training_config(args: argparse.Namespace, weights: Path) -> Config:
     """Return the model and the optimizer of our config, at the sizes of both sides.
 
     Raises:
-        ValueError: The config does not train PixelCLIP.
+        ValueError: The config does not train PixelCLIP with clusters.
     """
     cfg = load_config(args.config, cfg_options=args.cfg_options)
-    if cfg.get('model', {}).get('type') != 'PixelCLIP':
-        raise ValueError(f"'{args.config}' does not train PixelCLIP: expected a config of it.")
+    model = cfg.get('model', {})
+    if model.get('type') != 'PixelCLIP' or model.decode_head.prompts is None:
+        raise ValueError(
+            f"'{args.config}' does not train PixelCLIP with clusters: expected a config like "
+            'pixelclip/vit-b16_coco.'
+        )
     sizes = SIZES[args.arch]
     cfg.model.clip = dict(arch=ARCHS[args.arch], pretrained=str(weights))
     cfg.model.data_preprocessor.input_size = (sizes['input'],) * 2
@@ -201,8 +212,7 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
         else:
             stand_ins = ', '.join(sides['official'].ready['stand_ins']) or 'no library'
             print(f'official: {args.checkout}, {commit(args.checkout)}; stand-ins: {stand_ins}')
-            for process in sides.values():
-                process.ask('weights start')
+            start = compare_start(folder, sides)
         results = measure(sides, args.steps)
         clusters = results['own'][-1]['clusters']
         print(f'{clusters} of {SIZES[args.arch]["clusters"]} clusters have masks')
@@ -211,7 +221,7 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
         if not all(process.resets for process in sides.values()):
             print('This system cannot reset peak memory: the peak includes loading.')
         if args.checkout is not None:
-            summary['differences'] = compare_all(folder, sides)
+            summary['differences'] = {'start': start, **compare_training(folder, sides)}
             print(report_differences(summary['differences']))
     return summary
 

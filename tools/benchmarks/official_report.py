@@ -29,7 +29,7 @@ def compare(folder: Path, file: str, start: str | None = None) -> dict[str, floa
     before = _read(folder / f'own_{start}.pt') if start else {}
     if own.keys() != official.keys():
         names = ', '.join(sorted(own.keys() ^ official.keys())[:4])
-        raise ValueError(f'The config trains other parameters than the official code: {names}.')
+        raise ValueError(f'The config does not train the parameters of the official code: {names}.')
     difference = norm = largest = 0.0
     for name, value in own.items():
         gap = (value - official[name]).double()
@@ -43,12 +43,18 @@ def _read(path: Path) -> dict[str, Tensor]:
     return torch.load(path, map_location='cpu', mmap=True, weights_only=True)
 
 
-def compare_all(folder: Path, sides: dict[str, PeerProcess]) -> dict[str, dict[str, float]]:
-    """Compare gradients of the first step, and the change of the weights by all steps."""
+def compare_start(folder: Path, sides: dict[str, PeerProcess]) -> dict[str, float]:
+    """Compare the weights before the training, see ``compare``."""
+    for process in sides.values():
+        process.ask('weights start')
+    return compare(folder, 'start')
+
+
+def compare_training(folder: Path, sides: dict[str, PeerProcess]) -> dict[str, dict[str, float]]:
+    """Compare the gradients of the first step, and the change of the weights by all steps."""
     for process in sides.values():
         process.ask('weights end')
     return {
-        'start': compare(folder, 'start'),
         'gradients': compare(folder, 'gradients'),
         'change': compare(folder, 'end', 'start'),
     }
