@@ -72,5 +72,5 @@ def test_tensors_of_both_sides_are_compared_by_name(tool, tmp_path):
     torch.save({'a': torch.tensor([3.0, 3.5])}, tmp_path / 'own_start.pt')
     assert compare(tmp_path, 'x', 'start') == {'relative': 1.0, 'largest': 0.5}
     torch.save({'b': torch.zeros(1)}, tmp_path / 'official_x.pt')
-    with pytest.raises(ValueError, match='does not train the parameters of the official code: a, b'):
+    with pytest.raises(ValueError, match=r'does not train the parameters .* code: a, b'):
         compare(tmp_path, 'x')
