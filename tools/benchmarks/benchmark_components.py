@@ -14,8 +14,8 @@ from mmseg_langseg.models.text_encoders import Vocabulary
 from mmseg_langseg.models.utils import (
     find_segments,
     mask_pool,
+    mean_rows,
     region_labels,
-    segment_embeddings,
     segment_pixels,
     warp_features,
 )
@@ -121,7 +121,7 @@ def measure_contrast(args: argparse.Namespace) -> dict[str, float]:
     def step() -> None:
         embeddings.grad = None
         pixels, ids = segment_pixels(embeddings, segments)
-        rows = segment_embeddings(embeddings, segments)
+        rows = mean_rows(pixels, ids, len(labels))
         pixel_segment_contrast(pixels, ids, rows, labels).backward()
 
     figures = measure(step, args.batch_size, args.steps, args.device)

@@ -14,6 +14,7 @@ from mmseg_langseg.models.utils import (
     RunningMean,
     find_segments,
     global_means,
+    mean_rows,
     region_labels,
     segment_embeddings,
     segment_pixels,
@@ -112,12 +113,12 @@ class CLIPS4Head(LanguageHead):
             cosine of our segments with the class that CLIP chose.
         """
         segments = find_segments(embeddings, regions, self.grid, self.iterations)
-        ours = segment_embeddings(embeddings, segments)
+        pixels, ids = segment_pixels(embeddings, segments)
+        ours = mean_rows(pixels, ids, len(segments.view))
         theirs = segment_embeddings(clip, segments)
         result = {}
         logged = dict(segments=(ours.new_tensor(len(ours)), ours.new_tensor(len(embeddings))))
         if self.loss_contrast is not None:
-            pixels, ids = segment_pixels(embeddings, segments)
             labels = region_labels(segments, image_index)
             result[self.loss_contrast.loss_name] = self.loss_contrast(pixels, ids, ours, labels)
         if self.loss_embedding is not None:

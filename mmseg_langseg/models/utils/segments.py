@@ -114,9 +114,22 @@ def segment_embeddings(embeddings: Tensor, segments: Segments) -> Tensor:
     Returns:
         ``(S, D)`` float32 of norm 1; zero for a segment whose pixels are all zero.
     """
-    pixels, ids = segment_pixels(embeddings, segments)
-    sums = pixels.new_zeros(len(segments.view), pixels.shape[1])
-    return F.normalize(sums.index_add(0, ids, pixels), dim=1)
+    return mean_rows(*segment_pixels(embeddings, segments), len(segments.view))
+
+
+def mean_rows(rows: Tensor, ids: Tensor, number: int) -> Tensor:
+    """Computes the normalized mean row of each segment, from what ``segment_pixels`` returns.
+
+    Args:
+        rows: ``(P, D)`` float32; zero rows are ignored.
+        ids: ``(P,)`` int64 in [0, S), the segment of each row.
+        number: S.
+
+    Returns:
+        ``(S, D)`` float32 of norm 1; zero for a segment whose rows are all zero.
+    """
+    sums = rows.new_zeros(number, rows.shape[1])
+    return F.normalize(sums.index_add(0, ids, rows), dim=1)
 
 
 def _grid_cells(

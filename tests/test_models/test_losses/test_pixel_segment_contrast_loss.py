@@ -71,17 +71,46 @@ def test_no_similarity_waits_for_the_backward_pass():
     assert kept and all(shape not in ((7, len(v)), (2, len(v))) for shape in kept)
 
 
-def test_gradient_is_that_of_the_formula():
-    z, own, v, labels = (x.double() if x.is_floating_point() else x for x in _data(5))
-    z.requires_grad_(), v.requires_grad_()
-    similarity = 3 * F.normalize(z, dim=1) @ F.normalize(v, dim=1).T
+def formula(z, own, v, labels, kappa, exclude_self):
+    """The loss without chunks, whose gradients autograd finds."""
+    logits = kappa * F.normalize(z, dim=1) @ F.normalize(v, dim=1).T
     same = labels[own][:, None] == labels
-    terms = similarity.exp()
-    expected = -((terms * same).sum(1) / terms.sum(1)).log().mean()
+    if exclude_self:
+        dropped = F.one_hot(own, len(v)).bool() & (same.sum(1, keepdim=True) > 1)
+        logits, same = logits.masked_fill(dropped, -torch.inf), same & ~dropped
+    return (logits.logsumexp(1) - logits.masked_fill(~same, -torch.inf).logsumexp(1)).mean()
+
+
+@pytest.mark.parametrize('exclude_self', [True, False])
+@pytest.mark.parametrize('kappa', [1.0, 16.0, 100.0, 1000.0])
+def test_gradients_are_those_of_the_formula(kappa, exclude_self):
+    z, own, v, labels = (x.double() if x.is_floating_point() else x for x in _data())
+    # Neither is of norm 1, and a pixel is zero.
+    z, v = 3 * z, v / 2
+    z[0] = 0
+    z.requires_grad_(), v.requires_grad_()
+    expected = formula(z, own, v, labels, kappa, exclude_self)
     grads = torch.autograd.grad(expected, (z, v))
-    loss = pixel_segment_contrast(z, own, v, labels, kappa=3.0, exclude_self=False)
+    loss = pixel_segment_contrast(z, own, v, labels, kappa, exclude_self, chunk=7 * len(v))
+    torch.testing.assert_close(loss.double(), expected, rtol=1e-5, atol=0)
     for found, wanted in zip(torch.autograd.grad(loss, (z, v)), grads, strict=True):
-        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+        scale = wanted.abs().amax(1, keepdim=True).clamp_min(1e-3)
+        torch.testing.assert_close(found / scale, wanted / scale, rtol=0, atol=1e-6 * (9 + kappa))
+
+
+def test_gradients_only_where_needed_and_again():
+    z, own, v, labels = _data()
+    z.requires_grad_(), v.requires_grad_()
+    loss = pixel_segment_contrast(z, own, v, labels)
+    both = torch.autograd.grad(loss, (z, v), retain_graph=True)
+    for found, wanted in zip(torch.autograd.grad(65536 * loss, (z, v)), both, strict=True):
+        torch.testing.assert_close(found, 65536 * wanted)
+    (of_z,) = torch.autograd.grad(pixel_segment_contrast(z, own, v.detach(), labels), z)
+    (of_v,) = torch.autograd.grad(pixel_segment_contrast(z.detach(), own, v, labels), v)
+    torch.testing.assert_close((of_z, of_v), both, rtol=0, atol=0)
+    with torch.no_grad():
+        value = pixel_segment_contrast(z, own, v, labels)
+    assert value == loss and not value.requires_grad
 
 
 @pytest.mark.parametrize('exclude_self', [True, False])
