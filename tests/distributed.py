@@ -30,7 +30,9 @@ def run_processes(function, world_size: int, *args):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workers = [
-            context.Process(target=_work, args=(function, rank, world_size, port, folder, args, env))
+            context.Process(
+                target=_work, args=(function, rank, world_size, port, folder, args, env)
+            )
             for rank in range(world_size)
         ]
         for worker in workers:

@@ -165,7 +165,9 @@ def test_what_is_wrong_is_named(storage, monkeypatch):
         build(f'tar+{URL}/c', **TARRED).full_init()
 
 
-@pytest.mark.parametrize(('protocol', 'package'), [('s3', 's3fs'), ('gs', 'gcsfs'), ('az', 'adlfs')])
+@pytest.mark.parametrize(
+    ('protocol', 'package'), [('s3', 's3fs'), ('gs', 'gcsfs'), ('az', 'adlfs')]
+)
 def test_a_missing_package_is_named(monkeypatch, protocol, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=rf"'{protocol}://b' .*{package}.*langseg\[cloud\]"):
