@@ -1,6 +1,6 @@
 """Tars in object stores on this machine.
 
-S3 needs ``pip install s3fs 'moto[server]'``, Google Cloud ``pip install gcsfs gcp-storage-emulator``.
+S3 needs ``pip install s3fs 'moto[server]'``; gs needs ``pip install gcsfs gcp-storage-emulator``.
 """
 
 import itertools
