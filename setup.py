@@ -81,8 +81,8 @@ EXTRAS = {
         'setuptools>=70.1',  # builds wheels without another package
         'threadpoolctl>=3.1',
     ],
-    # Tars in remote storage, here S3; other services need another package of fsspec's.
-    'cloud': ['fsspec>=2024.2', 's3fs>=2024.2'],
+    # Tars in remote storage: S3 and Google Cloud; other services need another package of fsspec's.
+    'cloud': ['fsspec>=2024.2', 'gcsfs>=2024.2', 's3fs>=2024.2'],
     # The maintained fork of imagecorruptions, which fails with numpy 2 and current scikit-image.
     'corruptions': ['imagecorruptions-imaug>=1.1.4,<2'],
     'docs': ['furo>=2025.7', 'myst-nb>=1.3', 'sphinx>=8.1'],

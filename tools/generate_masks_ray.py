@@ -10,6 +10,8 @@ Interrupted runs resume, also with the other tool. docs/masks.md explains what a
 
 import argparse
 import os
+import re
+import socket
 
 from mmseg_langseg.apis.command_line import command_parser, positive_int, run_command
 from mmseg_langseg.apis.generation_options import add_generation_options, chosen_generator
@@ -18,6 +20,8 @@ from mmseg_langseg.masks.runs import generate_masks_on_ray
 
 # The other generators do not use a GPU.
 ON_GPU = ('dino', 'sam')
+PATIENCE = 10
+"""Seconds to wait for the address of a cluster to answer."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -39,8 +43,23 @@ def connect() -> dict[str, float]:
         import ray
     except ImportError as error:
         raise ImportError("Ray is not installed: pip install 'mmseg_langseg[ray]'") from error
+    check_address(os.environ.get('RAY_ADDRESS', ''))
     ray.init(include_dashboard=False, log_to_driver=False, logging_level='error')
     return ray.cluster_resources()
+
+
+def check_address(address: str) -> None:
+    """Raise ``ConnectionError`` if a cluster does not answer: Ray would try for minutes."""
+    match = re.fullmatch(r'(?:ray://)?\[?([^/]+?)\]?:(\d{1,5})', address)
+    if match is None:
+        return
+    try:
+        socket.create_connection((match[1], int(match[2])), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(
+            f"no Ray cluster answers at RAY_ADDRESS='{address}' ({error}); start one there with "
+            "'ray start --head', or unset RAY_ADDRESS to use this machine alone"
+        ) from error
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -83,7 +83,7 @@ def adapt(
     cfg = training_config(model, vocabulary, iterations, batch_size, cfg_options)
     _check_folders(folder, out)
     settings = _settings(folder, vocabulary, model, masks, held_out, cfg_options, cfg)
-    with training_lock(out):
+    with training_lock(out, option='--out'):
         found, held, trained = _photos(folder, masks, out, held_out, settings, progress)
         for name, reason in found.unusable:
             say(f'left out: {name}: {reason}')

@@ -2,6 +2,8 @@
 
 import gc
 import multiprocessing
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +87,14 @@ def check_checkpoint(path: str) -> str:
 
 
 def _use_cpu_processes(cfg: Config) -> None:
-    """Set up distributed CPU processes of ``torchrun``; MMEngine's own setup needs a GPU.
+    """Set up distributed CPU processes of ``torchrun`` or Slurm; MMEngine's own setup needs a GPU.
 
     MMEngine selects a CUDA device for each process and passes ``device_ids`` to its default
     wrapper; torch rejects both without a GPU.
     """
     if not is_distributed():
+        if cfg.launcher == 'slurm':
+            _set_torchrun_variables()
         torch_dist.init_process_group(backend='gloo')
     cfg.env_cfg.dist_cfg = dict(backend='gloo')
     cfg.model_wrapper_cfg = dict(
@@ -101,12 +105,24 @@ def _use_cpu_processes(cfg: Config) -> None:
     )
 
 
+def _set_torchrun_variables() -> None:
+    """Set the environment variables of ``torchrun`` from those of ``srun``, as MMEngine does."""
+    names = dict(RANK='SLURM_PROCID', WORLD_SIZE='SLURM_NTASKS', LOCAL_RANK='SLURM_LOCALID')
+    os.environ.update({name: os.environ[slurm] for name, slurm in names.items()})
+    os.environ.setdefault('MASTER_PORT', '29500')
+    if 'MASTER_ADDR' not in os.environ:
+        command = ['scontrol', 'show', 'hostnames', os.environ['SLURM_JOB_NODELIST']]
+        hosts = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        os.environ['MASTER_ADDR'] = hosts.split()[0]
+
+
 def launch_runner(cfg: Config) -> Runner:
     """Build the Runner of a config for a CPU, one GPU or several GPUs.
 
     The checkpoint of the config must fit the model, see ``CheckpointFitHook``.
     """
-    if cfg.launcher == 'pytorch' and get_device() == 'cpu' and 'model_wrapper_cfg' not in cfg:
+    on_cpus = cfg.launcher in ('pytorch', 'slurm') and get_device() == 'cpu'
+    if on_cpus and 'model_wrapper_cfg' not in cfg:
         _use_cpu_processes(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else CommandRunner.from_cfg(cfg)
     if not any(isinstance(hook, CheckpointFitHook) for hook in runner.hooks):

@@ -37,7 +37,9 @@ def run_lock(cfg: Config) -> Iterator[None]:
 
 
 @contextmanager
-def training_lock(folder: str | os.PathLike, launcher: str = 'none') -> Iterator[None]:
+def training_lock(
+    folder: str | os.PathLike, launcher: str = 'none', option: str = '--work-dir'
+) -> Iterator[None]:
     """Lock a folder for one training; two would remove each other's checkpoints.
 
     The operating system releases the lock whenever its process ends. In a distributed training,
@@ -46,6 +48,7 @@ def training_lock(folder: str | os.PathLike, launcher: str = 'none') -> Iterator
     Args:
         folder: Work folder or checkpoint folder; created if needed.
         launcher: How the processes were started, see :func:`run_training`.
+        option: Option of the command that sets the folder, for the message.
 
     Raises:
         RuntimeError: Another training uses the folder; the message names its process.
@@ -62,7 +65,7 @@ def training_lock(folder: str | os.PathLike, launcher: str = 'none') -> Iterator
     except Timeout:
         raise RuntimeError(
             f"Another training uses the folder '{folder}': {_read(owner)}. Wait until it ends, "
-            'stop it, or choose a work folder of another name with --work-dir.'
+            f'stop it, or choose a folder of another name with {option}.'
         ) from None
     except (NotImplementedError, OSError) as error:
         # Some cluster file systems are mounted without locks.

@@ -22,6 +22,7 @@ from mmseg_langseg.fileio import (
     FeatureFileError,
     MaskFileError,
     RemoteTarBackend,
+    check_url,
     contained_path,
 )
 
@@ -68,8 +69,8 @@ class UnlabeledMaskDataset(BaseSegDataset):
         FeatureFileError: The same for feature files.
         BadFileError: Images with the same stem would share a file (with 'stop'), or a tar is
             damaged.
-        ValueError: There is no image to use, the list contains a path outside the image folder, or
-            ``on_bad_file`` is unknown.
+        ValueError: There is no image to use, the list contains a path outside the image folder, a
+            URL has a scheme that cannot be read, or ``on_bad_file`` is unknown.
     """
 
     def __init__(
@@ -90,9 +91,13 @@ class UnlabeledMaskDataset(BaseSegDataset):
         self._bad = torch.zeros(0, dtype=torch.bool)
         self._num_unpaired = 0
         suffixes = (img_suffix,) if isinstance(img_suffix, str) else img_suffix
+        data_prefix = data_prefix or dict(img_path='images', mask_path='masks')
+        if 'backend' not in (kwargs.get('backend_args') or {}):
+            for path in (data_root, ann_file, *data_prefix.values()):
+                check_url(path or '')
         super().__init__(
             data_root=data_root,
-            data_prefix=data_prefix or dict(img_path='images', mask_path='masks'),
+            data_prefix=data_prefix,
             ann_file=ann_file,
             img_suffix=tuple(suffix.lower() for suffix in suffixes),
             **kwargs,

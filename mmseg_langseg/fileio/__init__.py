@@ -1,5 +1,6 @@
 """Safe file input and output: images, tar archives, JSON, checkpoints and atomic writes."""
 
+from .check_url import check_url
 from .contained_path import contained_path
 from .errors import (
     BadFileError,
@@ -40,6 +41,7 @@ __all__ = [
     'check_no_overwrite',
     'check_not_input',
     'check_size',
+    'check_url',
     'contained_path',
     'decode_image',
     'host_obstacle',

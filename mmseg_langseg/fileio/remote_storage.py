@@ -11,6 +11,12 @@ from .errors import BadFileError, StorageError
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+PROTOCOLS = (
+    *('abfs', 'adl', 'az', 'gcs', 'gs', 'hdfs', 'hf', 'http', 'https', 'memory', 'oci', 'oss'),
+    *('s3', 's3a', 'sftp', 'smb', 'ssh', 'tos', 'webdav', 'webhdfs'),
+)
+"""Protocols of fsspec that can read ranges."""
+
 
 def file_system(url: str) -> AbstractFileSystem:
     """Return fsspec's file system of a URL.
@@ -31,7 +37,7 @@ def file_system(url: str) -> AbstractFileSystem:
     except ImportError as error:
         raise ImportError(
             f"reading '{url}' needs another package ({error}); pip install 'mmseg_langseg[cloud]' "
-            'installs the one for s3://'
+            'installs those for s3:// and gs://'
         ) from error
 
 

@@ -7,20 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from mmengine.fileio import register_backend
 
-from .remote_storage import file_system, storage_errors
+from .remote_storage import PROTOCOLS, file_system, storage_errors
 from .remote_tar_index import RemoteTarIndex
 from .tar_backend import TarBackend
 
-_PROTOCOLS = (
-    *('abfs', 'adl', 'az', 'gcs', 'gs', 'hdfs', 'hf', 'http', 'https', 'memory', 'oci', 'oss'),
-    *('s3', 's3a', 'sftp', 'smb', 'ssh', 'tos', 'webdav', 'webhdfs'),
-)
 _START = 'tar+'
 _GAP = 2**16
 """Bytes between two files up to which one request reads both."""
 
 
-@register_backend('remote_tar', prefixes=[_START + protocol for protocol in _PROTOCOLS])
+@register_backend('remote_tar', prefixes=[_START + protocol for protocol in PROTOCOLS])
 class RemoteTarBackend(TarBackend):
     """MMEngine file backend that reads files from uncompressed tars in a remote storage.
 

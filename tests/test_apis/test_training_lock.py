@@ -49,6 +49,8 @@ def test_a_second_training_ends_with_the_first_ones_process(hold, tiny_config, t
     with pytest.raises(RuntimeError, match=rf'work.*process {holder.pid} on .*--work-dir'):
         run_training(tiny_config, str(work))
     assert {path.name for path in work.iterdir()} == {'.training.lock', '.training.owner'}
+    with pytest.raises(RuntimeError, match='name with --out'), training_lock(work, option='--out'):
+        pass
     with training_lock(tmp_path / 'other'):
         pass
 

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 from fsspec.implementations.memory import MemoryFileSystem
+from mmengine.fileio import LocalBackend
+from mmengine.fileio.backends import prefix_to_backends
 
-from mmseg_langseg.datasets import ShardShuffleSampler
+from mmseg_langseg.datasets import ShardShuffleSampler, UnlabeledMaskDataset
 from mmseg_langseg.fileio import (
     BadFileError,
     RemoteTarBackend,
     RemoteTarIndex,
     StorageError,
     TarIndex,
+    check_url,
 )
 from tests.test_datasets.test_unlabeled_mask_dataset import build, write_sample
 from tests.test_fileio.test_tar_index import FILES, write_tar
@@ -160,6 +163,35 @@ def test_what_is_wrong_is_named(storage, monkeypatch):
         index.read('1.jpg')
     with pytest.raises(FileNotFoundError, match=f'folder tar[+]{URL}/c/? does not exist'):
         build(f'tar+{URL}/c', **TARRED).full_init()
-    monkeypatch.setitem(sys.modules, 'gcsfs', None)
-    with pytest.raises(ImportError, match=r"reading 'gs://b' .*mmseg_langseg\[cloud\]"):
-        build('tar+gs://b', **TARRED).full_init()
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'package'), [('s3', 's3fs'), ('gs', 'gcsfs'), ('az', 'adlfs')]
+)
+def test_a_missing_package_is_named(monkeypatch, protocol, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"'{protocol}://b' .*{package}.*langseg\[cloud\]"):
+        build(f'tar+{protocol}://b', **TARRED).full_init()
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(data_root='s3://b'), r"'s3://b' cannot be read; .*'tar\+s3://b' reads files"),
+        (dict(data_root='https://host/b'), r"'tar\+https://host/b' reads files"),
+        (dict(data_prefix=dict(img_path='gs://b/a')), r"'tar\+gs://b/a' reads files"),
+        (dict(data_root='tar+foo://b'), r"scheme 'tar\+foo'; expected .* gs, .*langseg\[cloud\]"),
+        (dict(data_root='tar://b', ann_file='foo://b/list.txt'), r"'foo://b/list.txt' has the"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_named_with_one_that_can(settings, message):
+    with pytest.raises(ValueError, match=message):
+        UnlabeledMaskDataset(**settings)
+
+
+def test_other_backends_of_mmengine_are_left_alone(tmp_path, monkeypatch):
+    write_sample(tmp_path, '1')
+    monkeypatch.setitem(prefix_to_backends, 'own', LocalBackend)
+    check_url('own://b')
+    check_url('cluster:own://b')
+    assert len(build(tmp_path, backend_args=dict(backend='local'))) == 1

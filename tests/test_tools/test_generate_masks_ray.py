@@ -1,0 +1,23 @@
+"""The runs themselves are tested in ``test_masks/test_runs/test_ray_generation.py``."""
+
+import socket
+
+import pytest
+
+from tests.test_tools.test_train_and_test import free_port, tool
+
+
+@pytest.mark.parametrize('start', ['127.0.0.1', 'ray://127.0.0.1', '[::1]'])
+def test_an_address_without_a_cluster_ends_the_command(start):
+    address = f'{start}:{free_port()}'
+    with pytest.raises(ConnectionError, match="no Ray cluster answers at RAY_ADDRESS='") as error:
+        tool('generate_masks_ray').check_address(address)
+    assert address in str(error.value)
+
+
+def test_addresses_that_answer_or_that_ray_resolves_are_left_to_it():
+    check = tool('generate_masks_ray').check_address
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        check(f'127.0.0.1:{server.getsockname()[1]}')
+    for address in ('', 'auto', 'local'):
+        check(address)
