@@ -49,8 +49,9 @@ class MomentumTeacher(BaseAveragedModel):
 
     def avg_func(self, averaged_param: Tensor, source_param: Tensor, steps: int) -> None:
         """Updates one parameter in place."""
-        if torch.equal(averaged_param, source_param):
-            return  # most parameters: those that are not trained
+        # Most parameters are not trained. On other devices the comparison would wait for them.
+        if averaged_param.device.type == 'cpu' and torch.equal(averaged_param, source_param):
+            return
         equal = averaged_param == source_param
         averaged_param.mul_(self.momentum).add_(source_param * (1 - self.momentum))
         torch.where(equal, source_param, averaged_param, out=averaged_param)
