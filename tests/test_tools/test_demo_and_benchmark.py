@@ -143,7 +143,8 @@ def test_benchmark_of_a_config(benchmark_module):
     options = ['--cfg-options', 'model.decode_head.decoder_channels=4,4']
     args = benchmark_module.parse_args([*common, *sizes, *options])
     assert args.what == ['train', 'test']
-    for what, name in [('train', 'training step'), ('test', 'inference')]:
+    names = [('train', 'training step'), ('test', 'inference'), ('tower', 'image tower')]
+    for what, name in names:
         assert 'random weights' in benchmark_module.protocol(what, args)
         figures = benchmark_module.run_one(what, name, args)
         row = benchmark_module.format_row(name, figures)

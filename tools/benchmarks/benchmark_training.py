@@ -104,6 +104,22 @@ def measure_training(args: argparse.Namespace) -> dict[str, float]:
     )
 
 
+def measure_tower(args: argparse.Namespace) -> dict[str, float]:
+    """Measure forward and backward pass of the image tower, in the precision of the training."""
+    cfg = load_config(args.config, cfg_options=args.cfg_options)
+    model = build_model(cfg, args.device).train()
+    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    images = torch.randn(args.batch_size, 3, *args.image_size, device=args.device)
+
+    def step() -> None:
+        optim_wrapper.zero_grad()
+        with optim_wrapper.optim_context(model):
+            features = model.backbone(images)[-1]
+        features.float().square().mean().backward()
+
+    return measure(step, args.batch_size, args.steps, args.device)
+
+
 def measure_inference(args: argparse.Namespace) -> dict[str, float]:
     """Measure uint8 images to label maps of the same size, without encoding class names."""
     cfg = load_config(args.config, cfg_options=args.cfg_options)
@@ -122,6 +138,7 @@ def measure_inference(args: argparse.Namespace) -> dict[str, float]:
 MEASUREMENTS: dict[str, dict[str, Callable[[argparse.Namespace], dict[str, float]]]] = {
     'train': {'training step': measure_training},
     'test': {'inference': measure_inference},
+    'tower': {'image tower': measure_tower},
     'pooling': {
         'upsampled features': lambda args: measure_pooling(args, transposed=False),
         'transposed operator': lambda args: measure_pooling(args, transposed=True),
@@ -142,7 +159,7 @@ MEASUREMENTS: dict[str, dict[str, Callable[[argparse.Namespace], dict[str, float
         for way in ('all logits', 'bounded')
     },
 }
-NEED_CONFIG = {'train', 'test'}
+NEED_CONFIG = {'train', 'test', 'tower'}
 
 
 def run_one(what: str, name: str, args: argparse.Namespace) -> dict[str, float]:
@@ -179,6 +196,8 @@ def protocol(what: str, args: argparse.Namespace) -> str:
             f'{args.channels} channels, 64x64 features or windows of 336 with stride 112 (ViT/16), '
             f'mean of {args.steps} steps after {WARM_UP}'
         )
+    if what == 'tower':
+        return f'random weights, images of {images}, forward and backward pass, {batch}'
     if what == 'train':
         parts = f'{masks} (PixelCLIP) or {args.regions} regions (CLIP-S4)'
         return f'random weights, two views of {images}, {parts}, {batch}'
