@@ -14,8 +14,8 @@ class MaskDecoder(nn.Module):
     code, so its checkpoints load: 118,145 parameters with the default widths.
 
     Layers with no nonlinearity between them are computed as a single transposed convolution, whose
-    kernel is composed of theirs in every forward pass. The result is the same up to rounding, in a
-    third less time; it also holds at the borders, where the layers pad with zeros.
+    kernel is composed of theirs. The result is the same up to rounding, in a third less time; it
+    also holds at the borders, where the layers pad with zeros.
 
     Args:
         channels: Widths of the two stages, each a multiple of 16 or smaller than 16.
@@ -33,40 +33,52 @@ class MaskDecoder(nn.Module):
         # For many small maps with few channels this layout takes a third less time.
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Decodes ``(B, K, h, w)`` similarity maps to logits ``(B, K, 4h, 4w)``."""
-        batch, clusters = maps.shape[:2]
-        x = self._first_stage(maps.flatten(0, 1)[:, None])
-        x = self._second_stage(self.conv1(x))
-        return self.proj(self.conv2(x))[:, 0].unflatten(0, (batch, clusters))
+    def forward(self, maps: Tensor, kernels: tuple[Tensor, ...] | None = None) -> Tensor:
+        """Decodes maps.
 
-    def _first_stage(self, x: Tensor) -> Tensor:
-        """Computes conv0, up1 and the first convolution of conv1: (N, 1, h, w) to twice the size.
+        Args:
+            maps: ``(B, K, h, w)`` similarities.
+            kernels: Those of :meth:`kernels`, to decode maps of a batch in parts.
 
-        Each cell is what conv0 reads there: 3x3 values, and a one for the biases.
+        Returns:
+            Logits ``(B, K, 4h, 4w)``.
         """
+        first, second, bias = kernels or self.kernels(*maps.shape[2:])
+        x = maps.flatten(0, 1)[:, None]
+        # What conv0 reads at each place: 3x3 values, and a one for the biases.
         cells = F.unfold(x, 3, padding=1).unflatten(2, x.shape[2:])
         cells = torch.cat([cells, torch.ones_like(x)], 1)
-        with torch.autocast(x.device.type, enabled=False):
+        cells = cells.contiguous(memory_format=torch.channels_last)
+        x = self.conv1(F.conv_transpose2d(cells, first, stride=2, padding=1))
+        x = F.conv_transpose2d(x, second, stride=2, padding=1)
+        x = self.conv2(x.add_(bias.to(x.dtype)))
+        return self.proj(x)[:, 0].unflatten(0, maps.shape[:2])
+
+    def kernels(self, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Composes the layers before the first nonlinearity of ``conv1`` and of ``conv2``.
+
+        Args:
+            height: h of the maps.
+            width: w of the maps.
+
+        Returns:
+            Kernel ``(10, C, 4, 4)`` of conv0, up1 and a convolution, kernel ``(C, D, 4, 4)`` of up2
+            and a convolution, and the bias of the latter ``(1, D, 4h, 4w)``, in float32.
+        """
+        with torch.autocast(self.proj.weight.device.type, enabled=False):
             conv = self.conv1.first.weight
             read = torch.cat([self.conv0.weight.flatten(1), self.conv0.bias[:, None]], 1)
-            kernel = torch.einsum('ci,cokl->iokl', read, _composed(self.up1.weight, conv))
+            first = torch.einsum('ci,cokl->iokl', read, _composed(self.up1.weight, conv))
             bias = _composed(self.up1.bias[None, :, None, None].expand(-1, -1, 2, 2), conv)
-            kernel = torch.cat([kernel[:-1], kernel[-1:] + bias])
-        cells = cells.contiguous(memory_format=torch.channels_last)
-        return F.conv_transpose2d(cells, kernel, stride=2, padding=1)
-
-    def _second_stage(self, x: Tensor) -> Tensor:
-        """Computes up2 and the first convolution of conv2: (N, C, h, w) to twice the size."""
-        with torch.autocast(x.device.type, enabled=False):
+            first = torch.cat([first[:-1], first[-1:] + bias])
             conv = self.conv2.first.weight
-            kernel = _composed(self.up2.weight, conv)
-            size = (2 * x.shape[2], 2 * x.shape[3])
-            bias = F.conv2d(
-                self.up2.bias[None, :, None, None].expand(1, -1, *size), conv, padding=1
-            )
-        x = F.conv_transpose2d(x, kernel, stride=2, padding=1)
-        return x.add_(bias.to(x.dtype))
+            bias = self.up2.bias[None, :, None, None].expand(-1, -1, 4 * height, 4 * width)
+            return first, _composed(self.up2.weight, conv), F.conv2d(bias, conv, padding=1)
+
+    def other_parameters(self) -> list[nn.Parameter]:
+        """Returns the parameters that :meth:`kernels` does not depend on."""
+        parts = [*self.conv1.double_conv[1:], *self.conv2.double_conv[1:], self.proj]
+        return [parameter for part in parts for parameter in part.parameters()]
 
 
 class _DoubleConv(nn.Module):

@@ -14,10 +14,10 @@ from mmseg_langseg.models.utils.mask_pooling import PART
 from .language_head import LanguageHead
 from .mask_decoder import MaskDecoder
 
-# Maps that are decoded at a time. On a CPU few, so that they stay in its cache: 256 maps of 20x20
-# take half the time of all at once. Other devices need more work at a time.
-_MAPS = {'cpu': 16}
-_MAPS_ON_DEVICE = 256
+# Cells of maps that are decoded at a time. On a CPU few, so that they stay in its cache: 256 maps
+# of 20x20 take half the time of all at once. Other devices need more work at a time.
+_CELLS = {'cpu': 6400}
+_CELLS_ON_DEVICE = 102400
 
 
 @MODELS.register_module()
@@ -124,20 +124,23 @@ class PixelCLIPHead(LanguageHead):
             rows: ``(N,)`` int64, the map that each mask belongs to.
             covered: ``(B, H, W)`` bool.
         """
-        size = _MAPS.get(maps.device.type, _MAPS_ON_DEVICE)
+        cells = _CELLS.get(maps.device.type, _CELLS_ON_DEVICE)
+        size = max(1, cells // maps[0].numel()) if len(maps) else 1
         rows, order = rows.sort()
         masks = masks[order]
         first = torch.arange(0, len(maps) + size, size, device=rows.device)
         first = torch.searchsorted(rows, first).tolist()
+        kernels = self.mask_decoder.kernels(*maps.shape[-2:])
 
         def part_loss(some: Tensor, part: slice) -> Tensor:
-            logits = self.mask_decoder(some[:, None]).float()
+            logits = self.mask_decoder(some[:, None], kernels).float()
             logits = F.interpolate(logits, masks.shape[-2:], mode='bilinear', align_corners=False)
             own = slice(*first[part.start // size :][:2])
             targets = union_of_masks(masks[own], rows[own] - part.start, len(some))
             return self.loss_mask.total(logits[:, 0], targets, covered[images[part]])
 
-        total = sum_in_parts(part_loss, maps, list(self.mask_decoder.parameters()), size)
+        parameters = [*kernels, *self.mask_decoder.other_parameters()]
+        total = sum_in_parts(part_loss, maps, parameters, size)
         return self.loss_mask.mean(total, covered.flatten(1).sum(1)[images].sum())
 
     @torch.no_grad()

@@ -45,3 +45,7 @@ def test_composed_kernels_equal_the_layers(size):
     torch.testing.assert_close(result, expected)
     gradients = torch.autograd.grad((result * weight).sum(), inputs)
     torch.testing.assert_close(gradients, torch.autograd.grad((expected * weight).sum(), inputs))
+    assert torch.equal(decoder(maps, decoder.kernels(*size)), result)
+    composed = {'conv0', 'up1', 'conv1.double_conv.0', 'up2', 'conv2.double_conv.0'}
+    others = [p for n, p in decoder.named_parameters() if n.rpartition('.')[0] not in composed]
+    assert list(map(id, decoder.other_parameters())) == list(map(id, others))
