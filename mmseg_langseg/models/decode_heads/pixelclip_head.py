@@ -125,7 +125,7 @@ class PixelCLIPHead(LanguageHead):
             covered: ``(B, H, W)`` bool.
         """
         cells = _CELLS.get(maps.device.type, _CELLS_ON_DEVICE)
-        size = max(1, cells // maps[0].numel()) if len(maps) else 1
+        size = max(1, cells // maps.shape[1:].numel())
         rows, order = rows.sort()
         masks = masks[order]
         first = torch.arange(0, len(maps) + size, size, device=rows.device)

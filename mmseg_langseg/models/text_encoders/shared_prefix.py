@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock, TextTransformer
 from torch import Tensor, nn
 
+from ..backbones.blocks import OpenCLIPBlock
+
 
 def can_share_prefix(text: nn.Module) -> bool:
     """Return whether :func:`encode_shared` supports a text tower: causal, read at its end."""
@@ -39,15 +41,15 @@ def encode_shared(text: TextTransformer, ids: Tensor, start: int, prompts: Tenso
         tokens = torch.cat(parts, 1) + text.positional_embedding[: len(ids)]
         shared, own = tokens[:1, :start].detach(), tokens[:, start:]
         seen = torch.ones(own.shape[1], len(ids), dtype=torch.bool, device=own.device).tril(start)
-        *blocks, last = text.transformer.resblocks
+        *blocks, last = map(OpenCLIPBlock, text.transformer.resblocks)
         for block in blocks:
             with torch.no_grad():
-                queries, *memory = _heads(block, shared)
+                queries, *memory = block.all_heads(shared)
                 attended = F.scaled_dot_product_attention(queries, *memory, is_causal=True)
-                shared = _finish(block, shared, attended)
+                shared = block.finish(shared, attended)
             own = _attend(block, own, memory, seen, len(ids) - start)
         with torch.no_grad():
-            memory = _heads(last, shared)[1:]
+            memory = last.all_heads(shared)[1:]
         pooled = text.ln_final(_attend(last, own, memory, seen, 1))[:, 0]
         if text.text_projection is None:
             return pooled
@@ -57,7 +59,7 @@ def encode_shared(text: TextTransformer, ids: Tensor, start: int, prompts: Tenso
 
 
 def _attend(
-    block: ResidualAttentionBlock, tokens: Tensor, memory: list[Tensor], seen: Tensor, count: int
+    block: OpenCLIPBlock, tokens: Tensor, memory: list[Tensor], seen: Tensor, count: int
 ) -> Tensor:
     """Compute the output of a block for the last tokens.
 
@@ -68,7 +70,7 @@ def _attend(
         seen: ``(n, start + n)`` bool, what each token attends to.
         count: Number of tokens to compute.
     """
-    queries, *own = _heads(block, tokens)
+    queries, *own = block.all_heads(tokens)
     keys, values = (
         torch.cat([first.expand(len(tokens), -1, -1, -1), rest], 2)
         for first, rest in zip(memory, own, strict=True)
@@ -76,17 +78,4 @@ def _attend(
     attended = F.scaled_dot_product_attention(
         queries[:, :, -count:], keys, values, attn_mask=seen[-count:]
     )
-    return _finish(block, tokens[:, -count:], attended)
-
-
-def _heads(block: ResidualAttentionBlock, tokens: Tensor) -> tuple[Tensor, ...]:
-    """Return queries, keys and values, ``(K, heads, n, C / heads)`` each."""
-    attention = block.attn
-    projected = F.linear(block.ln_1(tokens), attention.in_proj_weight, attention.in_proj_bias)
-    return projected.unflatten(2, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind()
-
-
-def _finish(block: ResidualAttentionBlock, tokens: Tensor, attended: Tensor) -> Tensor:
-    """Apply output projection and MLP with their residuals."""
-    tokens = tokens + block.ls_1(block.attn.out_proj(attended.transpose(1, 2).flatten(2)))
-    return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
+    return block.finish(tokens[:, -count:], attended)

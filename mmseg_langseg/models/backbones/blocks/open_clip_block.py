@@ -25,16 +25,30 @@ class OpenCLIPBlock(AttentionBlock):
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Run the block as trained, ``(B, N, C) -> (B, N, C)``."""
-        attention = self.block.attn
-        if not isinstance(attention, nn.MultiheadAttention):
+        if not isinstance(self.block.attn, nn.MultiheadAttention):
             return self.block(tokens)
-        # nn.MultiheadAttention transposes its input, and then projects it row by row on a CPU.
+        attended = F.scaled_dot_product_attention(*self.all_heads(tokens))
+        return self.finish(tokens, attended)
+
+    def finish(self, tokens: Tensor, attended: Tensor) -> Tensor:
+        """Return the output ``(B, N, C)``.
+
+        Args:
+            tokens: Input of the block ``(B, N, C)``.
+            attended: Attended values of each head ``(B, heads, N, C / heads)``.
+        """
+        return self.add_mlp(tokens + self.project(attended.transpose(1, 2).flatten(2)))
+
+    def all_heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values ``(B, heads, N, C / heads)`` in one product.
+
+        nn.MultiheadAttention transposes its input, and then projects it row by row on a CPU.
+        """
+        attention = self.block.attn
         projected = F.linear(
             self.block.ln_1(tokens), attention.in_proj_weight, attention.in_proj_bias
         )
-        heads = projected.unflatten(2, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(*heads.unbind())
-        return self.add_mlp(tokens + self.project(attended.transpose(1, 2).flatten(2)))
+        return projected.unflatten(2, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind()
 
     def heads(self, tokens: Tensor, names: str = 'qkv') -> dict[str, Tensor]:
         """Return queries, keys and values, see :class:`AttentionBlock`."""
