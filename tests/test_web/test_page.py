@@ -274,10 +274,12 @@ def test_page_in_a_browser(browser, tmp_path):
     photo, other_photo = save_scene(203, tmp_path), save_scene(109, tmp_path)
     with serving(tmp_path) as address:
         visitor, other = Visitor(browser, address), Visitor(browser, address)
+        # Before the uploads, as Gradio resets sliders within a few frames after they appear.
+        other.tab.click('#rejection button')
+        other.tab.wait_for_selector('#threshold')
         visitor.upload(photo)
         other.upload(other_photo)
         visitor.start(TEXTS)
-        other.tab.click('#rejection button')
         other.tab.fill('#threshold input[type=number]', '0.4')
         other.start('ring; heart; waves')
         assert visitor.wait_for_status('found') == '4 of 4 classes found.'
