@@ -22,6 +22,10 @@ from mmseg_langseg.masks.runs import generate_masks_on_ray
 ON_GPU = ('dino', 'sam')
 PATIENCE = 10
 """Seconds to wait for the address of a cluster to answer."""
+TOKEN_ADVICE = (
+    'if the cluster uses token authentication, set RAY_AUTH_MODE=token and have its token in '
+    '~/.ray/auth_token or RAY_AUTH_TOKEN'
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -44,7 +48,10 @@ def connect() -> dict[str, float]:
     except ImportError as error:
         raise ImportError("Ray is not installed: pip install 'mmseg_langseg[ray]'") from error
     check_address(os.environ.get('RAY_ADDRESS', ''))
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level='error')
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level='error')
+    except ConnectionError as error:
+        raise ConnectionError(f'{error}; {TOKEN_ADVICE}') from error
     return ray.cluster_resources()
 
 

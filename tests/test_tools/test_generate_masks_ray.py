@@ -1,6 +1,8 @@
 """The runs themselves are tested in ``test_masks/test_runs/test_ray_generation.py``."""
 
 import socket
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,3 +23,13 @@ def test_addresses_that_answer_or_that_ray_resolves_are_left_to_it():
         check(f'127.0.0.1:{server.getsockname()[1]}')
     for address in ('', 'auto', 'local'):
         check(address)
+
+
+def test_a_cluster_that_refuses_the_connection_may_need_a_token(monkeypatch):
+    def init(**kwargs):
+        raise ConnectionError('Failed to connect to Ray cluster at 10.0.0.1:6379')
+
+    monkeypatch.setitem(sys.modules, 'ray', SimpleNamespace(init=init))
+    monkeypatch.delenv('RAY_ADDRESS', raising=False)
+    with pytest.raises(ConnectionError, match=r'10\.0\.0\.1:6379; .*set RAY_AUTH_MODE=token'):
+        tool('generate_masks_ray').connect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from .mask_run import MaskRun
 from .mask_worker import MaskWorker, read_images
 from .shard_report import ShardReport
 
-# Times that images are given to a new worker after theirs has died.
+# Times that images are given to another worker after theirs has died.
 _RETRIES = 2
 # One batch waits while another one is processed, so that no worker waits for this process.
 _BATCHES_PER_WORKER = 2
@@ -33,9 +34,10 @@ def generate_masks_on_ray(
 ) -> ShardReport:
     """Generate the files of :func:`generate_masks` with workers on the connected Ray cluster.
 
-    Actors read the images and call :class:`MaskWorker`; one that dies is replaced, and its images
-    are processed again. This process writes the files and the manifest, which are
-    byte-identical to those of :func:`generate_masks`, and resumes in the same way.
+    Actors read the images and call :class:`MaskWorker`. One that dies, alone or with its machine, is
+    replaced, and the next free actor processes its images again. This process writes the files and
+    the manifest, which are byte-identical to those of :func:`generate_masks`, and resumes in the
+    same way.
 
     Args:
         source: The images; every machine needs them under the same path.
@@ -86,58 +88,95 @@ class _Pool:
         self.ray = ray
         tar = source.archive is not None
         place = Path(source.archive.name) if tar else source.root
-        actor = ray.remote(
-            num_cpus=1, num_gpus=gpus_per_worker, max_restarts=-1, max_task_retries=_RETRIES
-        )(_Actor)
-        arguments = os.getcwd(), place, tar, build, file_format
-        self.actors = [actor.remote(*arguments) for _ in range(workers)]
-        self.starting: dict[Any, Any] = {}
+        # Ray itself repeats calls only on the same actor, which may find no room again, for example
+        # if its machine is gone.
+        actor = ray.remote(num_cpus=1, num_gpus=gpus_per_worker, max_restarts=0)(_Actor)
+        self.new_actor = functools.partial(
+            actor.remote, os.getcwd(), place, tar, build, file_format
+        )
+        self.actors: dict[int, Any] = {}
+        self.started: set[int] = set()
+        # Number of the actor and its batch; None: it starts. The oldest calls are the first.
+        self.calls: dict[Any, tuple[int, list[str] | None]] = {}
+        self.waiting: list[list[str]] = []
+        # By the first image of a batch, or by the number of an actor that starts.
+        self.deaths: Counter[str | int] = Counter()
+        for number in range(workers):
+            self._start(number)
 
     def start(self) -> tuple[dict[str, Any], tuple[str, ...], int]:
         """Wait for the first actor; return settings, packages and batch size of its generator."""
-        self.starting = {actor.describe.remote(): actor for actor in self.actors}
-        return self._get(self._wait(self.starting), 'building the mask generator')
+        return next(self._results())[1]
 
     def compute(self, names: list[str], batch_size: int) -> Iterator[list[dict[str, Any]]]:
         """Yield the rows of each batch as soon as they are ready."""
         batches = [names[first : first + batch_size] for first in range(0, len(names), batch_size)]
-        batches.reverse()
-        running: dict[Any, tuple[Any, list[str]]] = {}
-        while batches or running:
-            ready = self._wait({**running, **self.starting})
-            if ready in self.starting:
-                actor = self.starting.pop(ready)
-                self._get(ready, 'building the mask generator')
-                rows, room = None, _BATCHES_PER_WORKER
-            else:
-                actor = running[ready][0]
-                names = [n for other, batch in running.values() if other is actor for n in batch]
-                rows, room = self._get(ready, f'processing {", ".join(names)}'), 1
-                del running[ready]
-            for batch in [batches.pop() for _ in range(min(room, len(batches)))]:
-                running[actor.process.remote(batch)] = actor, batch
-            if rows is not None:
+        self.waiting = batches[::-1]
+        self._distribute()
+        left = len(batches)
+        results = self._results()
+        while left:
+            batch, rows = next(results)
+            if batch is not None:
+                left -= 1
                 yield rows
 
     def close(self) -> None:
         """End the actors."""
-        for actor in self.actors:
+        for actor in self.actors.values():
             self.ray.kill(actor)
 
-    def _wait(self, references: dict) -> Any:
-        return self.ray.wait(list(references))[0][0]
+    def _start(self, number: int) -> None:
+        self.actors[number] = actor = self.new_actor()
+        self.calls[actor.describe.remote()] = number, None
 
-    def _get(self, reference: Any, doing: str) -> Any:
-        """Return a result, or raise the error of the worker itself."""
-        try:
-            return self.ray.get(reference)
-        except self.ray.exceptions.RayTaskError as error:
-            raise error.cause from error
-        except self.ray.exceptions.RayActorError as error:
+    def _distribute(self) -> None:
+        """Give waiting batches to the actors that have started."""
+        load = Counter(number for number, _ in self.calls.values())
+        for room in range(_BATCHES_PER_WORKER):
+            for number in self.started:
+                if self.waiting and load[number] == room:
+                    batch = self.waiting.pop()
+                    self.calls[self.actors[number].process.remote(batch)] = number, batch
+                    load[number] += 1
+
+    def _results(self) -> Iterator[tuple[list[str] | None, Any]]:
+        """Yield each batch with its rows, and None with the description of each new actor."""
+        while True:
+            ready = self.ray.wait(list(self.calls))[0][0]
+            number, batch = self.calls[ready]
+            try:
+                result = self.ray.get(ready)
+            except self.ray.exceptions.RayTaskError as error:
+                raise error.cause from error
+            except self.ray.exceptions.RayError as error:
+                self._replace(number, error)
+            else:
+                del self.calls[ready]
+                self.started.add(number)
+                self._distribute()
+                yield batch, result
+
+    def _replace(self, number: int, error: Exception) -> None:
+        """Start an actor in place of a dead one; other actors may take its batches."""
+        calls = [call for call, (owner, _) in self.calls.items() if owner == number]
+        batches = [self.calls.pop(call)[1] for call in calls]
+        # It died while working on the oldest.
+        images = batches[0]
+        key = images[0] if images else number
+        self.deaths[key] += 1
+        if self.deaths[key] > _RETRIES:
+            doing = f'processing {", ".join(images)}' if images else 'building the mask generator'
             raise RuntimeError(
                 f'a worker died {_RETRIES + 1} times, the last time while {doing}; '
                 'has its machine enough memory?'
             ) from error
+        self.waiting.extend(batch for batch in reversed(batches) if batch)
+        self.started.discard(number)
+        # Ray may only have lost the connection.
+        self.ray.kill(self.actors[number])
+        self._start(number)
+        self._distribute()
 
 
 class _Actor:
