@@ -18,7 +18,7 @@ from mmseg_langseg.apis.config_options import ConfigOptions
 from mmseg_langseg.models.backbones import READOUTS
 from mmseg_langseg.models.clusterers import ArgmaxClusterer
 from mmseg_langseg.models.text_encoders import FixedNames, FreeCentroids
-from tests.test_configs import tiny_model
+from tests.configs import tiny_model
 from tests.tiny import training_batch
 
 ROOT = Path(__file__).resolve().parents[1]

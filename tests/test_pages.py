@@ -7,7 +7,7 @@ import mmseg
 import pytest
 from mmengine.config import Config
 
-from tests.test_configs import ROOT
+from tests.configs import ROOT
 
 PAGES = sorted([*ROOT.parent.glob('docs/*.md'), *ROOT.glob('*/README.md')])
 

@@ -16,8 +16,8 @@ from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
 from mmseg_langseg.export import SegmentationResult
+from tests.configs import tiny_model
 from tests.scripts import load_script
-from tests.test_configs import tiny_model
 from tests.tiny import VIT
 
 ROOT = Path(__file__).resolve().parents[1]

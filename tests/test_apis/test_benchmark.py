@@ -5,8 +5,8 @@ import pytest
 from mmseg_langseg.apis import run_test
 from mmseg_langseg.apis.benchmark import dataset_configs, list_benchmarks, use_benchmark
 from mmseg_langseg.apis.config_file import read_config
+from tests.configs import load
 from tests.scripts import load_script
-from tests.test_configs import load
 
 PHOTOS = 'photos_test'
 

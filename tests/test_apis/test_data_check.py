@@ -14,7 +14,7 @@ from mmseg_langseg.apis import train as train_api
 from mmseg_langseg.apis.benchmark import list_benchmarks
 from mmseg_langseg.apis.data_check import check_data, check_not_among_data, start_label_maps
 from mmseg_langseg.datasets import LabelFileError
-from tests.test_configs import load, tiny_model
+from tests.configs import load, tiny_model
 
 NAMES = [f'thing {i}' for i in range(11)]
 SIZE = (24, 36)

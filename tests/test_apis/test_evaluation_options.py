@@ -9,8 +9,8 @@ from mmseg_langseg.apis import run_test
 from mmseg_langseg.apis.evaluation_options import EvaluationOptions
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.masks.formats import encode_masks, write_mask_file
+from tests.configs import load, tiny_model
 from tests.scripts import ROOT, load_script
-from tests.test_configs import load, tiny_model
 
 MASKS = EvaluationOptions(masks='ground_truth')
 FOG = EvaluationOptions(corruption='fog', severity=2)

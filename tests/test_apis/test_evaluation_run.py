@@ -10,8 +10,8 @@ from mmseg_langseg.apis import evaluation_run
 from mmseg_langseg.apis.evaluation_run import EvaluatedModel, evaluate_all
 from mmseg_langseg.apis.evaluation_table import markdown_table, read_published, write_tables
 from mmseg_langseg.fileio import write_whole_file
+from tests.configs import load, tiny_model
 from tests.scripts import ROOT, load_script
-from tests.test_configs import load, tiny_model
 from tests.test_datasets.test_benchmark_datasets import BENCHMARKS, write_benchmark
 
 NAMES = ['pascal_voc20', 'cityscapes']

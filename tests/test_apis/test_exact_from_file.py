@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from mmseg_langseg.apis import LangSegInferencer
 from mmseg_langseg.datasets import shortest_edge_size
 from mmseg_langseg.models.text_encoders import Vocabulary
-from tests.test_configs import load, tiny_model
+from tests.configs import load, tiny_model
 
 MEAN = torch.tensor([122.7709383, 116.7460125, 104.09373615])[:, None, None]
 STD = torch.tensor([68.5005327, 66.6321579, 70.3231630])[:, None, None]

@@ -11,7 +11,7 @@ from mmseg_langseg.apis.import_run import import_annotations
 from mmseg_langseg.cli.commands import _main
 from mmseg_langseg.datasets import FolderSegDataset, LoadLabelMap
 from mmseg_langseg.export import COCOExporter, CVATExporter
-from tests.test_configs import load
+from tests.configs import load
 from tests.test_export.conftest import (  # noqa: F401  (fixtures)
     CLASSES,
     export,

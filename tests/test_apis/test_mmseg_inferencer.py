@@ -9,7 +9,7 @@ from PIL import Image
 
 from mmseg_langseg.apis.benchmark import list_benchmarks
 from mmseg_langseg.models.text_encoders import Vocabulary
-from tests.test_configs import CONFIGS, load, tiny_model
+from tests.configs import CONFIGS, load, tiny_model
 
 # Configs with a benchmark of their own, and PixelCLIP's configs on every benchmark.
 TESTED = [

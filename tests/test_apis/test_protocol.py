@@ -13,8 +13,8 @@ from mmseg_langseg.apis import run_test
 from mmseg_langseg.apis.launch import load_config
 from mmseg_langseg.apis.protocol import list_protocols, use_protocol
 from mmseg_langseg.models.text_encoders import Vocabulary
+from tests.configs import load, tiny_model
 from tests.scripts import ROOT, load_script
-from tests.test_configs import load, tiny_model
 from tests.test_datasets.test_benchmark_datasets import BENCHMARKS, write_benchmark, write_list
 from tests.test_models.test_segmentors.test_thresholds import slow_labels
 from tests.tiny import VIT

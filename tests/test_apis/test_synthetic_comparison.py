@@ -6,8 +6,8 @@ import shlex
 from mmseg_langseg.apis.evaluation_run import EvaluatedModel, evaluate_all
 from mmseg_langseg.apis.evaluation_table import markdown_table
 from mmseg_langseg.models.backbones.readouts import READOUTS
+from tests.configs import load
 from tests.scripts import ROOT
-from tests.test_configs import load
 
 PAGE = ROOT / 'docs' / 'comparison.md'
 QUICK = {'log_level': 'ERROR', 'test_dataloader.dataset.num_scenes': 40}

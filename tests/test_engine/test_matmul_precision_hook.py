@@ -3,7 +3,7 @@ import torch
 from mmengine.hooks import Hook
 
 from mmseg_langseg.engine.hooks import MatmulPrecisionHook
-from tests.test_configs import CONFIGS, load
+from tests.configs import CONFIGS, load
 from tests.test_engine.runners import VOCABULARY, build_runner
 
 

@@ -6,7 +6,7 @@ from open_clip import get_tokenizer
 
 from mmseg_langseg.models import load_clip
 from mmseg_langseg.models.clip_loader import ASSETS
-from tests.test_configs import load
+from tests.configs import load
 from tests.tiny import CONV
 
 ARCH = dict(CONV, embed_dim=64, text_cfg=dict(CONV['text_cfg'], width=64, heads=4, layers=2))

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmseg_langseg.models.clip_loader import ASSETS
 from mmseg_langseg.synthetic.renderer import CLASSES, render_scene
 from mmseg_langseg.synthetic.words import FILLERS, SYNONYMS, reword
-from tests.test_configs import ROOT
+from tests.configs import ROOT
 
 WORDS = [word for words in SYNONYMS.values() for word in words] + list(FILLERS)
 

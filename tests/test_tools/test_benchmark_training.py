@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmseg_langseg.apis import run_test, run_training
-from tests.test_configs import CONFIGS, load, tiny_model
+from tests.configs import CONFIGS, load, tiny_model
 from tests.test_datasets.test_benchmark_datasets import BENCHMARKS, write_benchmark, write_list
 
 LAYOUTS = {

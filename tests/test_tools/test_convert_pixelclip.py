@@ -13,7 +13,7 @@ from PIL import Image
 
 import mmseg_langseg  # noqa: F401
 from tests import golden
-from tests.test_configs import load
+from tests.configs import load
 from tests.tiny import CONV, VIT, pixelclip
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
+from tests.configs import tiny_model
 from tests.scripts import load_script, tool_path
-from tests.test_configs import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'

@@ -6,8 +6,8 @@ from PIL import Image
 
 from mmseg_langseg.apis import LangSegInferencer, run_test, run_training
 from mmseg_langseg.models.utils.batch_strong_view import BatchStrongView
+from tests.configs import load, tiny_model
 from tests.scripts import load_script
-from tests.test_configs import load, tiny_model
 
 METHODS = dict(pixelclip='vit-b16', clips4='r50')
 

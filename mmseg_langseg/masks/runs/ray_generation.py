@@ -34,10 +34,10 @@ def generate_masks_on_ray(
 ) -> ShardReport:
     """Generate the files of :func:`generate_masks` with workers on the connected Ray cluster.
 
-    Actors read the images and call :class:`MaskWorker`. One that dies, alone or with its machine, is
-    replaced, and the next free actor processes its images again. This process writes the files and
-    the manifest, which are byte-identical to those of :func:`generate_masks`, and resumes in the
-    same way.
+    Actors read the images and call :class:`MaskWorker`. One that dies, alone or with its machine,
+    is replaced, and the next free actor processes its images again. This process writes the files
+    and the manifest, which are byte-identical to those of :func:`generate_masks`, and resumes in
+    the same way.
 
     Args:
         source: The images; every machine needs them under the same path.

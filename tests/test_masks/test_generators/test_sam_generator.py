@@ -1,68 +1,13 @@
 import copy
-import json
 import sys
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from pycocotools import mask as coco_mask
 
-from mmseg_langseg.fileio import open_image_source
 from mmseg_langseg.masks import masks_to_regions
-from mmseg_langseg.masks.formats import read_mask_file
-from mmseg_langseg.masks.generators import SuperpixelGenerator, build_generator, sam_generator
-from mmseg_langseg.masks.runs import generate_masks
-
-LOOSE = dict(points_per_side=3, pred_iou_thresh=-9.0, stability_score_thresh=0.0)
-# Smaller and larger than the tiny model's input of 64, portrait and landscape.
-SIZES = [(20, 30), (30, 20), (64, 64), (90, 33), (7, 9)]
-
-
-@pytest.fixture(scope='module')
-def tiny_sam():
-    torch.manual_seed(0)
-    return build_tiny_sam()
-
-
-def build_tiny_sam(checkpoint=None):
-    """Build a tiny SAM from the package's modules, with global and windowed attention."""
-    modeling = pytest.importorskip('segment_anything.modeling')
-    encoder = modeling.ImageEncoderViT(
-        img_size=64,
-        patch_size=16,
-        embed_dim=16,
-        depth=2,
-        num_heads=2,
-        out_chans=16,
-        use_rel_pos=True,
-        window_size=3,
-        global_attn_indexes=(1,),
-    )
-    prompts = modeling.PromptEncoder(
-        embed_dim=16, image_embedding_size=(4, 4), input_image_size=(64, 64), mask_in_chans=4
-    )
-    transformer = modeling.TwoWayTransformer(depth=1, embedding_dim=16, mlp_dim=16, num_heads=2)
-    decoder = modeling.MaskDecoder(transformer_dim=16, transformer=transformer)
-    sam = modeling.Sam(encoder, prompts, decoder).eval()
-    if checkpoint is not None:
-        with open(checkpoint, 'rb') as file:
-            sam.load_state_dict(torch.load(file))
-    return sam
-
-
-@pytest.fixture(scope='module')
-def photos():
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, (*size, 3)).astype(np.uint8) for size in SIZES]
-
-
-@pytest.fixture
-def folder(photos, tmp_path):
-    (tmp_path / 'images').mkdir()
-    for number, photo in enumerate(photos):
-        Image.fromarray(photo).save(tmp_path / 'images' / f'{number}.png')
-    return tmp_path / 'images'
+from mmseg_langseg.masks.generators import build_generator, sam_generator
+from tests.test_masks.tiny_sam import LOOSE, alone, build_tiny_sam, check_close
 
 
 @pytest.fixture
@@ -74,38 +19,6 @@ def encoded(tiny_sam):
     )
     yield sizes
     hook.remove()
-
-
-def alone(sam, image, **options):
-    """Return the annotations of SamAutomaticMaskGenerator for a single image."""
-    from segment_anything import SamAutomaticMaskGenerator
-
-    options = {**LOOSE, **options}
-    return SamAutomaticMaskGenerator(sam, output_mode='coco_rle', **options).generate(image)
-
-
-def check_close(annotations, expected):
-    assert len(annotations) == len(expected) > 0
-    for one, other in zip(annotations, expected, strict=True):
-        assert one['segmentation'] == other['segmentation']
-        for key in ('area', 'bbox', 'point_coords', 'crop_box'):
-            assert one[key] == other[key]
-        for key in ('predicted_iou', 'stability_score'):
-            assert one[key] == pytest.approx(other[key], abs=1e-5)
-
-
-def generate(folder, out, generator, file_format='sa1b'):
-    return generate_masks(
-        open_image_source(folder), out, generator, 'sam', file_format, progress=False
-    )
-
-
-def files(out):
-    return {
-        path.relative_to(out).as_posix(): path.read_bytes()
-        for path in out.rglob('*')
-        if path.is_file()
-    }
 
 
 @pytest.mark.parametrize('images_per_batch', [1, 2, 5])
@@ -220,77 +133,6 @@ def test_mixed_precision(tiny_sam, photos):
     # The best mask of all is never removed as a duplicate.
     best, expected = annotations[0], alone(tiny_sam, photos[0])[0]
     assert best['predicted_iou'] == pytest.approx(expected['predicted_iou'], abs=0.05)
-
-
-def test_a_rerun_ends_with_the_same_bytes(tiny_sam, folder, tmp_path):
-    def make():
-        generator = build_generator('sam', model=tiny_sam, images_per_batch=3, **LOOSE)
-        return generate(folder, tmp_path / 'out', generator)
-
-    assert make().made == 5
-    expected = files(tmp_path / 'out')
-    for lost in (('0.json',), ('1.json', '2.json', '3.json', '4.json')):
-        for name in lost:
-            (tmp_path / 'out' / name).unlink()
-        report = make()
-        assert (report.made, report.kept) == (len(lost), 5 - len(lost))
-        assert files(tmp_path / 'out') == expected
-
-
-def test_a_bad_image_costs_its_batch_nothing(tiny_sam, folder, tmp_path):
-    generator = build_generator('sam', model=tiny_sam, images_per_batch=7, **LOOSE)
-    assert generate(folder, tmp_path / 'good', generator).made == 5
-    (folder / '2a.png').write_bytes(b'broken')
-    # Less than half a pixel wide at the model's input size.
-    Image.new('RGB', (1, 200)).save(folder / '3a.png')
-    report = generate(folder, tmp_path / 'out', generator)
-    assert [name for name, _ in report.unreadable] == ['2a.png', '3a.png']
-    assert (report.made, report.images) == (5, 7)
-    for number in range(5):
-        name = f'{number}.json'
-        assert (tmp_path / 'out' / name).read_bytes() == (tmp_path / 'good' / name).read_bytes()
-
-
-class BatchOfTwo(SuperpixelGenerator):
-    """Records batch sizes, and is killed on demand."""
-
-    batch_size = 2
-
-    def __init__(self, kill_at=None):
-        super().__init__(lambda image: np.zeros(image.shape[:2], np.int32))
-        self.batches, self.kill_at = [], kill_at
-
-    def regions_of_batch(self, images):
-        if len(self.batches) == self.kill_at:
-            raise KeyboardInterrupt
-        self.batches.append(len(images))
-        return super().regions_of_batch(images)
-
-
-def test_a_kill_loses_only_the_current_batch(folder, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        generate(folder, tmp_path / 'out', BatchOfTwo(kill_at=1), 'regions')
-    assert {'0.png', '1.png'} == {name for name in files(tmp_path / 'out') if name[0] != '.'}
-    generator = BatchOfTwo()
-    report = generate(folder, tmp_path / 'out', generator, 'regions')
-    assert generator.batches == [2, 1] and (report.made, report.kept) == (3, 2)
-    generate(folder, tmp_path / 'whole', BatchOfTwo(), 'regions')
-    assert files(tmp_path / 'out') == files(tmp_path / 'whole')
-
-
-def test_files_hold_the_masks_of_sams_generator(tiny_sam, photos, folder, tmp_path):
-    generator = build_generator('sam', model=tiny_sam, images_per_batch=2, **LOOSE)
-    assert generator.settings['points_per_side'] == 3
-    assert generator.settings['box_nms_thresh'] == 0.7
-    assert generate(folder, tmp_path / 'out', generator).seconds > 0
-    expected = alone(tiny_sam, photos[1])
-    rles = read_mask_file(tmp_path / 'out/1.json', SIZES[1])
-    decoded = [coco_mask.decode(rle) for rle in rles]
-    assert np.array_equal(decoded, [coco_mask.decode(one['segmentation']) for one in expected])
-    written = json.loads((tmp_path / 'out/1.json').read_text())['annotations']
-    for key in ('predicted_iou', 'stability_score', 'area'):
-        assert written[0][key] == pytest.approx(expected[0][key], abs=1e-5)
-    assert written[0]['point_coords'] == expected[0]['point_coords']
 
 
 @pytest.mark.parametrize('crops', [0, 1])

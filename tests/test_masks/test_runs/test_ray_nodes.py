@@ -1,4 +1,4 @@
-"""A machine of the cluster is lost. As Ray is not among the packages for tests, ``pip install ray``."""
+"""A machine of the cluster is lost; ``pip install ray``, which the tests do not require."""
 
 import os
 import signal

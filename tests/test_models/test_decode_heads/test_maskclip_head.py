@@ -13,7 +13,7 @@ from mmseg_langseg.models.decode_heads.maskclip_head import (
     smooth_by_keys,
 )
 from tests import golden
-from tests.test_configs import load as load_config
+from tests.configs import load as load_config
 from tests.test_models.test_backbones.test_clip_towers import normalize
 from tests.tiny import RESNET, VIT
 

@@ -8,7 +8,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
 
-from tests.test_configs import ROOT, load, tiny_model
+from tests.configs import ROOT, load, tiny_model
 from tests.tiny import view_batch
 
 NAME = 'clips4/r50-mocov3_voc.py'
@@ -59,7 +59,7 @@ sys.path.insert(0, {str(ROOT.parent)!r})
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 import mmseg_langseg, mmseg_langseg.apis
-from tests.test_configs import load, tiny_model
+from tests.configs import load, tiny_model
 init_default_scope('mmseg')
 MODELS.build(tiny_model(load('clips4/r50_voc.py')))
 """
