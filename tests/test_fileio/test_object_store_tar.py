@@ -1,6 +1,7 @@
 """Tars in object stores on this machine.
 
-S3 needs ``pip install s3fs 'moto[server]'``; gs needs ``pip install gcsfs gcp-storage-emulator``.
+S3 needs ``pip install s3fs 'moto[s3]' flask flask-cors``; gs needs ``pip install gcsfs
+gcp-storage-emulator``.
 """
 
 import itertools

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from PIL import Image
 
@@ -151,6 +152,25 @@ def test_benchmark_of_a_config(benchmark_module):
         assert row.split()[: len(name.split())] == name.split()
         assert 'images/s' in row and 'MiB' in row
     assert 'torch' in benchmark_module.machine('cpu')
+
+
+def test_benchmark_uses_the_precision_and_the_compilation_of_the_config(benchmark_module):
+    cfg = Config.fromfile(CONFIG)
+    cfg.custom_hooks = [
+        dict(type='MatmulPrecisionHook', precision='medium'),
+        dict(type='CompileHook', parts=['decode_head.mask_decoder'], backend='eager'),
+        dict(type='DatasetVocabularyHook'),
+    ]
+    model = benchmark_module.build_model(cfg, 'cpu')
+    before = torch.get_float32_matmul_precision()
+    try:
+        benchmark_module.apply_hooks(cfg, model)
+        assert torch.get_float32_matmul_precision() == 'medium'
+    finally:
+        torch.set_float32_matmul_precision(before)
+        torch._dynamo.config.suppress_errors = False
+    assert model.decode_head.mask_decoder._compiled_call_impl is not None
+    assert model.backbone._compiled_call_impl is None
 
 
 def test_benchmark_of_a_clips4_step_with_the_teacher_and_without(benchmark_module, tmp_path):

@@ -10,12 +10,14 @@ Every measurement runs in a separate process to isolate its peak memory.
 """
 
 import argparse
+import logging
 import multiprocessing
 import os
 import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 
 from mmseg_langseg.apis.command_line import (
     add_config_options,
@@ -51,8 +53,10 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
-from mmseg.registry import MODELS
+from mmseg.registry import HOOKS, MODELS
 from mmseg.structures import SegDataSample
+
+SPEED_HOOKS = ('MatmulPrecisionHook', 'CompileHook')
 
 
 def build_model(cfg: Config, device: str) -> torch.nn.Module:
@@ -62,6 +66,17 @@ def build_model(cfg: Config, device: str) -> torch.nn.Module:
         cfg.model.clip.pretrained = None
     # As the Runner does on one process.
     return revert_sync_batchnorm(MODELS.build(cfg.model)).to(device)
+
+
+def apply_hooks(cfg: Config, model: torch.nn.Module) -> None:
+    """Apply the hooks of the config that change speed, in this process, which ends afterwards."""
+    # MMEngine's logger is silent here, but why nothing is compiled must be seen.
+    runner = SimpleNamespace(model=model, logger=logging.getLogger('benchmark_training'))
+    for hook in cfg.get('custom_hooks', []):
+        if hook.type in SPEED_HOOKS:
+            hook = HOOKS.build(hook)
+            hook.before_run(runner)
+            hook.before_train(runner)
 
 
 def mask_batch(args: argparse.Namespace) -> dict:
@@ -96,6 +111,7 @@ def measure_training(args: argparse.Namespace) -> dict[str, float]:
     """Measure an optimizer step on batches of the config's method, without reading files."""
     cfg = load_config(args.config, cfg_options=args.cfg_options)
     model = build_model(cfg, args.device).train()
+    apply_hooks(cfg, model)
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     views = isinstance(model, DistilledSegmentor)
     data = view_batch(model, args) if views else mask_batch(args)
@@ -108,6 +124,7 @@ def measure_tower(args: argparse.Namespace) -> dict[str, float]:
     """Measure forward and backward pass of the image tower, in the precision of the training."""
     cfg = load_config(args.config, cfg_options=args.cfg_options)
     model = build_model(cfg, args.device).train()
+    apply_hooks(cfg, model)
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     images = torch.randn(args.batch_size, 3, *args.image_size, device=args.device)
 

@@ -167,9 +167,10 @@ class _Pool:
         self.deaths[key] += 1
         if self.deaths[key] > _RETRIES:
             doing = f'processing {", ".join(images)}' if images else 'building the mask generator'
+            reason = str(error).strip().splitlines()[-1].strip()
             raise RuntimeError(
                 f'a worker died {_RETRIES + 1} times, the last time while {doing}; '
-                'has its machine enough memory?'
+                f'has its machine enough memory, and all packages? Ray: {reason}'
             ) from error
         self.waiting.extend(batch for batch in reversed(batches) if batch)
         self.started.discard(number)

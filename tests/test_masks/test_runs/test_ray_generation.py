@@ -16,6 +16,8 @@ from tests.test_masks.tiles import four_tiles, load_as_trainer, run, tree
 def cluster():
     ray = pytest.importorskip('ray')
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    # By default other processes go first, and on a busy machine workers take minutes to start.
+    os.environ.setdefault('RAY_worker_niceness', '0')
     ray.init(address='local', num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
@@ -71,7 +73,7 @@ def test_files_are_those_of_one_process_although_a_worker_is_killed(images, tmp_
 
 def test_images_that_kill_every_worker_end_the_run_and_are_named(images, tmp_path):
     size = load_as_trainer(images / '5.png').shape[:2]
-    with pytest.raises(RuntimeError, match=r'died 3 times, .* processing .*5\.png'):
+    with pytest.raises(RuntimeError, match=r'died 3 times, .* processing .*5\.png.* Ray: .*died'):
         run_on_ray(images, tmp_path / 'out', partial(tiles_of_most, size))
 
 
@@ -82,3 +84,15 @@ def test_errors_of_a_worker_are_its_own(images, tmp_path):
     with pytest.raises(ValueError, match=r'^unknown options \{x\}$'):
         run_on_ray(images, tmp_path / 'out', build)
     assert not (tmp_path / 'out').exists()
+
+
+class Lost:
+    """Arguments that a worker cannot load, as if a package were missing on its machine."""
+
+    def __reduce__(self):
+        return __import__, ('package_of_another_machine',)
+
+
+def test_a_package_that_a_worker_lacks_is_named(images, tmp_path):
+    with pytest.raises(RuntimeError, match="No module named 'package_of_another_machine'"):
+        run_on_ray(images, tmp_path / 'out', Lost())

@@ -22,6 +22,8 @@ def head():
     from ray.cluster_utils import Cluster
 
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    # By default other processes go first, and on a busy machine workers take minutes to start.
+    os.environ.setdefault('RAY_worker_niceness', '0')
     cluster = Cluster(True, head_node_args=dict(num_cpus=1, include_dashboard=False))
     try:
         cluster.add_node(num_cpus=1)
