@@ -4,6 +4,8 @@ import gc
 import multiprocessing
 import os
 import subprocess
+from datetime import timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +97,7 @@ def _use_cpu_processes(cfg: Config) -> None:
     if not is_distributed():
         if cfg.launcher == 'slurm':
             _set_torchrun_variables()
-        torch_dist.init_process_group(backend='gloo')
+        torch_dist.init_process_group(backend='gloo', timeout=_timeout(cfg))
     cfg.env_cfg.dist_cfg = dict(backend='gloo')
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel',
@@ -103,6 +105,22 @@ def _use_cpu_processes(cfg: Config) -> None:
         broadcast_buffers=False,
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
+
+
+def _timeout(cfg: Config) -> timedelta | None:
+    """Return the time after which collective operations fail, or None for torch's default.
+
+    Raises:
+        ValueError: The config's value is not a number of seconds.
+    """
+    seconds = (cfg.env_cfg.get('dist_cfg') or {}).get('timeout')
+    if seconds is None:
+        return None
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds < inf:
+        raise ValueError(
+            f'env_cfg.dist_cfg.timeout={seconds!r}: expected a number of seconds above 0.'
+        )
+    return timedelta(seconds=seconds)
 
 
 def _set_torchrun_variables() -> None:

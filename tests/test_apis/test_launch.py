@@ -1,5 +1,7 @@
 import os
+import re
 import sys
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -65,3 +67,25 @@ def test_slurm_processes_without_a_gpu(tiny_config, tmp_path, monkeypatch):
         assert (tmp_path / 'work/iter_4.pth').exists()
     finally:
         leave_process_group()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU, this is MMEngine's task")
+def test_processes_wait_for_each_other_as_long_as_the_config_says(
+    tiny_config, tmp_path, monkeypatch
+):
+    def start(seconds):
+        options = {} if seconds is None else {'env_cfg.dist_cfg.timeout': seconds}
+        run_training(tiny_config, str(tmp_path / 'work'), cfg_options=options, launcher='pytorch')
+
+    def record(backend, timeout):
+        raise InterruptedError(timeout)
+
+    monkeypatch.setattr(dist, 'init_process_group', record)
+    for seconds, expected in ((None, None), (90, timedelta(seconds=90))):
+        with pytest.raises(InterruptedError) as error:
+            start(seconds)
+        assert error.value.args == (expected,)
+    for wrong in (0, -5, True, '5 minutes', float('nan')):
+        message = re.escape(f'env_cfg.dist_cfg.timeout={wrong!r}: expected a number of seconds')
+        with pytest.raises(ValueError, match=message):
+            start(wrong)
