@@ -99,7 +99,7 @@ class _Pool:
         # Number of the actor and its batch; None: it starts. The oldest calls are the first.
         self.calls: dict[Any, tuple[int, list[str] | None]] = {}
         self.waiting: list[list[str]] = []
-        # By the first image of a batch, or by the number of an actor that starts.
+        # In a row, by the first image of a batch, or by the number of an actor that starts.
         self.deaths: Counter[str | int] = Counter()
         for number in range(workers):
             self._start(number)
@@ -153,6 +153,7 @@ class _Pool:
                 self._replace(number, error)
             else:
                 del self.calls[ready]
+                self.deaths.pop(_key(number, batch), None)
                 self.started.add(number)
                 self._distribute()
                 yield batch, result
@@ -163,11 +164,11 @@ class _Pool:
         batches = [self.calls.pop(call)[1] for call in calls]
         # It died while working on the oldest.
         images = batches[0]
-        key = images[0] if images else number
+        key = _key(number, images)
         self.deaths[key] += 1
         if self.deaths[key] > _RETRIES:
             doing = f'processing {", ".join(images)}' if images else 'building the mask generator'
-            reason = str(error).strip().splitlines()[-1].strip()
+            reason = (str(error).strip() or repr(error)).splitlines()[-1].strip()
             raise RuntimeError(
                 f'a worker died {_RETRIES + 1} times, the last time while {doing}; '
                 f'has its machine enough memory, and all packages? Ray: {reason}'
@@ -178,6 +179,10 @@ class _Pool:
         self.ray.kill(self.actors[number])
         self._start(number)
         self._distribute()
+
+
+def _key(number: int, batch: list[str] | None) -> str | int:
+    return batch[0] if batch else number
 
 
 class _Actor:
