@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import BadFileError, StorageError
 
@@ -16,6 +17,11 @@ PROTOCOLS = (
     *('s3', 's3a', 'sftp', 'smb', 'ssh', 'tos', 'webdav', 'webhdfs'),
 )
 """Protocols of fsspec that can read ranges."""
+
+PATIENCE = 300
+"""Seconds to wait for the answer to a request, with the repetitions of the storage's package."""
+LISTING_PATIENCE = 3600
+"""Seconds to wait for the list of all files, which takes many requests."""
 
 
 def file_system(url: str) -> AbstractFileSystem:
@@ -39,6 +45,35 @@ def file_system(url: str) -> AbstractFileSystem:
             f"reading '{url}' needs another package ({error}); pip install 'mmseg_langseg[cloud]' "
             'installs those for s3:// and gs://'
         ) from error
+
+
+def request(url: str, method: str, *args: Any, **kwargs: Any) -> Any:
+    """Call a method of a URL's file system, with a limit of time where fsspec has one.
+
+    Some packages wait forever for a storage that has stopped answering.
+
+    Args:
+        url: URL for the protocol and the message.
+        method: Name of the method: cat_file, cat_ranges, info or find.
+        *args: Its arguments.
+        **kwargs: Its arguments.
+
+    Raises:
+        StorageError: The storage cannot be read, or does not answer within ``PATIENCE`` seconds
+            (``LISTING_PATIENCE`` for find). Other errors are those of :func:`storage_errors`.
+    """
+    from fsspec.asyn import AsyncFileSystem, sync
+
+    with storage_errors(url):
+        system = file_system(url)
+        if not isinstance(system, AsyncFileSystem):
+            return getattr(system, method)(*args, **kwargs)
+        call = getattr(system, f'_{method}')
+        seconds = LISTING_PATIENCE if method == 'find' else PATIENCE
+        try:
+            return sync(system.loop, call, *args, timeout=seconds, **kwargs)
+        except asyncio.TimeoutError as error:
+            raise TimeoutError(f'no answer within {seconds} s') from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mmengine.fileio import register_backend
 
-from .remote_storage import PROTOCOLS, file_system, storage_errors
+from .remote_storage import PROTOCOLS, file_system, request, storage_errors
 from .remote_tar_index import RemoteTarIndex
 from .tar_backend import TarBackend
 
@@ -59,8 +59,7 @@ class RemoteTarBackend(TarBackend):
             return
         urls, starts, ends = (list(column) for column in zip(*places.values(), strict=True))
         urls, starts, ends = merge_offset_ranges(urls, starts, ends, max_gap=_GAP)
-        with storage_errors(urls[0]):
-            blocks = file_system(urls[0]).cat_ranges(urls, starts, ends)
+        blocks = request(urls[0], 'cat_ranges', urls, starts, ends)
         for url, first, block in zip(urls, starts, blocks, strict=True):
             if not isinstance(block, bytes):
                 continue
@@ -81,8 +80,7 @@ class RemoteTarBackend(TarBackend):
         return f'{protocol}://{posixpath.normpath(rest)}'
 
     def _read_file(self, path: str) -> bytes:
-        with storage_errors(path):
-            return file_system(path).cat_file(path)
+        return request(path, 'cat_file', path)
 
     def _is_file(self, path: str) -> bool:
         return self._kind(path) == 'file'
@@ -93,16 +91,14 @@ class RemoteTarBackend(TarBackend):
     def _kind(self, path: str) -> str | None:
         # fsspec's own isfile and isdir also return False if the storage cannot be read.
         try:
-            with storage_errors(path):
-                return file_system(path).info(path)['type']
+            return request(path, 'info', path)['type']
         except FileNotFoundError:
             return None
 
     def _walk(self, root: str) -> Iterator[str]:
         with storage_errors(root):
-            system = file_system(root)
-            top = system._strip_protocol(root).rstrip('/')
-            names = sorted(name[len(top) :].lstrip('/') for name in system.find(root))
+            top = file_system(root)._strip_protocol(root).rstrip('/')
+        names = sorted(name[len(top) :].lstrip('/') for name in request(root, 'find', root))
         for name in names:
             if name.startswith('.') or '/.' in name:
                 continue

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-from .remote_storage import file_system, storage_errors
+from .remote_storage import request
 from .tar_index import Arrays, TarIndex, is_hidden, read_index
 
 _SCAN_BYTES = 2**23
@@ -50,18 +50,14 @@ class RemoteTarIndex(TarIndex):
     def _read_range(self, start: int, end: int) -> bytes:
         if start == end:
             return b''
-        with storage_errors(self.path):
-            return file_system(self.path).cat_file(self.path, start=start, end=end)
+        return request(self.path, 'cat_file', self.path, start=start, end=end)
 
     def _open(self) -> BinaryIO:
         # A request for each header would take longer than to read the entries in large blocks.
-        return file_system(self.path).open(
-            self.path, 'rb', block_size=_SCAN_BYTES, cache_type='readahead'
-        )
+        return io.BufferedReader(_Ranges(self._read_range, int(self._stamp[0])), _SCAN_BYTES)
 
     def _read_stamp(self) -> list[str]:
-        with storage_errors(self.path):
-            found = file_system(self.path).info(self.path)
+        found = request(self.path, 'info', self.path)
         return [str(found['size']), _version(found)]
 
     def _build(self) -> Arrays:
@@ -73,14 +69,10 @@ class RemoteTarIndex(TarIndex):
             # Another process may have built it in the meantime.
             return self._load() or self._copy() or super()._build()
 
-    def _scan(self) -> Arrays:
-        with storage_errors(self.path):
-            return super()._scan()
-
     def _copy(self) -> Arrays | None:
         """Copy the index that was uploaded with the tar; ``None`` if there is none that fits."""
         try:
-            content = file_system(self.path).cat_file(f'{self.path}.index.npz')
+            content = request(self.path, 'cat_file', f'{self.path}.index.npz')
             stamp, index = read_index(io.BytesIO(content))
             if str(stamp[0]) != self._stamp[0] or not self._fits(*index):
                 return None
@@ -106,3 +98,38 @@ class RemoteTarIndex(TarIndex):
 
 def _version(found: Mapping[str, Any]) -> str:
     return str(next((found[key] for key in _VERSIONS if found.get(key)), ''))
+
+
+class _Ranges(io.RawIOBase):
+    """A file of which each read is a request.
+
+    Args:
+        read_range: Returns the bytes from a start to an end.
+        size: Number of bytes of the file.
+    """
+
+    def __init__(self, read_range: Callable[[int, int], bytes], size: int) -> None:
+        self.read_range = read_range
+        self.size = size
+        self.position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: self.size}[whence]
+        self.position = start + offset
+        return self.position
+
+    def tell(self) -> int:
+        return self.position
+
+    def readinto(self, buffer: memoryview) -> int:
+        end = min(self.position + len(buffer), self.size)
+        content = self.read_range(self.position, end) if self.position < end else b''
+        buffer[: len(content)] = content
+        self.position += len(content)
+        return len(content)

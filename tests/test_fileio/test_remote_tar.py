@@ -1,3 +1,4 @@
+import asyncio
 import io
 import os
 import sys
@@ -7,6 +8,7 @@ import fsspec
 import numpy as np
 import pytest
 import torch
+from fsspec.asyn import AsyncFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from mmengine.fileio import LocalBackend
 from mmengine.fileio.backends import prefix_to_backends
@@ -19,6 +21,7 @@ from mmseg_langseg.fileio import (
     StorageError,
     TarIndex,
     check_url,
+    remote_storage,
 )
 from tests.test_datasets.test_unlabeled_mask_dataset import build, write_sample
 from tests.test_fileio.test_tar_index import FILES, write_tar
@@ -195,3 +198,43 @@ def test_other_backends_of_mmengine_are_left_alone(tmp_path, monkeypatch):
     check_url('own://b')
     check_url('cluster:own://b')
     assert len(build(tmp_path, backend_args=dict(backend='local'))) == 1
+
+
+class SilentFileSystem(AsyncFileSystem):
+    """A storage that has stopped answering."""
+
+    cachable = False
+    protocol = 'silent'
+
+    async def _wait(self, *args, **kwargs):
+        await asyncio.sleep(600)
+
+    _info = _cat_file = _cat_ranges = _find = _wait
+
+
+@pytest.mark.parametrize('method', ['info', 'cat_file', 'cat_ranges', 'find'])
+def test_a_storage_that_does_not_answer_ends_the_run(monkeypatch, method):
+    fsspec.register_implementation('silent', SilentFileSystem, clobber=True)
+    for name in ('PATIENCE', 'LISTING_PATIENCE'):
+        monkeypatch.setattr(remote_storage, name, 0.1)
+    url = 'silent://bucket/a.tar'
+    with pytest.raises(StorageError, match=rf"'{url}' cannot be read \(TimeoutError: no answer"):
+        remote_storage.request(url, method, url)
+
+
+def test_an_index_needs_few_requests(storage, tmp_path):
+    """Headers are read in large blocks, whatever the size of the entries."""
+    with tarfile.open(tmp_path / 'large.tar', 'w') as archive:
+        for name, size in (('first', 2**24), ('second', 10), ('third', 2**23 + 1), ('last', 0)):
+            entry = tarfile.TarInfo(name)
+            entry.size = size
+            archive.addfile(entry, io.BytesIO(os.urandom(size)))
+    storage.put(f'{tmp_path}/large.tar', '/bucket/sa1b/large.tar')
+    storage.requests.clear()
+    index = RemoteTarIndex(f'{URL}/large.tar')
+    # One of them asks for an uploaded index; 24 MiB are at most three blocks and the end.
+    assert len(storage.requests) <= 5
+    local = TarIndex(tmp_path / 'large.tar')
+    assert index.names == local.names == ['first', 'last', 'second', 'third']
+    assert [index.place(name) for name in index.names] == [local.place(n) for n in local.names]
+    assert index.read('second') == local.read('second')
