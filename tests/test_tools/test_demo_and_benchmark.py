@@ -157,7 +157,7 @@ def test_benchmark_of_a_config(benchmark_module):
 def test_benchmark_uses_the_precision_and_the_compilation_of_the_config(benchmark_module):
     cfg = Config.fromfile(CONFIG)
     cfg.custom_hooks = [
-        dict(type='MatmulPrecisionHook', precision='medium'),
+        dict(type='MatmulPrecisionHook', precision='high'),
         dict(type='CompileHook', parts=['decode_head.mask_decoder'], backend='eager'),
         dict(type='DatasetVocabularyHook'),
     ]
@@ -165,7 +165,7 @@ def test_benchmark_uses_the_precision_and_the_compilation_of_the_config(benchmar
     before = torch.get_float32_matmul_precision()
     try:
         benchmark_module.apply_hooks(cfg, model)
-        assert torch.get_float32_matmul_precision() == 'medium'
+        assert (before, torch.get_float32_matmul_precision()) == ('highest', 'high')
     finally:
         torch.set_float32_matmul_precision(before)
         torch._dynamo.config.suppress_errors = False
