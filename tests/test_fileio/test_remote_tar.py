@@ -203,7 +203,6 @@ def test_other_backends_of_mmengine_are_left_alone(tmp_path, monkeypatch):
 class SilentFileSystem(AsyncFileSystem):
     """A storage that has stopped answering."""
 
-    cachable = False
     protocol = 'silent'
 
     async def _wait(self, *args, **kwargs):
