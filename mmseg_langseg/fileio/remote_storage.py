@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .errors import BadFileError, StorageError
+from .errors import StorageError
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -59,37 +57,14 @@ def request(url: str, method: str, *args: Any, **kwargs: Any) -> Any:
         **kwargs: Its arguments.
 
     Raises:
+        FileNotFoundError: There is no such file.
+        ImportError: The protocol's package is not installed.
         StorageError: The storage cannot be read, or does not answer within ``PATIENCE`` seconds
-            (``LISTING_PATIENCE`` for find). Other errors are those of :func:`storage_errors`.
-    """
-    from fsspec.asyn import AsyncFileSystem, sync
-
-    with storage_errors(url):
-        system = file_system(url)
-        if not isinstance(system, AsyncFileSystem):
-            return getattr(system, method)(*args, **kwargs)
-        call = getattr(system, f'_{method}')
-        seconds = LISTING_PATIENCE if method == 'find' else PATIENCE
-        try:
-            return sync(system.loop, call, *args, timeout=seconds, **kwargs)
-        except asyncio.TimeoutError as error:
-            raise TimeoutError(f'no answer within {seconds} s') from error
-
-
-@contextmanager
-def storage_errors(url: str) -> Iterator[None]:
-    """Raise the errors of a storage, which have no common class, as :class:`StorageError`.
-
-    Args:
-        url: URL for the message.
-
-    Raises:
-        StorageError: The block has raised another error than BadFileError, FileNotFoundError,
-            ImportError or MemoryError.
+            (``LISTING_PATIENCE`` for find). The errors of storages have no common class.
     """
     try:
-        yield
-    except (BadFileError, FileNotFoundError, ImportError, MemoryError):
+        return _call(file_system(url), method, args, kwargs)
+    except (FileNotFoundError, ImportError, MemoryError):
         raise
     except Exception as error:
         reason = ' '.join(str(error).split())
@@ -97,3 +72,15 @@ def storage_errors(url: str) -> Iterator[None]:
             f"'{url}' cannot be read ({type(error).__name__}: {reason}); check the network, the "
             'credentials and the endpoint of the storage'
         ) from error
+
+
+def _call(system: AbstractFileSystem, method: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+    from fsspec.asyn import AsyncFileSystem, sync
+
+    if not isinstance(system, AsyncFileSystem):
+        return getattr(system, method)(*args, **kwargs)
+    seconds = LISTING_PATIENCE if method == 'find' else PATIENCE
+    try:
+        return sync(system.loop, getattr(system, f'_{method}'), *args, timeout=seconds, **kwargs)
+    except asyncio.TimeoutError as error:
+        raise TimeoutError(f'no answer within {seconds} s') from error

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mmengine.fileio import register_backend
 
-from .remote_storage import PROTOCOLS, file_system, request, storage_errors
+from .remote_storage import PROTOCOLS, file_system, request
 from .remote_tar_index import RemoteTarIndex
 from .tar_backend import TarBackend
 
@@ -96,9 +96,9 @@ class RemoteTarBackend(TarBackend):
             return None
 
     def _walk(self, root: str) -> Iterator[str]:
-        with storage_errors(root):
-            top = file_system(root)._strip_protocol(root).rstrip('/')
-        names = sorted(name[len(top) :].lstrip('/') for name in request(root, 'find', root))
+        found = request(root, 'find', root)
+        top = file_system(root)._strip_protocol(root).rstrip('/')
+        names = sorted(name[len(top) :].lstrip('/') for name in found)
         for name in names:
             if name.startswith('.') or '/.' in name:
                 continue

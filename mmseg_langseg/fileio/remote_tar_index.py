@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-from .remote_storage import request
+from .remote_storage import file_system, request
 from .tar_index import Arrays, TarIndex, is_hidden, read_index
 
 _SCAN_BYTES = 2**23
@@ -54,7 +54,10 @@ class RemoteTarIndex(TarIndex):
 
     def _open(self) -> BinaryIO:
         # A request for each header would take longer than to read the entries in large blocks.
-        return io.BufferedReader(_Ranges(self._read_range, int(self._stamp[0])), _SCAN_BYTES)
+        from .requested_file import RequestedFile  # Imports fsspec.
+
+        size = int(self._stamp[0])
+        return RequestedFile(file_system(self.path), self.path, block_size=_SCAN_BYTES, size=size)
 
     def _read_stamp(self) -> list[str]:
         found = request(self.path, 'info', self.path)
@@ -98,38 +101,3 @@ class RemoteTarIndex(TarIndex):
 
 def _version(found: Mapping[str, Any]) -> str:
     return str(next((found[key] for key in _VERSIONS if found.get(key)), ''))
-
-
-class _Ranges(io.RawIOBase):
-    """A file of which each read is a request.
-
-    Args:
-        read_range: Returns the bytes from a start to an end.
-        size: Number of bytes of the file.
-    """
-
-    def __init__(self, read_range: Callable[[int, int], bytes], size: int) -> None:
-        self.read_range = read_range
-        self.size = size
-        self.position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: self.size}[whence]
-        self.position = start + offset
-        return self.position
-
-    def tell(self) -> int:
-        return self.position
-
-    def readinto(self, buffer: memoryview) -> int:
-        end = min(self.position + len(buffer), self.size)
-        content = self.read_range(self.position, end) if self.position < end else b''
-        buffer[: len(content)] = content
-        self.position += len(content)
-        return len(content)

@@ -50,7 +50,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
-from mmengine.optim import build_optim_wrapper
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmseg.registry import HOOKS, MODELS
@@ -77,6 +77,14 @@ def apply_hooks(cfg: Config, model: torch.nn.Module) -> None:
             hook = HOOKS.build(hook)
             hook.before_run(runner)
             hook.before_train(runner)
+
+
+def build_training(args: argparse.Namespace) -> tuple[torch.nn.Module, OptimWrapper]:
+    """Build model and optimizer of the config, with its precision and compilation."""
+    cfg = load_config(args.config, cfg_options=args.cfg_options)
+    model = build_model(cfg, args.device).train()
+    apply_hooks(cfg, model)
+    return model, build_optim_wrapper(model, cfg.optim_wrapper)
 
 
 def mask_batch(args: argparse.Namespace) -> dict:
@@ -109,10 +117,7 @@ def view_batch(model: DistilledSegmentor, args: argparse.Namespace) -> dict:
 
 def measure_training(args: argparse.Namespace) -> dict[str, float]:
     """Measure an optimizer step on batches of the config's method, without reading files."""
-    cfg = load_config(args.config, cfg_options=args.cfg_options)
-    model = build_model(cfg, args.device).train()
-    apply_hooks(cfg, model)
-    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    model, optim_wrapper = build_training(args)
     views = isinstance(model, DistilledSegmentor)
     data = view_batch(model, args) if views else mask_batch(args)
     return measure(
@@ -122,10 +127,7 @@ def measure_training(args: argparse.Namespace) -> dict[str, float]:
 
 def measure_tower(args: argparse.Namespace) -> dict[str, float]:
     """Measure forward and backward pass of the image tower, in the precision of the training."""
-    cfg = load_config(args.config, cfg_options=args.cfg_options)
-    model = build_model(cfg, args.device).train()
-    apply_hooks(cfg, model)
-    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    model, optim_wrapper = build_training(args)
     images = torch.randn(args.batch_size, 3, *args.image_size, device=args.device)
 
     def step() -> None:

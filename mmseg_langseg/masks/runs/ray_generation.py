@@ -95,7 +95,6 @@ class _Pool:
             actor.remote, os.getcwd(), place, tar, build, file_format
         )
         self.actors: dict[int, Any] = {}
-        self.started: set[int] = set()
         # Number of the actor and its batch; None: it starts. The oldest calls are the first.
         self.calls: dict[Any, tuple[int, list[str] | None]] = {}
         self.waiting: list[list[str]] = []
@@ -133,8 +132,9 @@ class _Pool:
     def _distribute(self) -> None:
         """Give waiting batches to the actors that have started."""
         load = Counter(number for number, _ in self.calls.values())
+        starting = {number for number, batch in self.calls.values() if batch is None}
         for room in range(_BATCHES_PER_WORKER):
-            for number in self.started:
+            for number in self.actors.keys() - starting:
                 if self.waiting and load[number] == room:
                     batch = self.waiting.pop()
                     self.calls[self.actors[number].process.remote(batch)] = number, batch
@@ -154,7 +154,6 @@ class _Pool:
             else:
                 del self.calls[ready]
                 self.deaths.pop(_key(number, batch), None)
-                self.started.add(number)
                 self._distribute()
                 yield batch, result
 
@@ -174,7 +173,6 @@ class _Pool:
                 f'has its machine enough memory, and all packages? Ray: {reason}'
             ) from error
         self.waiting.extend(batch for batch in reversed(batches) if batch)
-        self.started.discard(number)
         # Ray may only have lost the connection.
         self.ray.kill(self.actors[number])
         self._start(number)
