@@ -13,11 +13,7 @@ from tests.test_masks.tiles import four_tiles, load_as_trainer, run, tree
 
 
 @pytest.fixture(scope='module', autouse=True)
-def cluster():
-    ray = pytest.importorskip('ray')
-    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
-    # By default other processes go first, and on a busy machine workers take minutes to start.
-    os.environ.setdefault('RAY_worker_niceness', '0')
+def cluster(ray):
     ray.init(address='local', num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()

@@ -16,14 +16,10 @@ SECONDS = 120
 
 
 @pytest.fixture
-def head():
+def head(ray):
     """Start two nodes with one CPU each; yield the identifier of the first."""
-    ray = pytest.importorskip('ray')
     from ray.cluster_utils import Cluster
 
-    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
-    # By default other processes go first, and on a busy machine workers take minutes to start.
-    os.environ.setdefault('RAY_worker_niceness', '0')
     cluster = Cluster(True, head_node_args=dict(num_cpus=1, include_dashboard=False))
     try:
         cluster.add_node(num_cpus=1)
@@ -61,7 +57,7 @@ def test_a_lost_machine_leaves_its_images_to_the_others(head, images, tmp_path):
     def too_long(signal_number, frame):
         raise TimeoutError(f'the run did not end within {SECONDS} s')
 
-    signal.signal(signal.SIGALRM, too_long)
+    before = signal.signal(signal.SIGALRM, too_long)
     signal.alarm(SECONDS)
     try:
         report = generate_masks_on_ray(
@@ -74,5 +70,6 @@ def test_a_lost_machine_leaves_its_images_to_the_others(head, images, tmp_path):
         )
     finally:
         signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
     assert marker.exists() and report.made == 6
     assert tree(out) == tree(tmp_path / 'one')
