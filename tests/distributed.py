@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 import time
 import traceback
@@ -14,6 +13,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from mmengine.registry import init_default_scope
 
+from tests.ports import free_port
+
 PATIENCE = 240
 # A server imports these once and forks the processes, each of which would need seconds for it.
 PRELOADED = ['mmseg.apis', 'mmseg_langseg.apis', 'tests.distributed', 'tests.tiny']
@@ -21,9 +22,7 @@ PRELOADED = ['mmseg.apis', 'mmseg_langseg.apis', 'tests.distributed', 'tests.tin
 
 def run_processes(function, world_size: int, *args):
     """Call ``function(rank, *args)`` on each process and return the results in rank order."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     context = mp.get_context('forkserver')
     context.set_forkserver_preload(PRELOADED)
     env = dict(os.environ)
@@ -61,7 +60,7 @@ def _wait(workers, folder: Path) -> None:
 def _work(function, rank, world_size, port, folder, args, env):
     # The server has the variables of the first call.
     os.environ.update(env)
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), OMP_NUM_THREADS='1')
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=port, OMP_NUM_THREADS='1')
     torch.set_num_threads(1)
     init_default_scope('mmseg')
     partial = folder / f'{rank}.partial'

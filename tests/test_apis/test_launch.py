@@ -11,7 +11,7 @@ from torch import nn
 
 from mmseg_langseg.apis import leave_process_group, run_training
 from tests.distributed import run_processes
-from tests.test_tools.test_train_and_test import free_port
+from tests.ports import free_port
 
 
 def count_threads():

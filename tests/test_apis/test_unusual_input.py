@@ -2,9 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -20,6 +20,25 @@ from tests.scripts import ROOT
 
 TEXTS = 'ring; star, spark; clouds'
 SIZE = (30, 24)
+
+# The process is killed within the second of the three heat maps of the third image.
+KILLED_WRITER = """
+import os, signal
+from pathlib import Path
+from mmseg_langseg.cli import main
+
+written, real = [], Path.write_bytes
+
+def write_bytes(path, content):
+    written.append(path)
+    if len(written) == 8:
+        real(path, content[:len(content) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(path, content)
+
+Path.write_bytes = write_bytes
+main()
+"""
 
 
 @pytest.fixture(scope='module')
@@ -190,23 +209,20 @@ def test_a_killed_run_resumes_to_the_files_of_an_undisturbed_one(segment, photos
     export_results(segment, photos, TEXTS, tmp_path / 'whole', formats(), quiet=True)
     out = tmp_path / 'out'
     command = [
-        *(sys.executable, '-c', 'from mmseg_langseg.cli import main; main()', 'segment'),
+        *(sys.executable, '-c', KILLED_WRITER, 'segment'),
         *(str(photos), '--texts', TEXTS, '--out', str(out), '--format', *formats()),
         *('--model', 'embedded', '--device', 'cpu', '--quiet'),
     ]
-    process = subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=str(ROOT)))
-    # The first image has five PNG files.
-    while process.poll() is None and len(list(out.rglob('*.png'))) < 12:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    killed = subprocess.run(command, env=dict(os.environ, PYTHONPATH=str(ROOT)), timeout=300)
+    assert killed.returncode == -signal.SIGKILL
     expected, found = tree(tmp_path / 'whole'), tree(out)
     finished = {name: content for name, content in found.items() if '.tmp' not in name}
     assert finished.items() <= expected.items() and 'coco.json' not in found
+    assert any(name.startswith('heatmaps/.') for name in found)
     stamps = {name: (out / name).stat().st_mtime_ns for name in finished}
     for name in ('coco.json', '.segment.json', 'labels/.export.json', 'labels/0.png'):
         (out / f'{name}.1a2b3c4d.tmp').write_bytes(b'half')
     report = export_results(segment, photos, TEXTS, out, formats(), quiet=True)
-    assert report.resumed and report.resumed + report.written == 14
+    assert (report.resumed, report.written) == (2, 12)
     assert tree(out) == expected
     assert {name: (out / name).stat().st_mtime_ns for name in stamps} == stamps

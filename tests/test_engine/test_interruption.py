@@ -70,7 +70,7 @@ def stop(*args, **kwargs):
     assert signal.getsignal(signal.SIGTERM) is before
     for worker in multiprocessing.active_children():
         worker.terminate()
-        worker.join(4)
+        worker.join(60)
         assert worker.exitcode == 0
 
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 from mmengine.logging import MMLogger
 
+from tests.ports import free_port
 from tests.scripts import ROOT, tool_path
-from tests.test_tools.test_train_and_test import free_port
 
 PARTS = {
     'benchmark_components',

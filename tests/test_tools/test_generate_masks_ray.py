@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.test_tools.test_train_and_test import free_port, tool
+from tests.ports import free_port
+from tests.test_tools.test_train_and_test import tool
 
 
 @pytest.mark.parametrize('start', ['127.0.0.1', 'ray://127.0.0.1', '[::1]'])

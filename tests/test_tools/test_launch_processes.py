@@ -4,8 +4,8 @@ import subprocess
 import sys
 import time
 
+from tests.ports import free_port
 from tests.scripts import ROOT, load_script
-from tests.test_tools.test_train_and_test import free_port
 
 WORKER = """
 import os, signal
