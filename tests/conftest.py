@@ -46,7 +46,7 @@ optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01))
 param_scheduler = []
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 # Gradients overflow in batch norm of 1 x 1 pixels if both images of a batch are the same crop.
-norm_cfg = dict(type='GN', num_groups=2)
+norm_cfg = dict(type='GN', num_groups=1)
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(type='SegDataPreProcessor', mean=[127.] * 3, std=[64.] * 3,
@@ -114,3 +114,17 @@ def _mmseg_scope():
     from mmengine.registry import init_default_scope
 
     init_default_scope('mmseg')
+
+
+@pytest.fixture(autouse=True)
+def _torch_settings():
+    """Restore the settings of torch that commands and hooks change for the whole process.
+
+    A process that is forked while torch uses several threads waits for ever in its first loop.
+    """
+    import torch
+
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision(precision)

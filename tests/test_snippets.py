@@ -36,6 +36,8 @@ BLOCK = re.compile(r'^```python\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
 
 def kind_of(block):
+    if 'import ray' in block:
+        return 'ray'  # see test_masks/test_runs/test_ray_data.py
     if re.search(r"LangSegInferencer\('.*', '", block):
         return 'code'
     if 'import COCOExporter' in block:

@@ -27,6 +27,8 @@ MEMORY = 4 * 2**30
 """Bytes of memory that a process may use beyond its size at the start."""
 PATIENCE = 60
 """Time limit per input in seconds."""
+GRACE = 10
+"""Seconds after which the process is ended if the time limit does not end the input."""
 CHUNK = 500
 """Inputs per process."""
 LONGEST_MESSAGE = 5000
@@ -175,9 +177,12 @@ def _work(
         last.write_bytes(pickle.dumps(case))
         sandbox = folder / 'sandbox'
         signal.alarm(PATIENCE)
+        # Python handles no signal within a call to C.
+        faulthandler.dump_traceback_later(PATIENCE + GRACE, exit=True)
         try:
             counts[attempt(target, case, sandbox)] += 1
         finally:
+            faulthandler.cancel_dump_traceback_later()
             signal.alarm(0)
             shutil.rmtree(sandbox, ignore_errors=True)
 

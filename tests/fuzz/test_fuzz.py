@@ -1,6 +1,7 @@
 """A short round of the fuzz campaign, and a check that the harness detects failures."""
 
 import contextlib
+import itertools
 import os
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def misbehave(how):
             while True:
                 with contextlib.suppress(Exception):
                     sum(range(1000))
+        elif how == 'stuck in C':
+            sum(itertools.repeat(0))
         elif how == 'memory':
             bytearray(2**40)
         elif how == 'outside':
@@ -65,6 +68,7 @@ def make_target(run):
         ('error', 'unexpected KeyError'),
         ('nameless', 'does not name x.json'),
         ('stuck', 'longer than 1 seconds'),
+        ('stuck in C', 'exit status 1 at the input'),
         ('endless', 'has 60000 characters'),
         ('memory', 'unexpected MemoryError'),
         ('outside', 'outside the output folder'),
@@ -72,7 +76,8 @@ def make_target(run):
     ],
 )
 def test_the_harness_finds(how, found, monkeypatch):
-    monkeypatch.setattr(harness, 'PATIENCE', 1 if how == 'stuck' else 60)
+    monkeypatch.setattr(harness, 'PATIENCE', 1 if how.startswith('stuck') else 60)
+    monkeypatch.setattr(harness, 'GRACE', 1)
     report = fuzz(make_target(misbehave(how)), 3, seed=0, shrink=False)
     assert len(report.failures) == 1 and found in report.failures[0]
 
