@@ -95,7 +95,7 @@ def copy(tmp_path_factory):
 @pytest.fixture(scope='module')
 def wheel(copy):
     """A wheel that is built in the copy."""
-    pytest.importorskip('setuptools.command.bdist_wheel', reason='needs setuptools 70.1 or later')
+    pytest.importorskip('setuptools', '70.1')
     before = sorted(copy.rglob('*'))
     pip('wheel', '--no-build-isolation', '-w', copy.parent / 'dist', copy)
     assert sorted(copy.rglob('*')) == before, 'the build left files in the checkout'

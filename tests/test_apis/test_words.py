@@ -8,8 +8,7 @@ from mmseg.registry import METRICS
 
 from mmseg_langseg.apis import run_test
 from mmseg_langseg.apis.words import dataset_classes, set_known, set_texts
-from tests.scripts import ROOT
-from tests.test_tools.test_train_and_test import run
+from tests.scripts import ROOT, run
 
 CLIPS4 = ROOT / 'configs' / 'clips4'
 SYNTHETIC = CLIPS4 / 'resnet_synthetic.py'

@@ -8,7 +8,7 @@ from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader, Dataset
 
 from mmseg_langseg.datasets import SeededInfiniteSampler
-from tests.test_datasets.test_unlabeled_mask_dataset import build, damage_rle, write_sample
+from tests.test_datasets.unlabeled_folders import build, damage_rle, write_sample
 
 
 class Draws(Dataset):

@@ -8,7 +8,7 @@ from mmengine.dataset import sampler as mmengine_sampler
 from torch.utils.data import DataLoader, Dataset
 
 from mmseg_langseg.datasets import ShardShuffleSampler, shard_shuffle_sampler
-from tests.test_datasets.test_unlabeled_mask_dataset import build, write_sample
+from tests.test_datasets.unlabeled_folders import build, write_sample
 
 
 class Numbers(Dataset):

@@ -12,7 +12,7 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from mmseg.registry import HOOKS
 
 from mmseg_langseg.apis import run_training
-from tests.test_datasets.test_unlabeled_mask_dataset import write_sample
+from tests.test_datasets.unlabeled_folders import write_sample
 from tests.tiny import clips4_config, pixelclip_config
 
 RUNTIME = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'default_runtime.py'

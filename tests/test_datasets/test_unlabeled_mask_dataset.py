@@ -10,28 +10,16 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
-from mmseg.registry import DATASETS
-from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
 from mmseg_langseg.fileio import FeatureFileError, ImageFileError, MaskFileError, open_image_source
-from mmseg_langseg.masks.formats import write_mask_file
-
-PIPELINE = [
-    dict(type='LoadUnlabeledImage'),
-    dict(type='LoadUnlabeledMasks'),
-    dict(type='PackMaskInputs', mask_size=(20, 30)),
-]
-
-
-def write_sample(root, name, num_masks=2, size=(20, 30), masks='masks', images='images'):
-    rng = np.random.default_rng(len(name))
-    image = root / images / f'{name}.jpg'
-    image.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(image), rng.integers(0, 256, (*size, 3), dtype=np.uint8))
-    bitmaps = np.asfortranarray(rng.integers(0, 2, (*size, num_masks), dtype=np.uint8))
-    write_mask_file(root / masks / f'{name}.json', coco_mask.encode(bitmaps), size, f'{name}.jpg')
-    return bitmaps
+from tests.test_datasets.unlabeled_folders import (
+    PIPELINE,
+    build,
+    damage_rle,
+    truncate,
+    write_sample,
+)
 
 
 @pytest.fixture
@@ -39,17 +27,6 @@ def root(tmp_path):
     for name in ('sa_000001/sa_1', 'sa_000001/sa_2', 'sa_000002/sa_30'):
         write_sample(tmp_path, name)
     return tmp_path
-
-
-def build(root, **kwargs):
-    return DATASETS.build(
-        dict(type='UnlabeledMaskDataset', data_root=str(root), pipeline=PIPELINE) | kwargs
-    )
-
-
-def truncate(path, share=0.5):
-    data = path.read_bytes()
-    path.write_bytes(data[: int(len(data) * share)])
 
 
 def paths_of(dataset):
@@ -117,13 +94,6 @@ def damage_truncated_json(root, name):
 def damage_other_size(root, name):
     write_sample(root / 'other', name, size=(30, 20))
     (root / f'other/masks/{name}.json').replace(root / f'masks/{name}.json')
-
-
-def damage_rle(root, name):
-    path = root / f'masks/{name}.json'
-    content = json.loads(path.read_text())
-    content['annotations'][1]['segmentation']['counts'] += '1'
-    path.write_text(json.dumps(content))
 
 
 def damage_image(root, name):

@@ -9,8 +9,8 @@ from torch import nn
 
 from mmseg_langseg.apis import run_training
 from mmseg_langseg.engine.hooks import FiniteLossHook
+from tests.scripts import run_script
 from tests.test_engine.bad_pixels import spoil
-from tests.test_tools.test_train_and_test import run_script
 
 
 def checkpoints(work):

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from mmseg_langseg.datasets import ShardShuffleSampler
 from mmseg_langseg.fileio import RemoteTarIndex, StorageError
 from tests.ports import free_port
-from tests.test_datasets.test_unlabeled_mask_dataset import build, write_sample
+from tests.test_datasets.unlabeled_folders import build, write_sample
 
 
 def start_s3(monkeypatch):

@@ -23,7 +23,7 @@ from mmseg_langseg.fileio import (
     check_url,
     remote_storage,
 )
-from tests.test_datasets.test_unlabeled_mask_dataset import build, write_sample
+from tests.test_datasets.unlabeled_folders import build, write_sample
 from tests.test_fileio.test_tar_index import FILES, write_tar
 
 URL = 'memory://bucket/sa1b'

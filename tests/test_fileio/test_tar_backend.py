@@ -9,7 +9,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from mmseg_langseg.fileio import BadFileError, ImageFileError, TarBackend
-from tests.test_datasets.test_unlabeled_mask_dataset import build, truncate, write_sample
+from tests.test_datasets.unlabeled_folders import build, truncate, write_sample
 
 # Images and masks side by side, as in SA-1B's tar archives.
 TARRED = dict(data_prefix=dict(img_path='', mask_path=''))

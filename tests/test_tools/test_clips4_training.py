@@ -8,8 +8,7 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from mmseg.registry import HOOKS
 
 from mmseg_langseg.apis import run_test, run_training
-from tests.scripts import ROOT
-from tests.test_tools.test_train_and_test import run_script
+from tests.scripts import ROOT, run_script
 
 CONFIG = """
 _base_ = [{base!r}]

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import re
@@ -12,37 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.ports import free_port
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def tool(name):
-    spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def run(name, *args):
-    return tool(name).main([str(arg) for arg in args])
-
-
-def run_script(name, *args, cwd=None):
-    env = dict(os.environ, PORT=free_port())
-    env['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{env["PATH"]}'
-    command = [str(ROOT / 'tools' / name), *map(str, args)]
-    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=400)
-
-
-def logs(work_dir):
-    return '\n'.join(path.read_text() for path in Path(work_dir).rglob('*.log'))
-
-
-def metrics(work_dir):
-    """Return the metrics that a test wrote, without timings."""
-    (path,) = Path(work_dir).glob('*/*.json')
-    return {key: value for key, value in json.loads(path.read_text()).items() if 'time' not in key}
+from tests.scripts import ROOT, logs, run, run_script
 
 
 def test_trains_resumes_and_tests_in_one_process(tiny_config, tmp_path):

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
-from tests.scripts import ROOT
-from tests.test_tools.test_train_and_test import logs, metrics, run, run_script
+from tests.scripts import ROOT, logs, metrics, run, run_script
 
 CONFIG = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
 OPTIONS = [
