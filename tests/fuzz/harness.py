@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import tempfile
+import time
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
@@ -133,10 +134,7 @@ def _run_chunk(
     process = context.Process(target=_work, args=arguments)
     process.start()
     sender.close()
-    process.join(size * PATIENCE)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
+    _join(process, last)
     ended = receiver.recv() if process.exitcode == 0 else (Counter(), None, 0)
     counts, failure, peak = ended
     report.peak = max(report.peak, peak)
@@ -148,6 +146,19 @@ def _run_chunk(
     report.refused += counts['refused']
     if failure:
         report.failures.append(f'seed {seed}: {failure}')
+
+
+def _join(process: Any, last: Path) -> None:
+    """Wait for a process, and end it if an input takes too long in a call to C.
+
+    Python handles the signal of the time limit only after such a call.
+    """
+    start = time.time()
+    while process.exitcode is None:
+        process.join(1)
+        written = last.stat().st_mtime if last.exists() else start
+        if time.time() - max(start, written) > PATIENCE + GRACE:
+            process.kill()
 
 
 def _work(
@@ -177,12 +188,9 @@ def _work(
         last.write_bytes(pickle.dumps(case))
         sandbox = folder / 'sandbox'
         signal.alarm(PATIENCE)
-        # Python handles no signal within a call to C.
-        faulthandler.dump_traceback_later(PATIENCE + GRACE, exit=True)
         try:
             counts[attempt(target, case, sandbox)] += 1
         finally:
-            faulthandler.cancel_dump_traceback_later()
             signal.alarm(0)
             shutil.rmtree(sandbox, ignore_errors=True)
 

@@ -68,7 +68,7 @@ def make_target(run):
         ('error', 'unexpected KeyError'),
         ('nameless', 'does not name x.json'),
         ('stuck', 'longer than 1 seconds'),
-        ('stuck in C', 'exit status 1 at the input'),
+        ('stuck in C', 'SIGKILL at the input'),
         ('endless', 'has 60000 characters'),
         ('memory', 'unexpected MemoryError'),
         ('outside', 'outside the output folder'),
