@@ -70,7 +70,7 @@ def stop(*args, **kwargs):
     assert signal.getsignal(signal.SIGTERM) is before
     for worker in multiprocessing.active_children():
         worker.terminate()
-        worker.join(60)
+        worker.join(4)
         assert worker.exitcode == 0
 
 

@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ from PIL import Image
 import mmseg_langseg  # noqa: F401
 from tests import golden
 from tests.configs import load
+from tests.scripts import load_script
 from tests.tiny import CONV, VIT, pixelclip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,11 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def tool():
-    path = ROOT / 'tools' / 'model_converters' / 'pixelclip2mmseg.py'
-    spec = importlib.util.spec_from_file_location('pixelclip2mmseg', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/model_converters/pixelclip2mmseg.py')
 
 
 def official(tower):

@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import subprocess
 import sys
@@ -18,10 +17,7 @@ CONFIG = ROOT / 'configs' / 'pixelclip' / 'resnet_synthetic.py'
 
 
 def load_demo():
-    spec = importlib.util.spec_from_file_location('image_demo', ROOT / 'demo' / 'image_demo.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('demo/image_demo.py')
 
 
 @pytest.fixture
@@ -162,13 +158,11 @@ def test_benchmark_uses_the_precision_and_the_compilation_of_the_config(benchmar
         dict(type='DatasetVocabularyHook'),
     ]
     model = benchmark_module.build_model(cfg, 'cpu')
-    before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision('highest')
     try:
         benchmark_module.apply_hooks(cfg, model)
         assert torch.get_float32_matmul_precision() == 'high'
     finally:
-        torch.set_float32_matmul_precision(before)
         torch._dynamo.config.suppress_errors = False
     assert model.decode_head.mask_decoder._compiled_call_impl is not None
     assert model.backbone._compiled_call_impl is None
